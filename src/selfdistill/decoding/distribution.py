@@ -1,0 +1,130 @@
+"""Decoding semantics: temperature, then top-k, then top-p, then renormalise, then draw (paper App. A, vLLM's order).
+
+The one implementation that sampling, soft targets and analysis share. A decoded distribution is kept *ranked*: token
+ids by falling probability with their log-probabilities. Tempering never changes the ranking and truncation only cuts it
+(prefix rigidity, paper B.5), so a second stage works on the result of the first at no cost in vocabulary size.
+
+    >>> import torch
+    >>> ranked = decode(torch.tensor([2.0, 1.0, 0.0]), (Decoding(temperature=1, top_k=2),))
+    >>> ranked.token_ids.tolist(), [round(p, 4) for p in ranked.probabilities.tolist()]
+    ([0, 1], [0.7311, 0.2689])
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from selfdistill.decoding.settings import Decoding
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Distributions over their retained supports, most probable token first.
+
+    Rows of a batch may retain different numbers of tokens: the last axis has the largest count K, and entries beyond a
+    row's own support have log-probability -inf (their ids are arbitrary). Each row sums to 1.
+    """
+
+    token_ids: Tensor
+    """(..., K) int64."""
+    logprobs: Tensor
+    """(..., K) float32, or float64 where the logits were."""
+
+    @property
+    def probabilities(self) -> Tensor:
+        """(..., K); 0 beyond the support."""
+        return self.logprobs.exp()
+
+    @property
+    def support_sizes(self) -> Tensor:
+        """(...) int64: how many tokens each row retains; at least 1."""
+        return (self.logprobs > -math.inf).sum(-1)
+
+
+def decode(logits: Tensor, stages: Sequence[Decoding]) -> Ranked:
+    """Apply decoding stages to logits.
+
+    Args:
+        logits: (..., V), of any floating type, on any device; half precision is computed in float32. -inf means never.
+        stages: at least one decoding; a later stage acts on what the earlier ones retained.
+
+    Returns:
+        The distribution that a token is drawn from, over at most V tokens.
+    """
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    first, *later = stages
+    token_ids, values = _rank(logits, first)
+    ranked = Ranked(token_ids, _truncate(values, first))
+    for stage in later:
+        ranked = Ranked(ranked.token_ids, _truncate(ranked.logprobs, stage))
+    return _trimmed(ranked)
+
+
+def dense(ranked: Ranked, vocabulary_size: int) -> Tensor:
+    """Probabilities over the whole vocabulary, (..., V); exactly 0 off the support. This is q_s of the paper."""
+    shape = (*ranked.token_ids.shape[:-1], vocabulary_size)
+    # scatter_add, not scatter: the arbitrary ids beyond a row's support may name a token that the row retains.
+    return ranked.logprobs.new_zeros(shape).scatter_add(-1, ranked.token_ids, ranked.probabilities)
+
+
+def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw one token a row by inverting the cumulative distribution along the ranking.
+
+    Args:
+        ranked: (..., K).
+        uniforms: (...) numbers in [0, 1), one a row. Equal numbers give equal tokens, whatever else is in the batch.
+
+    Returns:
+        Token ids (...) int64, and their natural log-probabilities (...) under `ranked`.
+    """
+    cumulative = ranked.probabilities.double().cumsum(-1)
+    target = uniforms.to(cumulative).unsqueeze(-1) * cumulative[..., -1:]
+    rank = (cumulative <= target).sum(-1).clamp(max=ranked.support_sizes - 1).unsqueeze(-1)
+    return ranked.token_ids.gather(-1, rank).squeeze(-1), ranked.logprobs.gather(-1, rank).squeeze(-1)
+
+
+def _rank(logits: Tensor, stage: Decoding) -> tuple[Tensor, Tensor]:
+    """Token ids and logits by falling logit: all of them, or as many as top-k (ties with the k-th included) retains."""
+    if stage.greedy:
+        values, token_ids = logits.max(-1, keepdim=True)
+        return token_ids, values
+    if 0 < stage.top_k < logits.shape[-1]:
+        values, token_ids = logits.topk(stage.top_k, dim=-1)
+        retained = int((logits >= values[..., -1:]).sum(-1).max()) if logits.numel() else stage.top_k
+        if retained > stage.top_k:
+            values, token_ids = logits.topk(retained, dim=-1)
+        return token_ids, values
+    values, token_ids = logits.sort(dim=-1, descending=True, stable=True)
+    return token_ids, values
+
+
+def _truncate(values: Tensor, stage: Decoding) -> Tensor:
+    """One stage on ranked logits or log-probabilities (..., K): log-probabilities, -inf where it cuts."""
+    if stage.greedy:
+        return torch.full_like(values, -math.inf).index_fill(-1, torch.tensor([0], device=values.device), 0.0)
+    tempered = values / stage.temperature
+    if 0 < stage.top_k < tempered.shape[-1]:
+        kth = tempered[..., stage.top_k - 1 : stage.top_k]
+        tempered = tempered.masked_fill(tempered < kth, -math.inf)
+    logprobs = tempered.log_softmax(-1)
+    if stage.top_p < 1:
+        probabilities = logprobs.exp()
+        mass_before = probabilities.cumsum(-1) - probabilities
+        cut = mass_before >= stage.top_p
+        cut[..., 0] = False  # at least one token stays, whatever the rounding
+        logprobs = logprobs.masked_fill(cut, -math.inf).log_softmax(-1)
+    return logprobs
+
+
+def _trimmed(ranked: Ranked) -> Ranked:
+    """Without the columns that no row retains."""
+    if not ranked.logprobs.numel():
+        return ranked
+    width = int(ranked.support_sizes.max())
+    return Ranked(ranked.token_ids[..., :width], ranked.logprobs[..., :width])

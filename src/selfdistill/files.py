@@ -1,0 +1,159 @@
+"""Files that appear whole or grow by whole records, and survive `kill -9` at any moment.
+
+- `write_text`, `write_bytes`, `write_json`: write beside the target, fsync, rename. A reader sees the old file or the
+  new one.
+- `append_records`: append whole JSON lines and fsync. A crash leaves at most one torn last line, which `read_records`
+  ignores and the next append cuts off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfdistill.errors import UserError
+
+Record = TypeVar("Record")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Make `path` hold exactly `data`, atomically.
+
+    Raises:
+        UserError: the directory cannot be written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        fsync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Make `path` hold exactly `text` in UTF-8, atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Make `path` hold `value` as indented JSON, atomically. NaN becomes null: JSON has no NaN."""
+    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError("no such file", where=path) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid JSON: {error}", where=path) from error
+
+
+def append_records(path: Path, records: Iterable[Any]) -> None:
+    """Append records (dataclasses or plain dicts) as JSON lines, cutting off a torn last line first."""
+    lines = b"".join(record_line(record) for record in records)
+    if not lines:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            _cut_torn_line(path, file.fileno())
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def read_records(path: Path, record_type: type[Record]) -> Iterator[Record]:
+    """Yield the records of a JSON Lines file in order; nothing if it does not exist; a torn last line is ignored.
+
+    Raises:
+        UserError: a whole line is not a record of this type; names file and line.
+    """
+    if not path.exists():
+        return
+    adapter = _adapter(record_type)
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield adapter.validate_json(line)
+            except ValueError as error:
+                raise UserError(
+                    f"not a {record_type.__name__} record: {str(error).splitlines()[0]}",
+                    where=f"{path}:{number}",
+                    fix="the file was changed by hand or by another version; delete it to make it again",
+                ) from error
+
+
+def record_line(record: Any) -> bytes:
+    """One record as one UTF-8 JSON line."""
+    if isinstance(record, dict):
+        return json.dumps(_finite(record), ensure_ascii=False).encode() + b"\n"
+    return bytes(_adapter(type(record)).dump_json(record)) + b"\n"
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make a rename in `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def _adapter(record_type: type) -> Any:
+    from pydantic import TypeAdapter  # costs 0.1 s, and `import selfdistill` must be instant
+
+    return TypeAdapter(record_type)
+
+
+def _cut_torn_line(path: Path, descriptor: int) -> None:
+    """Truncate to the last newline. Reads backwards in blocks: the file may be large, a torn line may be long."""
+    size = os.fstat(descriptor).st_size
+    with path.open("rb") as reader:
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            reader.seek(start)
+            position = reader.read(end - start).rfind(b"\n")
+            if position >= 0:
+                end = start + position + 1
+                break
+            end = start
+    if end < size:
+        os.truncate(path, end)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write: {error.strerror or error}", where=path, fix="choose another --out or free its directory"
+    )

@@ -1,0 +1,177 @@
+"""Decoding against other implementations, closed forms and its invariants."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from selfdistill.decoding import Decoding, label
+from selfdistill.decoding.distribution import decode, dense, draw
+from selfdistill.seeds import UniformRows, generator
+
+decodings = st.builds(
+    Decoding,
+    temperature=st.floats(0.1, 3.0),
+    top_k=st.integers(0, 20),
+    top_p=st.floats(0.05, 1.0),
+)
+logit_rows = st.lists(st.floats(-8, 8, width=32), min_size=2, max_size=16)
+
+
+def transformers_probabilities(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:
+    scores = TemperatureLogitsWarper(decoding.temperature)(None, logits)
+    if decoding.top_k:
+        scores = TopKLogitsWarper(decoding.top_k)(None, scores)
+    if decoding.top_p < 1:
+        scores = TopPLogitsWarper(decoding.top_p)(None, scores)
+    return scores.softmax(-1)
+
+
+def vllm_probabilities(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:
+    """vLLM 0.11's documented sampler: sort ascending, mask below the k-th, mask while the ascending mass <= 1 - p."""
+    values, order = (logits / decoding.temperature).sort(dim=-1, stable=True)
+    vocabulary = values.shape[-1]
+    if 0 < decoding.top_k < vocabulary:
+        kth = values[..., vocabulary - decoding.top_k].unsqueeze(-1)
+        values = values.masked_fill(values < kth, -math.inf)
+    if decoding.top_p < 1:
+        mask = values.softmax(-1).cumsum(-1) <= 1 - decoding.top_p
+        mask[..., -1] = False
+        values = values.masked_fill(mask, -math.inf)
+    return torch.empty_like(values).scatter_(-1, order, values).softmax(-1)
+
+
+@pytest.mark.parametrize("reference", [transformers_probabilities, vllm_probabilities])
+@pytest.mark.parametrize("temperature", [0.3, 0.7, 1.0, 1.6])
+@pytest.mark.parametrize("top_k", [0, 1, 5, 20, 5000])
+@pytest.mark.parametrize("top_p", [0.1, 0.8, 0.95, 1.0])
+def test_agrees_with_other_implementations(reference, temperature, top_k, top_p):
+    logits = torch.randn(64, 300, generator=torch.Generator().manual_seed(top_k)).double() * 3
+    decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
+    ours = dense(decode(logits, (decoding,)), 300)
+    torch.testing.assert_close(ours, reference(logits, decoding), atol=1e-12, rtol=0)
+
+
+@given(logit_rows, decodings)
+def test_support_is_the_smallest_prefix_of_the_ranking_that_reaches_top_p(row, decoding):
+    logits = torch.tensor(row, dtype=torch.float64)
+    ranked = decode(logits, (decoding,))
+    retained = sorted(ranked.token_ids.tolist())
+    threshold = min(row[token] for token in retained)
+    assert all(value <= threshold for token, value in enumerate(row) if token not in retained)
+
+    kept_by_top_k = (logits / decoding.temperature).double()
+    if 0 < decoding.top_k < len(row):
+        kth = sorted(row, reverse=True)[decoding.top_k - 1]
+        kept_by_top_k = kept_by_top_k.masked_fill(logits < kth, -math.inf)
+    falling = kept_by_top_k.softmax(-1).sort(descending=True).values
+    size = len(retained)
+    assert falling[:size].sum() >= decoding.top_p - 1e-9
+    assert size == 1 or falling[: size - 1].sum() < decoding.top_p + 1e-9
+    assert ranked.probabilities.sum().item() == pytest.approx(1)
+    assert (ranked.logprobs.diff() <= 1e-12).all()
+
+
+@given(logit_rows, st.floats(0.2, 3), st.floats(0.2, 3))
+def test_temperatures_compose_on_a_fixed_support(row, first, second):
+    """Lemma B.1: Temper_a[Temper_b[p]] = Temper_ab[p]."""
+    logits = torch.tensor(row, dtype=torch.float64)
+    two = decode(logits, (Decoding(temperature=first), Decoding(temperature=second)))
+    one = decode(logits, (Decoding(temperature=first * second),))
+    torch.testing.assert_close(dense(two, len(row)), dense(one, len(row)), atol=1e-9, rtol=0)
+
+
+@given(logit_rows, decodings, decodings)
+def test_two_stages_equal_decoding_the_first_stages_result_as_a_model(row, first, second):
+    """The ideal-fit preview: a student that is q_s, decoded with `second`."""
+    logits = torch.tensor(row, dtype=torch.float64)
+    student_logits = dense(decode(logits, (first,)), len(row)).log()
+    preview = decode(logits, (first, second))
+    student = decode(student_logits, (second,))
+    torch.testing.assert_close(dense(preview, len(row)), dense(student, len(row)), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-6, 9.9e-6])
+def test_below_the_threshold_it_is_argmax_and_nothing_else(temperature):
+    logits = torch.tensor([[0.0, 5.0, 5.0], [9.0, 1.0, 2.0]])
+    ranked = decode(logits, (Decoding(temperature=temperature, top_k=2, top_p=0.5),))
+    assert ranked.token_ids.tolist() == [[1], [0]]
+    assert ranked.logprobs.tolist() == [[0.0], [0.0]]
+
+
+def test_greedy_second_stage_takes_the_first_of_the_ranking():
+    ranked = decode(torch.tensor([0.0, 3.0, 2.0]), (Decoding(temperature=0.9), Decoding(temperature=0)))
+    assert dense(ranked, 3).tolist() == [0, 1, 0]
+
+
+def test_top_k_keeps_ties_with_the_kth():
+    ranked = decode(torch.tensor([1.0, 3.0, 2.0, 2.0, 0.0]), (Decoding(temperature=1, top_k=2),))
+    assert sorted(ranked.token_ids.tolist()) == [1, 2, 3]
+
+
+def test_half_precision_logits_are_computed_in_float32():
+    logits = torch.randn(4, 50).bfloat16()
+    assert decode(logits, (Decoding(temperature=0.7),)).logprobs.dtype is torch.float32
+
+
+def test_draws_follow_the_distribution():
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(3)).double()
+    ranked = decode(logits, (Decoding(temperature=1.3, top_p=0.9),))
+    count = 40_000
+    rows = type(ranked)(ranked.token_ids.expand(count, -1), ranked.logprobs.expand(count, -1))
+    tokens, logprobs = draw(rows, torch.tensor(generator(0, "test").random(count)))
+    expected = dense(ranked, 12)
+    observed = torch.bincount(tokens, minlength=12)
+    assert observed[expected == 0].sum() == 0
+    support = expected > 0
+    assert stats.chisquare(observed[support], expected[support] * count).pvalue > 1e-3
+    torch.testing.assert_close(logprobs.exp(), expected[tokens])
+
+
+def test_uniforms_at_the_edges_stay_inside_the_support():
+    ranked = decode(torch.randn(2, 30), (Decoding(temperature=1, top_p=0.5),))
+    tokens, logprobs = draw(ranked, torch.tensor([0.0, np.nextafter(1.0, 0.0)]))
+    assert torch.isfinite(logprobs).all()
+    assert tokens[0] == ranked.token_ids[0, 0]
+
+
+@settings(max_examples=20)
+@given(st.permutations(range(5)))
+def test_a_rows_uniforms_do_not_depend_on_its_neighbours(order):
+    alone = [generator(7, "row", row).random(200) for row in range(5)]
+    rows = UniformRows([generator(7, "row", row) for row in order])
+    for step in range(200):
+        if step == 70:
+            rows.keep(np.array([3, 1]))
+            order = [order[3], order[1]]
+        assert rows.next().tolist() == [alone[row][step] for row in order]
+
+
+def test_label():
+    assert label((Decoding(temperature=0.7, top_k=20, top_p=0.8), Decoding(temperature=0))) == (
+        "T 0.7, top-k 20, top-p 0.8 → greedy"
+    )
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"temperature": -1},
+        {"temperature": math.nan},
+        {"temperature": math.inf},
+        {"temperature": 1, "top_p": 0},
+        {"temperature": 1, "top_p": 1.5},
+        {"temperature": 1, "top_k": -3},
+        {"temperature": 1, "min_q": 1},
+    ],
+)
+def test_settings_out_of_range_are_refused(bad):
+    with pytest.raises(ValueError):
+        Decoding(**bad)
