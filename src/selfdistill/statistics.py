@@ -1,0 +1,156 @@
+"""pass@k and its uncertainty: the unbiased estimator, and bootstrap intervals that resample problems.
+
+Problems, not programs, are what a benchmark drew from the world, so problems are resampled; a problem's score already
+carries the noise of its few programs. Intervals are plain *percentile* intervals. BCa would correct for skewness, which
+a mean over hundreds of problems hardly has, and it is undefined where all problems score alike (0 % on hard ones), a
+case that reports meet. Such a case has an interval of width zero: it says that no problem differed, not that none can.
+
+Does not know what a system or a run is, and reads no files. Source: Chen et al. 2021 (arXiv 2107.03374), Sec. 2.1, for
+pass@k; Efron and Tibshirani 1993, ch. 13, for percentile intervals.
+
+    >>> round(pass_at_k(n=10, c=3, k=5), 4)
+    0.9167
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfdistill import seeds
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+_CHUNK = 1_000  # resamples held at once: 6 MB of weights for 800 problems
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over problems with its 95 % interval, all in the unit of the scores. NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+    problems: int
+    """How many problems had a defined score."""
+
+    @property
+    def sign(self) -> int:
+        """Of a difference: +1 if the whole interval is above zero, -1 if below, else 0 (not distinguishable)."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSummary:
+    """One difference measured under several seeds of the whole method, on the same problems."""
+
+    mean: Estimate
+    """Over seeds and problems; its interval resamples problems and takes these seeds as given."""
+    per_seed: tuple[Estimate, ...]
+    seed_deviation: float
+    """Standard deviation between the seeds' values (n - 1 in the denominator); NaN for one seed."""
+    positive: int
+    """Seeds whose value is above zero."""
+    above_zero: int
+    """Seeds whose whole interval is above zero."""
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Unbiased estimate of the chance that at least one of k programs passes, from c passes among n.
+
+    1 - C(n - c, k) / C(n, k), in exact integers up to the one division (Chen et al. 2021, eq. 1).
+
+    Args:
+        n: programs judged. Harness errors are not judgements: leave them out of n.
+        c: how many of them passed.
+        k: programs drawn without replacement.
+
+    Returns:
+        A number in [0, 1]; NaN if n < k, where no unbiased estimate exists.
+
+    Raises:
+        ValueError: c is outside 0..n, or k is less than 1.
+    """
+    if not 0 <= c <= n:
+        raise ValueError(f"c is {c}, outside 0..n = {n}")
+    if k < 1:
+        raise ValueError(f"k is {k}, less than 1")
+    if n < k:
+        return math.nan
+    return 1.0 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def pass_at_k_scores(judged: Sequence[int], passed: Sequence[int], k: int) -> np.ndarray:
+    """`pass_at_k` problem by problem: float64 of shape (problems,), NaN where a problem has fewer than k judgements."""
+    return np.array([pass_at_k(int(n), int(c), k) for n, c in zip(judged, passed, strict=True)], dtype=np.float64)
+
+
+def bootstrap(
+    scores: np.ndarray, generator: np.random.Generator, *, resamples: int = RESAMPLES, confidence: float = CONFIDENCE
+) -> list[Estimate]:
+    """Means over problems, with percentile bootstrap intervals by problem.
+
+    All columns see the same resampled problems. The difference of two systems is *paired*: pass the column of
+    per-problem differences, `a - b`, whose mean is the difference of the means.
+
+    Args:
+        scores: (problems, columns). NaN: this problem has no score in this column; it is left out of the column's
+            mean, in the data and in every resample.
+        generator: take it from `seeds.generator`, so that a rerun repeats the interval.
+        resamples: how many times the problems are drawn anew, as many as there are, with replacement.
+        confidence: mass of the interval.
+
+    Returns:
+        One estimate a column. NaN throughout where a column has no score at all.
+    """
+    if scores.ndim != 2:
+        raise ValueError(f"scores have shape {scores.shape}, not (problems, columns)")
+    defined = ~np.isnan(scores)
+    counts = defined.sum(0)
+    means = _resampled_means(np.where(defined, scores, 0.0), defined, generator, resamples)
+    tail = 50 * (1 - confidence)
+    estimates = []
+    for column, count in enumerate(counts):
+        kept = means[~np.isnan(means[:, column]), column]
+        if not len(kept):
+            estimates.append(Estimate(math.nan, math.nan, math.nan, int(count)))
+            continue
+        low, high = np.percentile(kept, [tail, 100 - tail])
+        value = scores[defined[:, column], column].mean()
+        estimates.append(Estimate(float(value), float(low), float(high), int(count)))
+    return estimates
+
+
+def across_seeds(differences: Sequence[np.ndarray], seed: int, *key: str | int) -> SeedSummary:
+    """Pool per-problem differences from several seeds of the method, each of shape (problems,), problems aligned."""
+    table = np.stack(differences, axis=1)
+    pooled = table.mean(axis=1, keepdims=True)
+    mean, *per_seed = bootstrap(np.hstack([pooled, table]), seeds.generator(seed, "bootstrap", *key))
+    values = [estimate.value for estimate in per_seed]
+    return SeedSummary(
+        mean=mean,
+        per_seed=tuple(per_seed),
+        seed_deviation=float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+        positive=sum(value > 0 for value in values),
+        above_zero=sum(estimate.sign > 0 for estimate in per_seed),
+    )
+
+
+def _resampled_means(
+    filled: np.ndarray, defined: np.ndarray, generator: np.random.Generator, resamples: int
+) -> np.ndarray:
+    """Means of every column over every resample, (resamples, columns); NaN where a resample met no defined score."""
+    problems, columns = filled.shape
+    if not problems:
+        return np.full((resamples, columns), math.nan)
+    chunks = []
+    for start in range(0, resamples, _CHUNK):
+        rows = min(_CHUNK, resamples - start)
+        drawn = generator.integers(problems, size=(rows, problems)) + problems * np.arange(rows)[:, None]
+        weights = np.bincount(drawn.ravel(), minlength=rows * problems).reshape(rows, problems).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            chunks.append((weights @ filled) / (weights @ defined.astype(np.float64)))
+    return np.concatenate(chunks)
