@@ -1,0 +1,29 @@
+"""The report of a run: `summary.json` with every number, `report.html` for readers, a short table for the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfdistill import files
+from selfdistill.report.summary import build_summary
+from selfdistill.report.terminal import terminal_table
+
+__all__ = ["build_summary", "terminal_table", "write_report"]
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write summary.json, then report.html, each whole or not at all.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: the evaluation is missing or unfinished, a file is broken, or the directory cannot be written to.
+    """
+    from selfdistill.report.html import render  # brings matplotlib, which a terminal table does not need
+
+    summary = build_summary(run_dir)
+    page = render(summary)
+    files.write_json(run_dir / "summary.json", summary)
+    files.write_text(run_dir / "report.html", page)
+    return run_dir / "report.html"

@@ -1,0 +1,124 @@
+"""The answer in words: what changed, against which baseline, how sure.
+
+Written from the measured comparisons alone, by fixed rules, so that a disappointing result is said as plainly as a good
+one. A difference counts as better or worse only if its whole 95 % interval lies on one side of zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfdistill.report.words import listed, percent, plural, point_interval, points, sentence
+
+Comparison = dict[str, Any]
+"""A comparison of the summary: kind, titles, scores by measure and group."""
+
+
+def answer(comparisons: list[Comparison], measures: list[str], samples: int) -> dict[str, Any]:
+    """Headline, verdict and sentences.
+
+    Args:
+        comparisons: of the summary; empty where no student was evaluated.
+        measures: "pass@1" first; the last one measures exploration.
+        samples: programs per problem and system.
+
+    Returns:
+        `verdict` (of the first comparison, or None), `headline` (sentences), `sentences` (the evidence in a paragraph).
+    """
+    first, last = measures[0], measures[-1]
+    default = pick(comparisons, "default")
+    if default is None:
+        return {
+            "verdict": None,
+            "headline": ["No student was evaluated: these are the base's results."],
+            "sentences": [],
+        }
+    best = pick(comparisons, "best", first)
+    headline = [_change(default, first), _against_best(default, best, first)]
+    sentences = [
+        _how_sure(default, first, samples),
+        _best_sentence(best, first) if best and best["base"] != default["base"] else None,
+        _last_sentence(default, last) if last != first else None,
+        _by_difficulty(default, first),
+        *(_rival(pick(comparisons, kind), first) for kind in ("preview", "sampling")),
+    ]
+    return {
+        "verdict": default["scores"][first]["all"]["verdict"],
+        "headline": [text for text in headline if text],
+        "sentences": [text for text in sentences if text],
+    }
+
+
+def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Comparison | None:
+    """The first comparison of a kind (and picked by a measure), or None."""
+    return next((each for each in comparisons if each["kind"] == kind and each["picked_by"] == picked_by), None)
+
+
+def _change(default: Comparison, measure: str) -> str:
+    score = default["scores"][measure]["all"]
+    before, after = percent(score["base"]), percent(score["student"])
+    return {
+        "better": f"Self-distillation raised {measure} from {before} to {after}.",
+        "worse": f"Self-distillation lowered {measure} from {before} to {after}.",
+    }.get(score["verdict"], f"No measurable change in {measure}: {before} before self-distillation, {after} after.")
+
+
+def _against_best(default: Comparison, best: Comparison | None, measure: str) -> str | None:
+    if best is None:
+        return None
+    if best["base"] == default["base"]:
+        return "No other decoding of the base does better than its default."
+    return {
+        "better": "It also beats the base’s best decoding.",
+        "worse": "Decoding the base better does more, without any training.",
+    }.get(
+        best["scores"][measure]["all"]["verdict"], "It does not beat the base’s best decoding, which needs no training."
+    )
+
+
+def _how_sure(default: Comparison, measure: str, samples: int) -> str:
+    difference = default["scores"][measure]["all"]["difference"]
+    return (
+        f"The paired difference is {points(difference['value'])} percentage points, 95 % interval "
+        f"{points(difference['low'])} to {points(difference['high'])}, over {plural(difference['problems'], 'problem')} "
+        f"with {plural(samples, 'program')} each, both models at their default decoding "
+        f"({default['base_title']}; {default['student_title']})."
+    )
+
+
+def _best_sentence(best: Comparison, measure: str) -> str:
+    score = best["scores"][measure]["all"]
+    moral = {
+        "better": "so no decoding that was tried gives the base what training gave the student",
+        "worse": "so on this evidence the base is better decoded than trained",
+    }.get(score["verdict"], "so on this evidence training does no more than a better decoding of the base")
+    return (
+        f"Against {best['title']}, at {percent(score['base'])}, the student at its default decoding is "
+        f"{_judged(score)}: {moral}. {best['chosen']}"
+    )
+
+
+def _last_sentence(default: Comparison, measure: str) -> str:
+    score = default["scores"][measure]["all"]
+    before, after = percent(score["base"]), percent(score["student"])
+    return f"{measure}, the chance that one of several tries is right, went from {before} to {after}: {_judged(score)}."
+
+
+def _by_difficulty(default: Comparison, measure: str) -> str | None:
+    scores = default["scores"][measure]
+    parts = [
+        f"{point_interval(score['difference'])} on {group} ones" for group, score in scores.items() if group != "all"
+    ]
+    return f"By difficulty, {measure} changed by {listed(parts).replace(' ones', ' problems', 1)}." if parts else None
+
+
+def _rival(comparison: Comparison | None, measure: str) -> str | None:
+    if comparison is None:
+        return None
+    score = comparison["scores"][measure]["all"]
+    return sentence(f"against {comparison['title']}, at {percent(score['base'])}, the student is {_judged(score)}.")
+
+
+def _judged(score: dict[str, Any]) -> str:
+    """ "better, +5.4 [+3.9, +7.0]"."""
+    return f"{score['verdict']}, {point_interval(score['difference'])}"

@@ -1,0 +1,72 @@
+"""The student's model card: how it was made, and how it did. Names no number that is not in summary.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from selfdistill.recipe import Recipe
+
+
+def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
+    """Markdown with a Hugging Face metadata header.
+
+    Args:
+        recipe: how it was made.
+        summary: the run's summary, once it has been evaluated.
+    """
+    base = recipe.model.path
+    header = {"library_name": "transformers", "tags": ["self-distillation", "ssd", "code"]}
+    if base != "embedded":
+        header["base_model"] = base
+    sampling = recipe.sampling.decoding.label
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(header, sort_keys=False).rstrip(),
+            "---",
+            f"# {recipe.name}: a self-distilled model",
+            "",
+            f"The base model `{base}`, fine-tuned on its own raw, unverified samples by simple self-distillation (Zhang "
+            "et al., arXiv 2604.01193). No tests, rewards or teacher took part in the training data.",
+            "",
+            f"- sampled with: {sampling}, {recipe.sampling.samples_per_prompt} per prompt, seed {recipe.seed}",
+            f"- trained on: {recipe.training.targets} targets, {recipe.training.method} fine-tuning, "
+            f"learning rate {recipe.training.learning_rate:g}, batch {recipe.training.batch_size}",
+            f"- decode with: {recipe.evaluation.student.label}",
+            "",
+            "## Results",
+            "",
+            *_results(summary),
+            "",
+            "## Recipe",
+            "",
+            "```yaml",
+            yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).rstrip(),
+            "```",
+            "",
+        ]
+    )
+
+
+def _results(summary: dict[str, Any] | None) -> list[str]:
+    if summary is None:
+        return ["Not evaluated yet."]
+    from selfdistill.report.words import percent_interval
+
+    measures = summary["measures"]
+    rows = [
+        f"| {system['title']} | "
+        + " | ".join(percent_interval(system["scores"][measure]["all"]) for measure in measures)
+        + " |"
+        for system in summary["systems"]
+        if "default" in system["roles"]
+    ]
+    return [
+        f"On `{summary['recipe']['evaluation']['benchmark']}`, percent with 95 % intervals by problem:",
+        "",
+        "| system | " + " | ".join(measures) + " |",
+        "|---" * (len(measures) + 1) + "|",
+        *rows,
+    ]

@@ -1,0 +1,52 @@
+"""The answer's chart: what the student gains over each rival, with its paired interval, around a line at zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, svg
+from selfdistill.report.words import UNDEFINED, point_interval
+
+_ROW = 46
+
+
+def differences(rows: list[tuple[str, dict[str, Any]]], measure: str) -> str:
+    """A forest plot.
+
+    Args:
+        rows: label of the rival, and the score of one comparison (`difference`, `verdict`), top to bottom.
+        measure: "pass@1".
+    """
+    height = 44 + _ROW * len(rows)
+    label = f"Difference in {measure}, student minus rival, in percentage points. " + " ".join(
+        f"{name}: {point_interval(score['difference'])}, {score['verdict']}." for name, score in rows
+    )
+    with canvas(height, margins=(8, 8, 34, 4)) as (figure, axes):
+        axes.axvline(0, color=INK, linewidth=1)
+        for position, (name, score) in enumerate(rows):
+            _row(axes, -position, name, score)
+        low, high = _limits([score["difference"] for _, score in rows])
+        axes.set(xlim=(low, high), ylim=(-len(rows) + 0.35, 0.75), yticks=[])
+        axes.set_xlabel("percentage points; line: 95 % interval")
+        axes.grid(axis="x")
+        return svg(figure, f"differences-{measure.replace('@', '-')}", label)
+
+
+def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
+    difference, colour = score["difference"], BASE if score["verdict"] == "not distinguishable" else STUDENT
+    axes.text(0, y + 0.36, name, transform=axes.get_yaxis_transform(), va="center", color=INK)
+    written = point_interval(difference)
+    axes.text(1, y + 0.36, written, transform=axes.get_yaxis_transform(), va="center", ha="right", color=MUTED)
+    if written == UNDEFINED:
+        return
+    ends = [100 * difference["low"], 100 * difference["high"]]
+    axes.plot(ends, [y, y], color=colour, linewidth=2.5)
+    filled = score["verdict"] != "not distinguishable"
+    axes.plot(100 * difference["value"], y, "o", color=colour, markersize=8, fillstyle="full" if filled else "none")
+
+
+def _limits(shown: list[dict[str, Any]]) -> tuple[float, float]:
+    ends = [100 * d[end] for d in shown for end in ("low", "high") if d[end] is not None] or [0.0]
+    low, high = min(*ends, -1.0), max(*ends, 1.0)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin

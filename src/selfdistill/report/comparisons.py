@@ -1,0 +1,107 @@
+"""Which systems are compared with which, and how each side was chosen.
+
+A comparison whose sides were fixed before the test is worth more than one whose side was picked on it; so each carries
+the sentence that says how it was chosen. Computes nothing but the choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfdistill.decoding import label
+from selfdistill.evaluation.systems import Role, System
+
+Kind = Literal["default", "best", "best against best", "preview", "sampling", "equal decoding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The student in one system against the base in another; both are positions in the list of systems."""
+
+    kind: Kind
+    student: int
+    base: int
+    title: str
+    """Names the base's side: "the base at its default decoding"."""
+    chosen: str
+    """How the two sides were chosen, a sentence."""
+    picked_by: str = ""
+    """The measure by which a side was picked on the test, where one was."""
+
+
+def comparisons(systems: Sequence[System], means: Mapping[str, Sequence[float]]) -> list[Comparison]:
+    """The comparisons that the systems allow, the most important first; none without a student.
+
+    Args:
+        systems: everything that was evaluated.
+        means: measure -> each system's mean over all problems, by which the best ones are picked; may be NaN.
+    """
+    student = find(systems, "student", "default")
+    if student is None:
+        return []
+    picked = [comparison for measure in means for comparison in _picked(systems, student, means[measure], measure)]
+    return [
+        *_fixed(systems, student, "default", "the base at its default decoding", _DEFAULT),
+        *picked,
+        *_fixed(systems, student, "preview", "the ideal-fit preview", _PREVIEW),
+        *_fixed(systems, student, "sampling", "the base at the sampling settings", _SAMPLING),
+        *_equal_decodings(systems),
+    ]
+
+
+def find(systems: Sequence[System], model: str, role: Role) -> int | None:
+    """Position of the first system of a model with a role."""
+    return next((i for i, system in enumerate(systems) if system.model == model and role in system.roles), None)
+
+
+def best(systems: Sequence[System], means: Sequence[float], model: str) -> int | None:
+    """Position of a model's system with the highest mean; NaN never wins."""
+    of_model = [i for i, system in enumerate(systems) if system.model == model and not math.isnan(means[i])]
+    return max(of_model, key=lambda i: means[i], default=None)
+
+
+_DEFAULT = "Each model at its own default decoding, fixed in the recipe beforehand."
+_PREVIEW = (
+    "The base decoded in two stages, the sampling settings and then the student’s: what a student that fitted its "
+    "targets perfectly would do, without any training."
+)
+_SAMPLING = "The base decoded with the very settings that its training samples were drawn with."
+
+
+def _fixed(systems: Sequence[System], student: int, role: Role, title: str, chosen: str) -> list[Comparison]:
+    base = find(systems, "base", role)
+    if base is None:
+        return []
+    return [Comparison(_KINDS[role], student, base, title, chosen)]
+
+
+_KINDS: dict[Role, Kind] = {"default": "default", "preview": "preview", "sampling": "sampling"}
+
+
+def _picked(systems: Sequence[System], student: int, means: Sequence[float], measure: str) -> list[Comparison]:
+    base, own = best(systems, means, "base"), best(systems, means, "student")
+    if base is None or own is None:
+        return []
+    tried = sum(system.model == "base" for system in systems)
+    title = f"the base’s best decoding for {measure}, {label(systems[base].stages)}"
+    chosen = (
+        f"Best of the {tried} decodings of the base, the preview included, picked by {measure} on these same test "
+        "problems: hindsight that favours the base."
+    )
+    both = f"Best of each model’s decodings, both picked by {measure} on these same test problems: hindsight on both sides."
+    return [
+        Comparison("best", student, base, title, chosen, measure),
+        Comparison("best against best", own, base, title, both, measure),
+    ]
+
+
+def _equal_decodings(systems: Sequence[System]) -> list[Comparison]:
+    bases = {system.stages: i for i, system in enumerate(systems) if system.model == "base"}
+    return [
+        Comparison("equal decoding", i, bases[system.stages], "the base at equal decoding", "Equal decoding.")
+        for i, system in enumerate(systems)
+        if system.model == "student" and system.stages in bases
+    ]

@@ -1,0 +1,84 @@
+"""Programs of base and student for the same problem, side by side: both right, newly right, newly wrong.
+
+Each problem's sample number 0 is compared, and the recipe's seed draws which problems are shown, so that nobody can
+have picked them. Judges nothing: the grader did.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from selfdistill import seeds
+from selfdistill.records import Outcome
+from selfdistill.report.evaluated import Evaluated, EvaluatedProblem, first_texts
+
+SHOWN_PER_CATEGORY = 2
+MAX_CHARACTERS = 4_000
+CATEGORIES = {
+    (False, True): "newly right",
+    (True, False): "newly wrong",
+    (True, True): "both right",
+    (False, False): "both wrong",
+}
+_NOT_SHOWN = "both wrong"
+
+
+def examples(
+    run_dir: Path, problems: list[EvaluatedProblem], base: Evaluated, student: Evaluated, seed: int
+) -> dict[str, Any]:
+    """How many problems fall in each category, and the programs of a few."""
+    members: dict[str, list[int]] = {category: [] for category in CATEGORIES.values()}
+    for index, pair in enumerate(zip(base.first_outcomes, student.first_outcomes, strict=True)):
+        if Outcome.HARNESS_ERROR not in pair:
+            before, after = (outcome is Outcome.PASSED for outcome in pair)
+            members[CATEGORIES[before, after]].append(index)
+    chosen = {name: _draw(indices, seed, name) for name, indices in members.items() if name != _NOT_SHOWN}
+    task_ids = {problems[index].task_id for indices in chosen.values() for index in indices}
+    texts = [first_texts(run_dir, each.system, task_ids) for each in (base, student)]
+    shown = [
+        _example(category, problems[index], index, (base, student), texts)
+        for category, indices in chosen.items()
+        for index in indices
+    ]
+    return {
+        "base": base.system.title,
+        "student": student.system.title,
+        "counts": {category: len(indices) for category, indices in members.items()},
+        "shown": shown,
+    }
+
+
+def _draw(indices: list[int], seed: int, category: str) -> list[int]:
+    order = seeds.generator(seed, "examples", category).permutation(len(indices))[:SHOWN_PER_CATEGORY]
+    return [indices[position] for position in order]
+
+
+def _example(
+    category: str,
+    problem: EvaluatedProblem,
+    index: int,
+    pair: tuple[Evaluated, Evaluated],
+    texts: list[dict[str, str]],
+) -> dict[str, Any]:
+    sides = {
+        each.system.model: {
+            "outcome": each.first_outcomes[index].value,
+            "program": _clipped(problem.program_prefix + text[problem.task_id]),
+        }
+        for each, text in zip(pair, texts, strict=True)
+    }
+    return {
+        "category": category,
+        "task_id": problem.task_id,
+        "difficulty": problem.difficulty,
+        "statement": _clipped(problem.statement),
+        **sides,
+    }
+
+
+def _clipped(text: str) -> str:
+    """At most MAX_CHARACTERS; a completion of 100,000 tokens is nobody's reading."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[:MAX_CHARACTERS]}\n[… {len(text) - MAX_CHARACTERS:,} more characters]"

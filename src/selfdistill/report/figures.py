@@ -1,0 +1,94 @@
+"""Which charts a summary gives, and what each is drawn from. The drawing is in `charts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from selfdistill.report.answer import pick
+from selfdistill.report.charts.bars import bars
+from selfdistill.report.charts.curves import MARKERS, Curves, Point, frontier_chart, temperature_curve
+from selfdistill.report.charts.differences import differences
+from selfdistill.report.charts.outcomes import outcomes
+from selfdistill.report.charts.training import training_curve
+
+Summary = dict[str, Any]
+
+RIVALS = (
+    ("default", "base, default decoding"),
+    ("best", "base, best decoding in hindsight"),
+    ("preview", "ideal-fit preview, no training"),
+    ("sampling", "base, sampling settings"),
+)
+"""Kinds of comparison in the answer's chart, with their labels."""
+
+
+def figures(summary: Summary) -> dict[str, Any]:
+    """Inline SVG by name; a list where there is one chart a measure; None where there is no data for it."""
+    measures = summary["measures"]
+    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training"))
+    shown["bars"] = [_bars(summary, measure) for measure in measures]
+    if summary["comparisons"]:
+        shown["differences"] = [_differences(summary, measure) for measure in measures]
+        shown["outcomes"] = Markup(outcomes(outcome_shares(summary)))
+    curves = _curves(summary)
+    if any(len(points) > 1 for points in curves.lines.values()):
+        shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
+        if summary["frontier"]:
+            shown["frontier"] = Markup(frontier_chart(curves, measures[0], measures[-1]))
+    if summary["training"]:
+        steps, losses = ([line[key] for line in summary["training"]] for key in ("step", "loss"))
+        shown["training"] = Markup(training_curve(steps, losses))
+    return shown
+
+
+def outcome_shares(summary: Summary) -> list[tuple[str, float, float]]:
+    """(kind, the base's share of programs, the student's) of the default decodings, the most frequent first."""
+    default = pick(summary["comparisons"], "default")
+    if default is None:
+        return []
+    before, after = (_system(summary, default[side])["outcomes"] for side in ("base", "student"))
+    shares = [
+        (kind, before.get(kind, 0) / sum(before.values()), after.get(kind, 0) / sum(after.values()))
+        for kind in {**before, **after}
+    ]
+    return sorted(shares, key=lambda row: (row[0] != "passed", -row[1] - row[2], row[0]))
+
+
+def _differences(summary: Summary, measure: str) -> Markup:
+    rows = []
+    for kind, label in RIVALS:
+        comparison = pick(summary["comparisons"], kind, measure if kind == "best" else "")
+        if comparison:
+            rows.append((label, comparison["scores"][measure]["all"]))
+    return Markup(differences(rows, measure))
+
+
+def _bars(summary: Summary, measure: str) -> Markup:
+    blocks = {}
+    for group, problems in summary["groups"].items():
+        heading = f"{'all problems' if group == 'all' else group} ({problems:,})"
+        blocks[heading.capitalize()] = [
+            (entry["label"], entry["kind"], _system(summary, entry["system"])["scores"][measure][group])
+            for entry in summary["lineup"]
+        ]
+    return Markup(bars(blocks, measure))
+
+
+def _curves(summary: Summary) -> Curves:
+    lines: dict[str, list[Point]] = {}
+    marks = []
+    for system in summary["systems"]:
+        scores = {measure: groups["all"] for measure, groups in system["scores"].items()}
+        point = Point(system["stages"][-1]["temperature"], scores)
+        if "grid" in system["roles"]:
+            lines.setdefault(system["model"], []).append(point)
+        marks += [(role, system["model"], point) for role in system["roles"] if role in MARKERS]
+    for points in lines.values():
+        points.sort(key=lambda point: point.temperature)
+    return Curves(lines, marks)
+
+
+def _system(summary: Summary, name: str) -> dict[str, Any]:
+    return next(system for system in summary["systems"] if system["name"] == name)

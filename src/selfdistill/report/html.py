@@ -1,0 +1,54 @@
+"""report.html: one self-contained page, made from the summary and nothing else. No script, font or image from elsewhere.
+
+The page forbids itself to load or run anything (Content-Security-Policy), and every text from a run is escaped: sample
+programs are whatever a model wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from selfdistill.report import words
+from selfdistill.report.answer import pick
+from selfdistill.report.figures import figures, outcome_shares
+from selfdistill.report.programs import program_html
+
+
+def render(summary: dict[str, Any]) -> str:
+    """The report as one HTML page, from `build_summary`'s result or summary.json read back."""
+    environment = Environment(
+        loader=PackageLoader("selfdistill.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": words.percent,
+        "points": words.points,
+        "point_interval": words.point_interval,
+        "percent_interval": words.percent_interval,
+        "count": words.count,
+        "number": words.number,
+        "duration": words.duration,
+        "sentence": words.sentence,
+        "program": program_html,
+        "yaml": _yaml,
+    }
+    style = environment.loader.get_source(environment, "report.css")[0]  # type: ignore[union-attr]
+    template = environment.get_template("report.html.jinja")
+    return template.render(
+        summary=summary,
+        figures=figures(summary),
+        outcomes=outcome_shares(summary),
+        default=pick(summary["comparisons"], "default"),
+        style=Markup(style),
+    )
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)

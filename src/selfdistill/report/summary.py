@@ -1,0 +1,188 @@
+"""summary.json: every number of a run's report, from the files of its directory.
+
+Everything outside `cost` and `provenance` is a function of the recipe and the data alone: a resumed run has the same
+summary as an undisturbed one. Scores are fractions; undefined ones are null. The format is documented in docs/report.md.
+
+Draws and renders nothing (`charts`, `html`), and runs no program.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfdistill import files
+from selfdistill.report.answer import answer
+from selfdistill.report.comparisons import Comparison, best, comparisons, find
+from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
+from selfdistill.report.examples import examples
+from selfdistill.report.frontier import frontier
+from selfdistill.report.scores import Measured, groups, measure, score_tables
+from selfdistill.report.unchecked import unchecked
+from selfdistill.report.words import VERDICTS
+from selfdistill.statistics import CONFIDENCE, RESAMPLES, Estimate
+
+FORMAT = 1
+_DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
+
+
+def build_summary(run_dir: Path) -> dict[str, Any]:
+    """Everything that the report says about a run.
+
+    Args:
+        run_dir: a run directory whose evaluation is finished.
+
+    Raises:
+        UserError: there is no evaluation, it is not finished, or a file is broken.
+    """
+    manifest = files.read_json(run_dir / "manifest.json")
+    recipe, seed = manifest["recipe"], manifest["recipe"]["seed"]
+    problems = read_problems(run_dir)
+    evaluated = [read_evaluated(run_dir, system, problems) for system in read_systems(run_dir)]
+    systems = [each.system for each in evaluated]
+    tables = score_tables(evaluated, recipe["evaluation"]["pass_at"])
+    means = {name: _means(table) for name, table in tables.items()}
+    compared = comparisons(systems, means)
+    masks = groups(problems)
+    measured = measure(tables, masks, compared, seed)
+    measures = list(tables)
+    listed = [_comparison(compared, index, evaluated, measured) for index in range(len(compared))]
+    base, student = find(systems, "base", "default"), find(systems, "student", "default")
+    summary = {
+        "format": FORMAT,
+        "name": recipe["name"],
+        "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"]),
+        "measures": measures,
+        "groups": {name: int(mask.sum()) for name, mask in masks.items()},
+        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
+        "comparisons": listed,
+        "lineup": _lineup(evaluated, means[measures[0]], measures[0]),
+        "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
+        "frontier": frontier(systems, means[measures[0]], means[measures[-1]]) if len(measures) > 1 else None,
+        "examples": examples(run_dir, problems, evaluated[base], evaluated[student], seed)
+        if base is not None and student is not None
+        else None,
+        "data": _data(run_dir),
+        "training": _training_log(run_dir),
+        "recipe": recipe,
+        "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
+        "provenance": {key: value for key, value in manifest.items() if key not in ("recipe", "stages")},
+        "cost": manifest.get("stages", {}),
+    }
+    summary["unchecked"] = unchecked(summary)
+    return _rounded(summary)
+
+
+def _means(table: np.ndarray) -> list[float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any score: its mean is NaN
+        return np.nanmean(table, axis=0).tolist()
+
+
+def _comparison(
+    compared: Sequence[Comparison], index: int, evaluated: Sequence[Evaluated], measured: Measured
+) -> dict[str, Any]:
+    comparison = compared[index]
+    scores: dict[str, dict[str, Any]] = {}
+    for name, by_group in measured.comparisons.items():
+        scores[name] = {}
+        for group, differences in by_group.items():
+            estimates = measured.systems[name][group]
+            scores[name][group] = {
+                "student": estimates[comparison.student].value,
+                "base": estimates[comparison.base].value,
+                "difference": asdict(differences[index]),
+                "verdict": _verdict(differences[index]),
+            }
+    student, base = evaluated[comparison.student].system, evaluated[comparison.base].system
+    return {
+        "kind": comparison.kind,
+        "picked_by": comparison.picked_by,
+        "title": comparison.title,
+        "chosen": comparison.chosen,
+        "student": student.name,
+        "student_title": student.title,
+        "base": base.name,
+        "base_title": base.title,
+        "scores": scores,
+    }
+
+
+def _verdict(difference: Estimate) -> str:
+    return VERDICTS[difference.sign] if difference.problems else "not measured"
+
+
+def _system(each: Evaluated, index: int, measured: Measured) -> dict[str, Any]:
+    scores = {
+        name: {group: asdict(estimates[index]) for group, estimates in by_group.items()}
+        for name, by_group in measured.systems.items()
+    }
+    return {
+        "name": each.system.name,
+        "title": each.system.title,
+        "model": each.system.model,
+        "roles": list(each.system.roles),
+        "stages": [stage.model_dump() for stage in each.system.stages],
+        "scores": scores,
+        "outcomes": _by_count(each.outcomes),
+        "exceptions": _by_count(each.exceptions),
+        "completions": asdict(each.completions),
+    }
+
+
+def _by_count(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float], measure_name: str) -> list[dict[str, str]]:
+    """The few systems that the bars show: each with a short label for readers and its kind; no system twice."""
+    systems = [each.system for each in evaluated]
+    top = best(systems, means, "base")
+    wanted = [
+        ("base, default", "base", find(systems, "base", "default")),
+        ("base, sampling settings", "other", find(systems, "base", "sampling")),
+        ("ideal-fit preview", "other", find(systems, "base", "preview")),
+        ("base", "other", top),
+        ("student, default", "student", find(systems, "student", "default")),
+    ]
+    lineup: dict[int, dict[str, str]] = {}
+    for text, kind, position in wanted:
+        if position is not None and position not in lineup:
+            mark = f", best {measure_name}" if position == top else ""
+            lineup[position] = {"label": text + mark, "kind": kind, "system": systems[position].name}
+    return list(lineup.values())
+
+
+def _data(run_dir: Path) -> dict[str, Any]:
+    """Statistics of prompts, samples and training data; None for what the run directory does not have."""
+    samples = run_dir / "samples.jsonl"
+    return {
+        "prompts": _json_if_there(run_dir / "prompts.json"),
+        "samples": asdict(describe(samples)) if samples.exists() else None,
+        "training": _json_if_there(run_dir / "training-data.json"),
+    }
+
+
+def _json_if_there(path: Path) -> Any:
+    return files.read_json(path) if path.exists() else None
+
+
+def _training_log(run_dir: Path) -> list[dict[str, Any]]:
+    """One entry a step, without its time; a step repeated after a crash counts as it was done last."""
+    lines = files.read_records(run_dir / "training-log.jsonl", dict)
+    steps = {line["step"]: {key: line[key] for key in ("step", "loss", "learning_rate")} for line in lines}
+    return [steps[step] for step in sorted(steps)]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if value != value else round(value, _DIGITS)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value
