@@ -127,12 +127,12 @@ def command() -> typer.Typer:
 
 
 def test_command_prints_json_and_writes_files(command: typer.Typer, tmp_path) -> None:
-    result = CliRunner().invoke(command, ["--json", "--locks", "1", "--runs", "1000", "--out", str(tmp_path)])
+    result = CliRunner().invoke(command, ["--json", "--forks", "2", "--runs", "1000", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["experiment"]["machine"]["locks"] == 1
+    assert document["experiment"]["machine"]["forks"] == 2
     assert document == json.loads((tmp_path / "toy.json").read_text())
-    assert document["best"]["student"]["success"] > 0.1377  # fewer locks are easier
+    assert document["best"]["student"]["success"] < 0.2 * 0.1377  # a second fork, whose right branch is one of four
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".svg", ".svg", ".svg"]
 
 

@@ -107,6 +107,11 @@ def _experiment(machine: dict[str, Any], sampling: dict[str, Any], rest: dict[st
         raise UserError(str(fault["msg"]).removeprefix("Value error, "), where=place) from None
 
 
+def _margin(share: float, runs: int) -> float:
+    """Half a 95 % interval of a simulated share, in percent."""
+    return 196 * (share * (1 - share) / runs) ** 0.5
+
+
 def _print(experiment: Experiment, result: ToyResult, out: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -119,7 +124,7 @@ def _print(experiment: Experiment, result: ToyResult, out: Path | None) -> None:
             name,
             f"{curve.best.temperature:.3f}",
             f"{curve.best.success:.2%}",
-            f"{curve.simulated:.2%}",
+            f"{100 * curve.simulated:.2f} ± {_margin(curve.simulated, experiment.runs):.2f}%",
             f"{curve.supremum.success:.2%}",
             "/".join(str(count) for count in curve.supports.values()),
         )
