@@ -47,7 +47,7 @@ def expected_gradient(model: LlamaForCausalLM, sampling: Decoding) -> float:
 
 
 def test_gradient_vanishes_at_temperature_one_without_truncation(model: LlamaForCausalLM) -> None:
-    assert expected_gradient(model, Decoding(temperature=1)) < 1e-13
+    assert expected_gradient(model, Decoding(temperature=1)) < 1e-6  # RMSNorm works in float32
 
 
 @pytest.mark.parametrize(
