@@ -1,7 +1,8 @@
 """The error model: which faults stop a run, which are data, and what the user reads.
 
 - A *user's mistake* (`UserError`) is one line that says what, where and what to do. The command line prints it without
-  a traceback and exits with code 2. `MissingExtraError` is such a mistake: a feature whose optional dependency is absent.
+  a traceback and exits with code 2. `MissingExtraError` is such a mistake: a feature whose optional dependency is
+  absent.
 - A *harness fault* (`HarnessError`) is ours or the machine's: a sandbox that would not start, a worker that died. It is
   retried, and what still fails is recorded as the outcome "harness error", never as a wrong answer.
 - A *bad completion* is data, never an exception: it becomes a verdict.

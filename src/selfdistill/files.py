@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from selfdistill.errors import UserError
 
 Record = TypeVar("Record")
+_ADAPTERS: dict[Any, Any] = {}  # building one takes milliseconds; there are a handful of record types
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -119,11 +119,12 @@ def fsync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-@cache
-def _adapter(record_type: type) -> Any:
-    from pydantic import TypeAdapter  # costs 0.1 s, and `import selfdistill` must be instant
+def _adapter(record_type: Any) -> Any:
+    if record_type not in _ADAPTERS:
+        from pydantic import TypeAdapter  # costs 0.1 s, and `import selfdistill` must be instant
 
-    return TypeAdapter(record_type)
+        _ADAPTERS[record_type] = TypeAdapter(record_type)
+    return _ADAPTERS[record_type]
 
 
 def _cut_torn_line(path: Path, descriptor: int) -> None:

@@ -1,0 +1,37 @@
+# Everything a newcomer needs: `make demo`, `make test`. Each target makes its own environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= runs/demo
+
+.PHONY: help demo test check format clean
+
+help:
+	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
+	@echo "make test    run all tests"
+	@echo "make check   lint, types and the fast tests"
+	@echo "make format  let ruff put the code into shape"
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: $(BIN)/.installed
+	$(BIN)/selfdistill demo --out $(OUT)
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest -q -n 2 -m "not engines"
+
+check: $(BIN)/.installed
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines"
+
+format: $(BIN)/.installed
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,40 @@
+"""The commands, wired together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from selfdistill.cli.doctor import doctor
+from selfdistill.cli.recipes import recipes
+from selfdistill.cli.run import demo, run
+from selfdistill.cli.stages import evaluate, report, sample, train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
+)
+for _command in (demo, run, sample, train, evaluate, report, recipes, doctor):
+    app.command()(_command)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version
+
+        print(version("selfdistill"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Holds the options of the program as a whole."""

@@ -1,0 +1,75 @@
+"""`selfdistill doctor`: what this machine has, and how to get the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib import metadata, util
+
+EXTRAS = {
+    "vllm": ("vllm", "generation with vLLM"),
+    "ray": ("ray", "more than one machine"),
+    "trackio": ("trackio", "experiment tracking"),
+    "tensorboard": ("tensorboard", "experiment tracking"),
+    "wandb": ("wandb", "experiment tracking"),
+    "bitsandbytes": ("bitsandbytes", "QLoRA on a small GPU"),
+}
+"""Import name by extra or package, and what it is for."""
+
+Row = tuple[str, bool | None, str]
+
+
+def doctor() -> None:
+    """Say which engines, extras and sandbox features this machine has, and how to get the others.
+
+    Example:
+
+      selfdistill doctor
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("what", "here", "note"):
+        table.add_column(heading)
+    for name, available, note in (*_machine(), *_engines(), *_sandbox()):
+        table.add_row(name, {True: "yes", False: "no", None: ""}[available], note)
+    Console().print(table)
+
+
+def _machine() -> Iterator[Row]:
+    import torch
+
+    yield "python", True, platform.python_version()
+    yield "cores", True, str(os.cpu_count())
+    yield "torch", True, torch.__version__
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            yield f"GPU {index}", True, torch.cuda.get_device_name(index)
+    else:
+        yield "GPU", False, "the embedded model needs none"
+    yield "disk", None, f"{shutil.disk_usage('.').free / 2**30:.0f} GiB free here"
+
+
+def _engines() -> Iterator[Row]:
+    yield "engine transformers", True, _version("transformers")
+    yield "training (TRL)", True, _version("trl")
+    for extra, (module, purpose) in EXTRAS.items():
+        available = util.find_spec(module) is not None
+        yield extra, available, _version(module) if available else f"{purpose}: pip install {extra}"
+
+
+def _sandbox() -> Iterator[Row]:
+    from selfdistill.grading import isolation_report
+
+    for name, available, note in isolation_report():
+        yield f"sandbox: {name}", available, "" if available else note
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

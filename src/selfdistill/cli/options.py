@@ -1,0 +1,38 @@
+"""Arguments and options that several commands share, described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a built-in recipe's name.")]
+DirectoryArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A run's directory.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. sampling.decoding.temperature=1.2."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The run's directory; by default runs/NAME-seedN.")
+]
+
+
+def run_directory(out: Path | None, name: str, seed: int) -> Path:
+    """Where a run goes if the user does not say."""
+    return out or Path("runs") / f"{name}-seed{seed}"
+
+
+def quiet_libraries() -> None:
+    """Let the run's own progress be the only progress: libraries speak up only on errors."""
+    import os
+    import warnings
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    warnings.simplefilter("ignore")
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()

@@ -1,0 +1,65 @@
+"""`selfdistill demo` and `selfdistill run`: the whole loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfdistill.cli.options import OutOption, RecipeArgument, SetOption, quiet_libraries, run_directory
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+
+def demo(
+    out: OutOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every random draw comes from it.")] = 0,
+) -> None:
+    """Run the whole loop on the embedded model and problems: minutes on a laptop.
+
+    Examples:
+
+      selfdistill demo
+
+      selfdistill demo --seed 1 --out runs/second
+    """
+    from selfdistill.recipe import load_recipe
+
+    run_recipe(load_recipe("demo", [f"seed={seed}"]), out)
+
+
+def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = None) -> None:
+    """Run a recipe: sample, train, evaluate, report. The same command resumes a run that was stopped.
+
+    Examples:
+
+      selfdistill run demo --set prompts.limit=1000 --out runs/small
+
+      selfdistill run my-recipe.yaml --set model.path=./my-model
+    """
+    from selfdistill.recipe import load_recipe
+
+    run_recipe(load_recipe(recipe, overrides or ()), out)
+
+
+def run_recipe(recipe: Recipe, out: Path | None) -> None:
+    """Run all stages, then print the table and where the report is."""
+    quiet_libraries()
+    from selfdistill.run.stages import run_all
+
+    directory = run_all(recipe, run_directory(out, recipe.name, recipe.seed))
+    print_result(directory.root)
+
+
+def print_result(root: Path) -> None:
+    """The short table, and the report's path."""
+    from rich.console import Console
+
+    from selfdistill.files import read_json
+    from selfdistill.report import terminal_table
+
+    console = Console()
+    console.print(terminal_table(read_json(root / "summary.json")))
+    print(f"report: {(root / 'report.html').resolve()}")

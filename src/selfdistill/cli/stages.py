@@ -1,0 +1,90 @@
+"""`selfdistill sample | train | evaluate | report`: one stage of a run directory, from where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfdistill.cli.options import DirectoryArgument, SetOption, quiet_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selfdistill.recipe import Recipe
+    from selfdistill.run.directory import RunDirectory
+
+
+def sample(
+    directory: DirectoryArgument,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="RECIPE", help="Begins a run; not needed for one that exists.")
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Step 1: sample from the frozen base. With --recipe it begins a new run in DIR.
+
+    Examples:
+
+      selfdistill sample runs/mine --recipe demo --set prompts.limit=500
+
+      selfdistill sample runs/mine
+    """
+    from selfdistill.recipe import load_recipe
+
+    given = load_recipe(recipe, overrides or ()) if recipe else None
+    _stage(directory, "sample", given)
+
+
+def train(directory: DirectoryArgument) -> None:
+    """Step 2: fine-tune the base on its samples; resumes from the last checkpoint.
+
+    Example:
+
+      selfdistill train runs/mine
+    """
+    _stage(directory, "train")
+
+
+def evaluate(directory: DirectoryArgument) -> None:
+    """Step 3: decode base and student under every system, and grade the programs.
+
+    Example:
+
+      selfdistill evaluate runs/mine
+    """
+    _stage(directory, "evaluate")
+
+
+def report(directory: DirectoryArgument) -> None:
+    """Write summary.json and report.html, and print the table.
+
+    Example:
+
+      selfdistill report runs/mine
+    """
+    from selfdistill.cli.run import print_result
+    from selfdistill.run import stages
+    from selfdistill.run.directory import RunDirectory
+    from selfdistill.run.manifest import read_recipe
+
+    run = RunDirectory(directory)
+    read_recipe(run)
+    stages.report(run)
+    print_result(directory)
+
+
+def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
+    quiet_libraries()
+    from selfdistill.run import stages
+    from selfdistill.run.directory import RunDirectory, exclusive
+    from selfdistill.run.manifest import read_recipe
+
+    if given is not None:
+        stages.check_recipe(given)
+    recipe = given or read_recipe(RunDirectory(path))
+    directory = stages.begin(recipe, path)
+    work: Callable[[Recipe, RunDirectory], None] = getattr(stages, name)
+    with exclusive(directory):
+        work(recipe, directory)

@@ -1,0 +1,1 @@
+"""Engines generate completions: the interface (`base`) and one file for each engine."""

@@ -1,0 +1,86 @@
+"""What an engine is: it turns requests into completions, one shard at a time, and knows nothing of files or stages.
+
+An engine gets exact token ids and gives exact token ids. Each request names its own random stream, so a completion does
+not depend on what else is in the shard. New engines implement `Engine`, one file each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from selfdistill.decoding import Stages
+from selfdistill.records import FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to generate."""
+
+    token_ids: tuple[int, ...]
+    """The prompt."""
+    stream: tuple[str | int, ...]
+    """Names the random stream: the recipe's seed, the stage, the item's key (see `seeds.generator`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparseTargets:
+    """q_s at every position of one completion, on its retained support only: most probable token first."""
+
+    support_sizes: np.ndarray
+    """(T,) int32: tokens retained at each position."""
+    token_ids: np.ndarray
+    """(sum of support_sizes,) int32, position after position."""
+    probabilities: np.ndarray
+    """(sum of support_sizes,) float32; sums to 1 at each position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model produced for one request."""
+
+    token_ids: tuple[int, ...]
+    """With the end-of-turn token where the model produced it."""
+    finish_reason: FinishReason
+    logprobs: tuple[float, ...]
+    """Of each drawn token, under the distribution that it was drawn from."""
+    targets: SparseTargets | None = None
+
+
+Progress = Callable[[int], None]
+"""Called with the number of tokens generated since the last call."""
+
+
+class Engine(Protocol):
+    """Generates completions. `generate` is a pure function of its arguments, the weights and the machine."""
+
+    @property
+    def context(self) -> int:
+        """Tokens of prompt and completion together that the model can hold."""
+        ...
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        stages: Stages,
+        *,
+        max_new_tokens: int,
+        targets: bool = False,
+        progress: Progress | None = None,
+    ) -> list[Completion]:
+        """Complete every request.
+
+        Args:
+            requests: a shard; the same shard always gives the same completions, bit for bit on one machine.
+            stages: the decoding, in one or two stages.
+            max_new_tokens: a completion is cut off here, or where the context ends; its finish reason is then `length`.
+            targets: also return q_s at every position.
+            progress: told of generated tokens.
+
+        Returns:
+            One completion a request, in order.
+        """
+        ...

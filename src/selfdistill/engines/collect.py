@@ -1,0 +1,116 @@
+"""Gathers the tokens, log-probabilities and targets of a batch, step by step, and hands out whole completions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from selfdistill.decoding.distribution import Ranked
+from selfdistill.engines.base import Completion, SparseTargets
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one step drew for the rows that were alive before it."""
+
+    rows: np.ndarray
+    tokens: np.ndarray
+    logprobs: np.ndarray
+    support_sizes: np.ndarray | None
+    token_ids: np.ndarray | None
+    probabilities: np.ndarray | None
+
+
+@dataclass(slots=True)
+class Collector:
+    """One batch's results so far. Arrays a step, put in row order once at the end: no Python work per token."""
+
+    size: int
+    keep_targets: bool
+    _steps: list[_Step] = field(default_factory=list)
+    _finished: np.ndarray = field(init=False)
+    _stopped: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._finished = np.zeros(self.size, dtype=bool)
+        self._stopped = np.zeros(self.size, dtype=bool)
+
+    def add(
+        self,
+        rows: np.ndarray,
+        tokens: Tensor,
+        logprobs: Tensor,
+        ranked: Ranked,
+        stopped: np.ndarray,
+        at_limit: np.ndarray,
+    ) -> np.ndarray:
+        """Record one step of the active rows; rows that had finished before are ignored.
+
+        Args:
+            rows: (active,) their indices in the batch.
+            tokens, logprobs: (active,) what was drawn.
+            ranked: (active, K) what it was drawn from.
+            stopped: (active,) whether the token ends the turn.
+            at_limit: (active,) whether the token is the last that the row may have.
+
+        Returns:
+            (active,) which rows go on.
+        """
+        live = np.flatnonzero(~self._finished[rows])
+        chosen = rows[live]
+        sizes = ids = probabilities = None
+        if self.keep_targets:
+            sizes, ids, probabilities = _support(ranked, live)
+        self._steps.append(
+            _Step(chosen, tokens.cpu().numpy()[live], logprobs.cpu().numpy()[live], sizes, ids, probabilities)
+        )
+        self._stopped[chosen] = stopped[live]
+        self._finished[chosen] = (stopped | at_limit)[live]
+        return ~self._finished[rows]
+
+    def completions(self) -> list[Completion]:
+        """The batch's completions, in row order."""
+        rows = np.concatenate([step.rows for step in self._steps])
+        order = np.argsort(rows, kind="stable")  # by row, and within a row by step
+        ends = np.bincount(rows, minlength=self.size).cumsum()
+        tokens = np.concatenate([step.tokens for step in self._steps])[order]
+        logprobs = np.concatenate([step.logprobs for step in self._steps])[order].astype(np.float64)
+        targets = self._targets(order, ends) if self.keep_targets else [None] * self.size
+        return [
+            Completion(
+                token_ids=tuple(tokens[start:end].tolist()),
+                finish_reason="stop" if self._stopped[row] else "length",
+                logprobs=tuple(logprobs[start:end].round(6).tolist()),
+                targets=targets[row],
+            )
+            for row, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True))
+        ]
+
+    def _targets(self, order: np.ndarray, ends: np.ndarray) -> list[SparseTargets | None]:
+        sizes = np.concatenate([step.support_sizes for step in self._steps])
+        starts = sizes.cumsum() - sizes
+        ids = np.concatenate([step.token_ids for step in self._steps])
+        probabilities = np.concatenate([step.probabilities for step in self._steps])
+        sizes, starts = sizes[order], starts[order]
+        gather = np.repeat(starts - (sizes.cumsum() - sizes), sizes) + np.arange(sizes.sum())
+        ids, probabilities = ids[gather], probabilities[gather]
+        entry_ends = np.r_[0, sizes.cumsum()]
+        found: list[SparseTargets | None] = []
+        for start, end in zip(np.r_[0, ends[:-1]], ends, strict=True):
+            span = slice(entry_ends[start], entry_ends[end])
+            found.append(SparseTargets(sizes[start:end], ids[span], probabilities[span]))
+        return found
+
+
+def _support(ranked: Ranked, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Support sizes, ids and probabilities of some rows, flat, row after row."""
+    probabilities = ranked.probabilities.float().cpu().numpy()[live]
+    retained = probabilities > 0
+    ids = ranked.token_ids.cpu().numpy()[live]
+    return (
+        retained.sum(-1).astype(np.int32),
+        ids[retained].astype(np.int32),
+        probabilities[retained],
+    )

@@ -1,0 +1,148 @@
+"""Loading a causal language model and its tokenizer: the embedded one, a local directory, or a hub id.
+
+The one place that does it, so that a missing directory or tokenizer is always the same clear line. Remote code is never
+trusted and pickled weights are never read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from selfdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import ModelSettings
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve_path(path: str) -> str:
+    """A directory or hub id that transformers can load; `embedded` becomes the package's own model.
+
+    Raises:
+        UserError: it looks like a local path and is not there, or is not a model directory.
+    """
+    if path == "embedded":
+        from selfdistill import embedded
+
+        return str(embedded.model_dir())
+    local = Path(path).expanduser()
+    if local.is_dir():
+        if not (local / "config.json").is_file():
+            raise UserError("not a model directory: it has no config.json", where=path)
+        return str(local)
+    if path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise UserError("no such model directory", where=path, fix="set model.path to a directory or a hub id")
+    return path
+
+
+def resolve_device(device: str) -> torch.device:
+    """`auto` is a GPU if there is one.
+
+    Raises:
+        UserError: the device does not exist here.
+    """
+    if device == "auto":
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return accelerator or torch.device("cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"device {device} cannot be used: {reason}", where="model.device", fix="set it to auto"
+        ) from None
+    return resolved
+
+
+def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+    """`auto` is the checkpoint's on a GPU and float32 on a CPU, where half precision is slower and less exact."""
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    return DTYPES[dtype]
+
+
+def load_tokenizer(path: str, revision: str | None = None) -> Any:
+    """The model's tokenizer.
+
+    Raises:
+        UserError: the model cannot be found or has no tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    resolved = resolve_path(path)
+    try:
+        return AutoTokenizer.from_pretrained(resolved, revision=revision)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"cannot load the tokenizer: {_first_line(error)}",
+            where=path,
+            fix="put tokenizer.json and tokenizer_config.json beside the model, or check the name and the network",
+        ) from error
+
+
+def load_config(path: str, revision: str | None = None) -> Any:
+    """The model's configuration.
+
+    Raises:
+        UserError: the model cannot be found.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(resolve_path(path), revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"cannot load the model's configuration: {_first_line(error)}", where=path) from error
+
+
+def load_model(settings: ModelSettings, path: str | None = None) -> Any:
+    """The model, in evaluation mode, on its device.
+
+    Args:
+        settings: dtype, device, attention; the path unless another one is given.
+        path: e.g. the student's directory.
+
+    Raises:
+        UserError: it cannot be found or read.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # the run shows its own progress
+    device = resolve_device(settings.device)
+    source = path or settings.path
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            resolve_path(source),
+            revision=None if path else settings.revision,
+            dtype=resolve_dtype(settings.dtype, device),
+            attn_implementation=settings.attention,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise UserError(f"cannot load the model: {_first_line(error)}", where=source) from error
+    return model.to(device).eval()
+
+
+def context_length(config: Any) -> int:
+    """Positions that the model was made for; a text model without a stated limit gets a very large one."""
+    text = config.get_text_config(decoder=True)
+    return int(getattr(text, "max_position_embeddings", None) or 2**31 - 1)
+
+
+def end_of_turn_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Every token id that ends the model's turn: its generation configuration's, or else the tokenizer's."""
+    configured = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ids = configured if isinstance(configured, (list, tuple)) else [configured]
+    known = {int(token) for token in ids if token is not None}
+    if tokenizer.eos_token_id is not None:
+        known.add(int(tokenizer.eos_token_id))
+    return tuple(sorted(known))
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

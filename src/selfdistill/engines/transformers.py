@@ -1,0 +1,147 @@
+"""The in-process engine: a batched KV-cached loop over any `AutoModelForCausalLM`.
+
+Faster than `model.generate` (benchmarks/sampling.py measures both): finished rows leave the batch, the cache is not
+copied at every token, and truncation ranks no more of the vocabulary than top-k needs. Every row draws from a stream of
+its own. Batches are formed from the requests alone, so a shard always makes the same batches.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfdistill.decoding import Stages
+from selfdistill.decoding.distribution import decode, draw
+from selfdistill.engines.base import Completion, Progress, Request
+from selfdistill.engines.cache import make_cache
+from selfdistill.engines.collect import Collector
+from selfdistill.seeds import UniformRows, generator
+
+COMPACT_SHARE = 8  # rows leave once an eighth of the batch has finished: copying the cache costs about one step
+
+
+@dataclass(frozen=True)
+class TransformersEngine:
+    """A model in this process. `context` as in `Engine`."""
+
+    model: Any
+    end_of_turn: tuple[int, ...]
+    context: int
+    batch_size: int
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        stages: Stages,
+        *,
+        max_new_tokens: int,
+        targets: bool = False,
+        progress: Progress | None = None,
+    ) -> list[Completion]:
+        """See `Engine.generate`. Prompts of similar length share a batch."""
+        order = sorted(range(len(requests)), key=lambda row: (len(requests[row].token_ids), row))
+        completions: dict[int, Completion] = {}
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            batch = [requests[row] for row in rows]
+            results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
+            completions.update(zip(rows, results, strict=True))
+        return [completions[row] for row in range(len(requests))]
+
+    @torch.inference_mode()
+    def _generate_batch(
+        self, requests: list[Request], stages: Stages, max_new_tokens: int, targets: bool, progress: Progress | None
+    ) -> list[Completion]:
+        device = self.model.device
+        limits = np.array([min(max_new_tokens, self.context - len(request.token_ids)) for request in requests])
+        collector = Collector(len(requests), keep_targets=targets)
+        batch = _Batch.of(requests, self.model, device)
+        end_of_turn = torch.tensor(self.end_of_turn, device=device)
+        active = len(requests)
+        for step in range(int(limits.max())):
+            ranked = decode(batch.logits, stages)
+            uniforms = torch.from_numpy(batch.uniforms.next()).to(device)
+            tokens, logprobs = draw(ranked, uniforms)
+            stopped = torch.isin(tokens, end_of_turn).cpu().numpy()
+            alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, step + 1 >= limits[batch.rows])
+            if progress:
+                progress(active)
+            active = int(alive.sum())
+            if not active:
+                break
+            if (len(alive) - active) * COMPACT_SHARE >= len(alive):
+                tokens = batch.keep(np.flatnonzero(alive), tokens)
+            batch.forward(tokens)
+        return collector.completions()
+
+
+class _Batch:
+    """The rows still being decoded: their cache, attention mask, positions and random streams."""
+
+    def __init__(self, model: Any, rows: np.ndarray, uniforms: UniformRows, mask: Tensor | None) -> None:
+        self._model = model
+        self._cache = make_cache(model.config)
+        self._mask = mask
+        self._positions = torch.empty(0)
+        self._last_only = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self.rows = rows
+        """Indices into the requests, (active,)."""
+        self.uniforms = uniforms
+        self.logits = torch.empty(0)
+        """(active, vocabulary) for the next token."""
+
+    @classmethod
+    def of(cls, requests: list[Request], model: Any, device: torch.device) -> _Batch:
+        """Pad on the left, run the prompts through the model."""
+        lengths = torch.tensor([len(request.token_ids) for request in requests])
+        width = int(lengths.max())
+        ids = torch.zeros((len(requests), width), dtype=torch.long)
+        for row, request in enumerate(requests):
+            ids[row, width - len(request.token_ids) :] = torch.tensor(request.token_ids)
+        # Without padding no mask is needed, and attention is faster without one.
+        padded = bool((lengths < width).any())
+        mask = (torch.arange(width) >= (width - lengths).unsqueeze(1)).long().to(device) if padded else None
+        uniforms = UniformRows([generator(*_stream(request)) for request in requests])
+        batch = cls(model, np.arange(len(requests)), uniforms, mask)
+        positions = (torch.arange(width) - (width - lengths).unsqueeze(1)).clamp(min=0).to(device)
+        batch._run(ids.to(device), positions)
+        return batch
+
+    def forward(self, tokens: Tensor) -> None:
+        """Feed one token a row."""
+        if self._mask is not None:
+            self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.rows), 1))], dim=1)
+        self._run(tokens.unsqueeze(1), self._positions[:, -1:] + 1)
+
+    def keep(self, indices: np.ndarray, tokens: Tensor) -> Tensor:
+        """Drop all rows but these; returns the kept rows' tokens."""
+        chosen = torch.from_numpy(indices).to(tokens.device)
+        self._cache.batch_select_indices(chosen)
+        self._mask = None if self._mask is None else self._mask[chosen]
+        self._positions = self._positions[chosen]
+        self.rows = self.rows[indices]
+        self.uniforms.keep(indices)
+        return tokens[chosen]
+
+    def _run(self, token_ids: Tensor, positions: Tensor) -> None:
+        self._positions = positions
+        output = self._model(
+            input_ids=token_ids,
+            attention_mask=self._mask,
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            **({"logits_to_keep": 1} if self._last_only else {}),
+        )
+        self.logits = output.logits[:, -1]
+
+
+def _stream(request: Request) -> tuple[int, *tuple[str | int, ...]]:
+    seed, *key = request.stream
+    return (int(seed), *key)

@@ -1,0 +1,70 @@
+"""Step 3: decode base and student under every system's decoding, then grade.
+
+Each model is loaded once. All systems draw from common random numbers: the stream of a sample is named by its problem
+and index, not by the system, so paired differences carry less noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from selfdistill.decoding import Decoding
+from selfdistill.engines.base import Engine
+from selfdistill.engines.load import load_engine
+from selfdistill.evaluation.systems import System, plan_systems
+from selfdistill.records import Prompt
+from selfdistill.sampling.generate import Job, generate_samples
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import Recipe
+
+
+def systems_of(recipe: Recipe) -> tuple[System, ...]:
+    """The systems that a recipe compares."""
+    settings = recipe.evaluation
+    grid = [
+        Decoding(temperature=temperature, top_k=settings.grid.top_k, top_p=settings.grid.top_p)
+        for temperature in settings.grid.temperatures
+    ]
+    return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid)
+
+
+def sample_system(
+    recipe: Recipe,
+    system: System,
+    prompts: Sequence[Prompt],
+    path: Path,
+    *,
+    engine: Callable[[], Engine],
+    tokenizer: Any,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Append what is missing of one system's completions."""
+    job = Job(
+        prompts=prompts,
+        samples_per_prompt=recipe.evaluation.samples_per_problem,
+        stages=system.stages,
+        max_new_tokens=recipe.evaluation.max_new_tokens,
+        stream=(recipe.seed, "evaluate"),
+    )
+    generate_samples(
+        job,
+        path,
+        load_engine=engine,
+        tokenizer=tokenizer,
+        shard_size=recipe.engine.shard_size,
+        progress=progress,
+    )
+
+
+def engine_loader(recipe: Recipe, model: Literal["base", "student"], student: Path) -> Callable[[], Engine]:
+    """Loads one of the two models when it is first needed, and keeps it."""
+
+    @cache
+    def load() -> Engine:
+        return load_engine(recipe.model, recipe.engine, None if model == "base" else str(student))
+
+    return load

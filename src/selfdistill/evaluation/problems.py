@@ -1,0 +1,65 @@
+"""The problems of an evaluation, rendered as prompts by the same renderer as the sampling prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfdistill.errors import UserError
+from selfdistill.prompts.render import Renderer
+from selfdistill.records import Problem, Prompt
+from selfdistill.seeds import digest
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import Recipe
+
+
+def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
+    """The recipe's benchmark, cut to its dates and its limit, in the benchmark's order.
+
+    Raises:
+        UserError: no such benchmark or file, a broken line, or nothing left.
+    """
+    settings = recipe.evaluation
+    if settings.benchmark == "embedded":
+        from selfdistill import embedded
+
+        problems = embedded.problems(settings.split)
+    else:
+        from selfdistill.benchmarks import load_benchmark
+
+        problems = load_benchmark(settings.benchmark, since=settings.since, until=settings.until)
+    if settings.limit:
+        by_digest = sorted(problems, key=lambda problem: digest(recipe.seed, "problems", problem.task_id))
+        chosen = {problem.task_id for problem in by_digest[: settings.limit]}
+        problems = tuple(problem for problem in problems if problem.task_id in chosen)
+    if not problems:
+        raise UserError("the benchmark has no problem in this window", where=settings.benchmark)
+    return problems
+
+
+def render_problem(problem: Problem, renderer: Renderer) -> Prompt:
+    """A problem as the model reads it: worded as an instruction for a chat model, as it is for one that goes on."""
+    if renderer.chat:
+        from selfdistill.benchmarks import problem_prompt
+
+        rendered = renderer.render(problem.statement, problem.starter_code, instruction=problem_prompt(problem))
+    elif problem.program_prefix:
+        rendered = renderer.render(problem.statement, instruction=problem.statement)
+    else:
+        rendered = renderer.render(problem.statement, problem.starter_code)
+    return Prompt(problem.task_id, rendered.text, rendered.token_ids, problem.statement)
+
+
+def check_lengths(prompts: list[Prompt], context: int) -> None:
+    """Refuse problems that leave no room for an answer: dropping them would change the benchmark.
+
+    Raises:
+        UserError: names the first such problem.
+    """
+    for prompt in prompts:
+        if len(prompt.token_ids) >= context:
+            raise UserError(
+                f"problem {prompt.prompt_id} has {len(prompt.token_ids)} tokens; the model's context is {context}",
+                where="evaluation.benchmark",
+                fix="use a model with a longer context",
+            )

@@ -1,0 +1,78 @@
+"""The systems that every evaluation puts side by side, so that a gain is always a gain over something named.
+
+Base at its default decoding; base over a grid of temperatures, greedy included; base at the *sampling* settings (the
+baseline that the paper lacks); the ideal-fit preview (no training: the base decoded in two stages); the student at its
+own decoding and over the same grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfdistill.decoding import Decoding, Stages, label
+
+Role = Literal["default", "grid", "sampling", "preview"]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One model under one decoding."""
+
+    name: str
+    """Stable and fit for a file name, e.g. `base-T0.7-k20-p0.8`."""
+    model: Literal["base", "student"]
+    stages: Stages
+    """The decoding; two stages for the preview."""
+    roles: tuple[Role, ...]
+    """Why it is there. A decoding wanted for several reasons is evaluated once."""
+    title: str
+    """For readers: "base, T 0.7, top-k 20, top-p 0.8"."""
+
+
+def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Sequence[Decoding]) -> tuple[System, ...]:
+    """The systems of an evaluation, each decoding once, in the order in which reports show them.
+
+    Args:
+        base: the base's own decoding.
+        student: the student's own decoding; the preview uses it as its second stage.
+        sampling: what made the training data.
+        grid: decodings at which both models are measured.
+    """
+    wanted: list[tuple[Literal["base", "student"], Stages, Role]] = [
+        ("base", (base,), "default"),
+        ("base", (sampling,), "sampling"),
+        ("base", (sampling, student), "preview"),
+        ("student", (student,), "default"),
+        *(("base", (decoding,), "grid") for decoding in grid),
+        *(("student", (decoding,), "grid") for decoding in grid),
+        # The preview of every grid point shows how much of a student's curve needs no training at all.
+        *(("base", (sampling, decoding), "preview") for decoding in grid),
+    ]
+    roles: dict[tuple[Literal["base", "student"], Stages], list[Role]] = {}
+    for model, stages, role in wanted:
+        known = roles.setdefault((model, _canonical(stages)), [])
+        if role not in known:
+            known.append(role)
+    return tuple(_system(model, stages, tuple(why)) for (model, stages), why in roles.items())
+
+
+def _canonical(stages: Stages) -> Stages:
+    """Greedy is greedy: its truncation, and a stage before it, change nothing."""
+    if stages[-1].greedy:
+        return (Decoding(temperature=0),)
+    return stages
+
+
+def _system(model: Literal["base", "student"], stages: Stages, roles: tuple[Role, ...]) -> System:
+    name = "-then-".join(_slug(stage) for stage in stages)
+    return System(f"{model}-{name}", model, stages, roles, f"{model}, {label(stages)}")
+
+
+def _slug(stage: Decoding) -> str:
+    if stage.greedy:
+        return "greedy"
+    top_k = f"-k{stage.top_k}" if stage.top_k else ""
+    top_p = f"-p{stage.top_p:g}" if stage.top_p < 1 else ""
+    return f"T{stage.temperature:g}{top_k}{top_p}"

@@ -1,0 +1,1 @@
+"""Prompts: reading (`sources`), wording (`templates`), rendering and tokenising (`render`), cleaning (`prepare`)."""

@@ -1,0 +1,65 @@
+"""Rendering and tokenising, in one place for sampling, training and evaluation.
+
+A prompt becomes text and token ids exactly once; every later stage uses the ids. (A prompt whose last characters are
+tokenised another way than in training gives a model that answers nothing right.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.errors import UserError
+from selfdistill.prompts.templates import apply_template
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import PromptSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as the model reads it."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """A tokenizer with the recipe's choice of template, chat template and system message."""
+
+    tokenizer: Any
+    settings: PromptSettings
+
+    @property
+    def chat(self) -> bool:
+        """Whether the chat template is applied.
+
+        Raises:
+            UserError: the recipe demands a chat template that the tokenizer does not have.
+        """
+        has_template = bool(getattr(self.tokenizer, "chat_template", None))
+        if self.settings.chat == "always" and not has_template:
+            raise UserError("the tokenizer has no chat template", where="prompts.chat", fix="set prompts.chat: never")
+        return has_template and self.settings.chat != "never"
+
+    def render(self, statement: str, starter_code: str = "", *, instruction: str | None = None) -> Rendered:
+        """Text and ids of one problem.
+
+        Args:
+            statement: the problem as its source states it.
+            starter_code: the header that the answer must fill, if any.
+            instruction: the user's message where it is already worded; else the recipe's template words it.
+        """
+        message = instruction or apply_template(self.settings.template, statement, starter_code)
+        if not self.chat:
+            return Rendered(message, tuple(self.tokenizer(message)["input_ids"]))
+        system = [{"role": "system", "content": self.settings.system}] if self.settings.system else []
+        text = self.tokenizer.apply_chat_template(
+            [*system, {"role": "user", "content": message}],
+            tokenize=False,
+            add_generation_prompt=True,
+            **self.settings.chat_template_arguments,
+        )
+        # The template writes the special tokens itself; a second <bos> is a classic fault.
+        return Rendered(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))

@@ -1,0 +1,22 @@
+"""Recipes: the schema of a run (`schema`) and how it is read, overridden and compared (`load`)."""
+
+from selfdistill.recipe.load import (
+    builtin_recipes,
+    changed_keys,
+    load_recipe,
+    parse_recipe,
+    recipe_digest,
+    recipe_text,
+)
+from selfdistill.recipe.schema import EMBEDDED, Recipe
+
+__all__ = [
+    "EMBEDDED",
+    "Recipe",
+    "builtin_recipes",
+    "changed_keys",
+    "load_recipe",
+    "parse_recipe",
+    "recipe_digest",
+    "recipe_text",
+]

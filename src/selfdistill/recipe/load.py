@@ -1,0 +1,190 @@
+"""From a YAML file, or a built-in recipe's name, and `--set` overrides to a validated `Recipe`.
+
+Every fault is a `UserError` that names file, line and key; an unknown key is answered with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from selfdistill.errors import UserError
+from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+
+
+def builtin_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _builtin().iterdir() if entry.suffix == ".yaml"))
+
+
+def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        source: a YAML file's path, or a built-in recipe's name.
+        overrides: `key=value` with dotted keys and YAML values, e.g. `sampling.decoding.temperature=1.2`.
+
+    Raises:
+        UserError: no such recipe, broken YAML, an unknown key, a value out of range.
+    """
+    path = _find(str(source))
+    text = path.read_text()
+    tree = _parse_yaml(text, path)
+    for override in overrides:
+        _apply(tree, override)
+    return _validate(tree, path, _key_lines(text))
+
+
+def recipe_text(name: str) -> str:
+    """The YAML of a built-in recipe, with its comments."""
+    return _find(name).read_text()
+
+
+def parse_recipe(tree: Mapping[str, Any], where: str | Path) -> Recipe:
+    """Validate a recipe that was read from elsewhere, e.g. a manifest."""
+    return _validate(dict(tree), Path(where), {})
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """A digest of everything in the recipe that a result may depend on."""
+    values = {key: value for key, value in _flatten(recipe.model_dump(mode="json")) if key not in HARMLESS_KEYS}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def changed_keys(old: Recipe, new: Recipe) -> tuple[str, ...]:
+    """Dotted keys on which two recipes differ, harmless ones left out."""
+    before = dict(_flatten(old.model_dump(mode="json")))
+    after = dict(_flatten(new.model_dump(mode="json")))
+    keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return tuple(sorted(keys - set(HARMLESS_KEYS)))
+
+
+def _builtin() -> Path:
+    return Path(str(resources.files("selfdistill.recipe") / "builtin"))
+
+
+def _find(source: str) -> Path:
+    builtin = _builtin() / f"{source}.yaml"
+    path = Path(source)
+    if builtin.is_file() and not path.is_file():
+        return builtin
+    if path.is_dir():
+        raise UserError("is a directory, not a recipe", where=source, fix="give a YAML file")
+    if not path.is_file():
+        nearest = difflib.get_close_matches(source, builtin_recipes(), n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "`selfdistill recipes` lists the built-in ones"
+        raise UserError("no such recipe file or built-in recipe", where=source, fix=hint)
+    return path
+
+
+def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"broken YAML: {error.problem}", where=f"{path}:{line}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"broken YAML: {error}", where=path) from error
+    if not isinstance(tree, dict):
+        raise UserError("a recipe is a mapping of keys to values", where=path)
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key.strip():
+        raise UserError(f"--set {override}", fix="write key=value, e.g. --set sampling.decoding.temperature=1.2")
+    *parents, last = key.strip().split(".")
+    section = tree
+    for parent in parents:
+        child = section.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise UserError(f"{parent} is a value, not a section", where=f"--set {override}")
+        section = child
+    try:
+        section[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        section[last] = value
+
+
+def _validate(tree: dict[str, Any], path: Path, lines: dict[str, int]) -> Recipe:
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        fault = _most_telling(error)
+        key = ".".join(str(part) for part in fault["loc"])
+        line = next((lines[prefix] for prefix in _prefixes(key) if prefix in lines), None)
+        where = f"{path}:{line}" if line else str(path)
+        raise _fault(fault, key, where) from None
+
+
+def _most_telling(error: ValidationError) -> Any:
+    """Unknown keys first: a misspelt key also shows as a missing one."""
+    faults = error.errors()
+    return next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+
+
+def _fault(fault: Any, key: str, where: str) -> UserError:
+    if fault["type"] == "extra_forbidden":
+        *parents, last = key.split(".")
+        known = _known_keys(parents)
+        nearest = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}"
+        return UserError(f"unknown key {key}", where=where, fix=hint)
+    if fault["type"] == "missing":
+        return UserError(f"{key} is missing", where=where, fix=f"set {key}")
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    given = fault["input"]
+    if isinstance(given, dict):
+        return UserError(f"{key}: {message}", where=where)
+    return UserError(f"{key} is {_shown(given)}, must be {message}", where=where)
+
+
+def _shown(value: Any) -> str:
+    return "nan" if isinstance(value, float) and math.isnan(value) else json.dumps(value, default=str)
+
+
+def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:
+    section: Any = Recipe
+    for parent in parents:
+        section = section.model_fields[parent].annotation
+    return tuple(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else ()
+
+
+def _prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    for end in range(len(parts), 0, -1):
+        yield ".".join(parts[:end])
+
+
+def _key_lines(text: str) -> dict[str, int]:
+    """The line of each dotted key in a YAML text."""
+    lines: dict[str, int] = {}
+
+    def visit(node: yaml.Node | None, prefix: str) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            return
+        for key_node, value_node in node.value:
+            key = f"{prefix}{key_node.value}"
+            lines[key] = key_node.start_mark.line + 1
+            visit(value_node, f"{key}.")
+
+    visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
+    return lines
+
+
+def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

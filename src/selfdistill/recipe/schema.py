@@ -1,0 +1,240 @@
+"""The recipe: everything that decides a run's result, validated, each default written once.
+
+The defaults of the training section are the paper's (method: Sec. 3 and its appendix); the built-in recipes state only
+what differs. Each field's unit and meaning stand under it; docs/recipe.md is made from this file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from selfdistill.analysis.settings import AnalysisSettings
+from selfdistill.decoding import Decoding
+
+EMBEDDED = "embedded"
+"""Names the tiny model, the prompts and the problems that come inside the package."""
+
+PositiveInt = Annotated[int, Field(gt=0)]
+CountOrZero = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelSettings(Section):
+    """The base model, p0."""
+
+    path: str
+    """`embedded`, a local Hugging Face directory, or a hub id."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the weights in sampling and evaluation; `auto` takes the checkpoint's on a GPU and float32 on a CPU."""
+    device: str = "auto"
+    """`auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`."""
+    attention: str | None = None
+    """transformers' attn_implementation, e.g. `sdpa`, `eager`, `flash_attention_2`; unset leaves it to transformers."""
+
+
+class EngineSettings(Section):
+    """What generates."""
+
+    kind: Literal["transformers"] = "transformers"
+    """`transformers` runs in this process."""
+    batch_size: PositiveInt = 512
+    """Rows decoded together. Part of the recipe: float sums differ between batch shapes."""
+    shard_size: PositiveInt = 2048
+    """Completions generated, then written, together: at most this much work is repeated after a crash."""
+
+
+class Columns(Section):
+    """Names of the data set's columns."""
+
+    statement: str = "question"
+    """The problem's text."""
+    id: str | None = None
+    """A unique name for each problem; unset uses a digest of the statement."""
+    starter_code: str | None = None
+    """A function header that the answer must fill; problems with one are function-style."""
+
+
+class PromptSettings(Section):
+    """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
+
+    source: str
+    """`embedded`, a .jsonl or .parquet file, a directory, or a data set's hub id."""
+    subset: str | None = None
+    """The data set's configuration name."""
+    split: str = "train"
+    """The data set's split."""
+    columns: Columns = Columns()
+    template: Literal["auto", "plain", "function", "stdin"] = "auto"
+    """`plain`: the statement as it is. `function` and `stdin`: instructions for the two kinds of programs. `auto`:
+    `function` where there is starter code, else `stdin`."""
+    chat: Literal["auto", "always", "never"] = "auto"
+    """Whether to apply the tokenizer's chat template; `auto` does if it has one."""
+    system: str | None = None
+    """System message of the chat template."""
+    chat_template_arguments: dict[str, Any] = {}
+    """Passed to the chat template, e.g. `{enable_thinking: false}`."""
+    deduplicate: bool = True
+    """Keep the first of the statements that are equal up to white space (paper Sec. 3)."""
+    limit: PositiveInt | None = None
+    """Use a subset of this many prompts, drawn by the recipe's seed."""
+    max_tokens: PositiveInt | None = None
+    """Drop longer prompts; unset drops those that leave no room for a completion in the model's context."""
+
+
+class SamplingSettings(Section):
+    """Step 1: one completion a prompt from the frozen base."""
+
+    decoding: Decoding
+    """T_train and rho_train."""
+    samples_per_prompt: PositiveInt = 1
+    """The paper finds that 1 suffices."""
+    max_new_tokens: PositiveInt = 131072
+    """Completions are cut off here; they stay in the data."""
+
+
+class LoraSettings(Section):
+    """Low-rank adapters (PEFT)."""
+
+    rank: PositiveInt = 16
+    alpha: PositiveInt = 32
+    dropout: Fraction = 0.0
+    target_modules: str | tuple[str, ...] = "all-linear"
+    """Module names to adapt, or PEFT's `all-linear`."""
+
+
+class TrainingSettings(Section):
+    """Step 2: fine-tune the base on its raw samples."""
+
+    targets: Literal["hard", "soft"] = "hard"
+    """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
+    distribution at every sampled position; same expected gradient, less variance."""
+    method: Literal["full", "lora"] = "full"
+    lora: LoraSettings = LoraSettings()
+    steps: PositiveInt | None = None
+    """Optimizer steps; exactly one of `steps` and `epochs` is set."""
+    epochs: PositiveFloat | None = None
+    """Passes over the data."""
+    batch_size: PositiveInt = 32
+    """Sequences an optimizer step, over all devices."""
+    micro_batch_size: PositiveInt = 1
+    """Sequences a forward pass on one device; divides `batch_size`."""
+    learning_rate: PositiveFloat = 5e-6
+    """Peak."""
+    min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
+    """The cosine ends here."""
+    warmup_steps: CountOrZero = 250
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    adam_beta1: Fraction = 0.9
+    adam_beta2: Fraction = 0.95
+    max_grad_norm: PositiveFloat = 1.0
+    max_length: PositiveInt = 65536
+    """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Of forward and backward; fp32 master weights either way."""
+    packing: bool = False
+    """Several sequences a row, separated in attention; needs an attention that supports it."""
+    gradient_checkpointing: bool = True
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    checkpoint_every: PositiveInt = 250
+    """Steps between checkpoints; training resumes from the last whole one."""
+    drop_truncated: bool = False
+    """Drop samples that were cut off. Not in the paper."""
+    drop_shortest: Fraction = 0.0
+    """Drop this share of samples, the shortest. The published generator drops 0.1; the paper does not say so."""
+    report_to: tuple[str, ...] = ()
+    """Trackers that transformers knows: trackio, tensorboard, wandb."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainingSettings:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("set exactly one of steps and epochs")
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError("min_learning_rate is above learning_rate")
+        return self
+
+
+class GridSettings(Section):
+    """The temperature grid on which base and student are compared."""
+
+    temperatures: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
+    """T_eval; 0 is greedy."""
+    top_k: CountOrZero = 20
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+
+class GradingSettings(Section):
+    """How programs are executed."""
+
+    seconds_per_test: PositiveFloat = 6.0
+    """Wall-clock limit of one test; LiveCodeBench's is 6."""
+    memory_mb: PositiveInt = 1024
+    """Address space of one program."""
+    rules: Literal["judge", "livecodebench"] = "judge"
+    """How outputs are compared; see docs/grading.md."""
+    isolation: Literal["full", "process"] = "full"
+    """`full` refuses to run where the sandbox is missing; the weaker level must be asked for by name."""
+    workers: PositiveInt | None = None
+    """Programs at a time; unset is the number of cores. Does not change any verdict."""
+
+
+class EvaluationSettings(Section):
+    """Step 3: decode base and student, execute the programs, compare."""
+
+    benchmark: str
+    """`embedded`, a benchmark's name, or a file; see docs/grading.md."""
+    split: str = "test"
+    """Of the embedded problems: `validation` to tune on, `test` to report once."""
+    since: str | None = None
+    """Only problems from this ISO date on."""
+    until: str | None = None
+    """Only problems up to this ISO date."""
+    limit: PositiveInt | None = None
+    """A subset of this many problems, drawn by the recipe's seed."""
+    base: Decoding
+    """The base's own recommended decoding."""
+    student: Decoding
+    """T_eval and rho_eval."""
+    grid: GridSettings = GridSettings()
+    samples_per_problem: PositiveInt = 10
+    pass_at: tuple[PositiveInt, ...] = (1, 5)
+    max_new_tokens: PositiveInt = 131072
+    grading: GradingSettings = GradingSettings()
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> EvaluationSettings:
+        if max(self.pass_at) > self.samples_per_problem:
+            raise ValueError(f"pass@{max(self.pass_at)} needs samples_per_problem of at least {max(self.pass_at)}")
+        return self
+
+
+class Recipe(Section):
+    """A whole run: where it starts, the three steps, and how it is judged."""
+
+    name: str
+    description: str = ""
+    seed: CountOrZero = 0
+    """Every random draw comes from this and the item's own key."""
+    model: ModelSettings
+    engine: EngineSettings = EngineSettings()
+    prompts: PromptSettings
+    sampling: SamplingSettings
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    analysis: AnalysisSettings = AnalysisSettings()
+
+
+HARMLESS_KEYS = ("description", "evaluation.grading.workers", "training.report_to")
+"""Keys that may differ when a run is resumed: no result depends on them."""

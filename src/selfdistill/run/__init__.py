@@ -1,0 +1,1 @@
+"""A run: its directory (`directory`), manifest (`manifest`), progress (`progress`) and stages (`stages`)."""

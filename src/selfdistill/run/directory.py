@@ -1,0 +1,103 @@
+"""Where a run keeps what: the one place that knows file names. The formats are documented in docs/formats.md."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfdistill.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The paths of one run."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Recipe, versions, fingerprints, timings."""
+        return self.root / "manifest.json"
+
+    @property
+    def prompts(self) -> Path:
+        """`Prompt` records, in sampling order."""
+        return self.root / "prompts.jsonl"
+
+    @property
+    def prompt_counts(self) -> Path:
+        """What was dropped and why."""
+        return self.root / "prompts.json"
+
+    @property
+    def samples(self) -> Path:
+        """`Sample` records of step 1."""
+        return self.root / "samples.jsonl"
+
+    @property
+    def targets(self) -> Path:
+        """Soft targets, one file a shard."""
+        return self.root / "targets"
+
+    @property
+    def training_data(self) -> Path:
+        """Counts of the training data."""
+        return self.root / "training-data.json"
+
+    @property
+    def training_log(self) -> Path:
+        """Loss and learning rate by step."""
+        return self.root / "training-log.jsonl"
+
+    @property
+    def student(self) -> Path:
+        """The tuned model, an ordinary Hugging Face directory."""
+        return self.root / "student"
+
+    @property
+    def problems(self) -> Path:
+        """The evaluation's problems, as the report shows them."""
+        return self.root / "evaluation" / "problems.jsonl"
+
+    @property
+    def systems(self) -> Path:
+        """The systems that are compared."""
+        return self.root / "evaluation" / "systems.json"
+
+    def system_samples(self, system: str) -> Path:
+        """One system's completions."""
+        return self.root / "evaluation" / f"{system}.samples.jsonl"
+
+    def system_verdicts(self, system: str) -> Path:
+        """The grader's verdicts on them."""
+        return self.root / "evaluation" / f"{system}.verdicts.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Every number of the report."""
+        return self.root / "summary.json"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.root / "report.html"
+
+
+@contextmanager
+def exclusive(directory: RunDirectory) -> Iterator[None]:
+    """Hold the run for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        UserError: another process is working on the run.
+    """
+    with (directory.root / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "another process is working on this run", where=directory.root, fix="wait for it or stop it"
+            ) from None
+        yield

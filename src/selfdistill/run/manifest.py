@@ -1,0 +1,139 @@
+"""The manifest: what made this run. Resolved recipe, versions, machine, fingerprints of model and data, time of stages.
+
+A run directory belongs to one recipe. Going on under a changed one is refused, and the changed keys are named.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from selfdistill.errors import UserError
+from selfdistill.files import read_json, write_json
+from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
+from selfdistill.run.directory import RunDirectory
+
+FORMAT = 1
+PACKAGES = ("selfdistill", "torch", "transformers", "trl", "datasets", "accelerate", "peft", "tokenizers", "numpy")
+
+
+def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
+    """Begin a run, or make sure that the run in this directory has this recipe.
+
+    Raises:
+        UserError: the directory holds another recipe's run, or something else, or cannot be written to.
+    """
+    if directory.manifest.is_file():
+        _refuse_changes(directory, recipe)
+        return
+    if directory.root.is_dir() and any(directory.root.iterdir()):
+        raise UserError(
+            "is not empty and holds no run (it has no manifest.json)", where=directory.root, fix="choose another --out"
+        )
+    write_json(
+        directory.manifest,
+        {
+            "format": FORMAT,
+            "recipe": recipe.model_dump(mode="json"),
+            "digest": recipe_digest(recipe),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": _versions(),
+            "machine": _machine(),
+            "fingerprints": {},
+            "isolation": [],
+            "stages": {},
+        },
+    )
+
+
+def read_recipe(directory: RunDirectory) -> Recipe:
+    """The recipe of an existing run.
+
+    Raises:
+        UserError: there is no run, or it was made by another format of manifest.
+    """
+    if not directory.manifest.is_file():
+        raise UserError(
+            "is not a run directory (it has no manifest.json)", where=directory.root, fix="start with selfdistill run"
+        )
+    manifest = read_json(directory.manifest)
+    if manifest.get("format") != FORMAT:
+        raise UserError(
+            f"the run has format {manifest.get('format')}, this version reads {FORMAT}", where=directory.manifest
+        )
+    return parse_recipe(manifest["recipe"], directory.manifest)
+
+
+def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
+    """Set one top-level key."""
+    manifest = read_json(directory.manifest)
+    write_json(directory.manifest, {**manifest, key: value})
+
+
+def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
+    """Record what a run was made from, or make sure that it has not changed since.
+
+    Raises:
+        UserError: the run was begun with something else under the same name.
+    """
+    known = read_json(directory.manifest)["fingerprints"]
+    if name in known and known[name] != value:
+        raise UserError(
+            f"the {name} changed since this run was begun", where=directory.root, fix="choose another --out"
+        )
+    update_manifest(directory, "fingerprints", {**known, name: value})
+
+
+@contextmanager
+def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
+    """Add the time of a block, and what it puts into the yielded dictionary, to a stage's record.
+
+    Seconds of interrupted attempts are lost; those of every finished one add up.
+    """
+    facts: dict[str, Any] = {}
+    started = time.perf_counter()
+    yield facts
+    seconds = time.perf_counter() - started
+    stages = read_json(directory.manifest)["stages"]
+    before = stages.get(name, {})
+    record = {**before, **facts, "seconds": round(before.get("seconds", 0.0) + seconds, 3)}
+    update_manifest(directory, "stages", {**stages, name: record})
+
+
+def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
+    changed = changed_keys(read_recipe(directory), recipe)
+    if changed:
+        raise UserError(
+            f"holds a run of another recipe; changed: {', '.join(changed)}",
+            where=directory.root,
+            fix="choose another --out, or set these keys back",
+        )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerators": accelerators,
+    }

@@ -1,0 +1,226 @@
+"""The stages of a run, each resumable: prepare, sample, train, evaluate, report.
+
+Each reads what the earlier ones left in the run directory and adds its own part; run again, it does only what is
+missing. `run_all` is the whole loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from selfdistill.errors import UserError
+from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
+from selfdistill.recipe import Recipe
+from selfdistill.records import Prompt, Sample
+from selfdistill.run.directory import RunDirectory, exclusive
+from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
+from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, update_manifest
+from selfdistill.run.progress import progress
+
+
+def run_all(recipe: Recipe, out: Path) -> RunDirectory:
+    """The whole loop, from where it stands.
+
+    Raises:
+        UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
+    """
+    check_recipe(recipe)
+    directory = begin(recipe, out)
+    with exclusive(directory):
+        sample(recipe, directory)
+        train(recipe, directory)
+        evaluate(recipe, directory)
+        report(directory)
+    return directory
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Find the mistakes that would show after hours, before anything is written.
+
+    Raises:
+        UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
+    """
+    from selfdistill.evaluation.problems import check_lengths, load_problems, render_problem
+    from selfdistill.grading import require_isolation
+
+    renderer, context = _renderer(recipe)
+    _ = renderer.chat  # raises where a template is demanded and absent
+    problems = load_problems(recipe)
+    check_lengths([render_problem(problem, renderer) for problem in problems], context)
+    require_isolation(recipe.evaluation.grading.isolation)
+
+
+def begin(recipe: Recipe, out: Path) -> RunDirectory:
+    """Open or create a run directory, with prepared prompts in it."""
+    from selfdistill.engines.models import resolve_path
+    from selfdistill.prompts.prepare import prepare_prompts
+
+    directory = RunDirectory(out)
+    fresh = not directory.prompts.is_file()
+    if fresh:
+        renderer, context = _renderer(recipe)
+        prompts, counts = prepare_prompts(renderer, seed=recipe.seed, context=context)
+    open_manifest(directory, recipe)
+    set_fingerprint(directory, "model", fingerprint_model(resolve_path(recipe.model.path), recipe.model.revision))
+    if fresh:
+        write_json(directory.prompt_counts, asdict(counts))
+        write_bytes(directory.prompts, b"".join(record_line(prompt) for prompt in prompts))
+    set_fingerprint(directory, "prompts", fingerprint_file(directory.prompts))
+    return directory
+
+
+def sample(recipe: Recipe, directory: RunDirectory) -> None:
+    """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base."""
+    from selfdistill.engines.load import load_engine
+    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.sampling.generate import Job, generate_samples
+
+    settings = recipe.sampling
+    prompts = list(read_records(directory.prompts, Prompt))
+    job = Job(
+        prompts, settings.samples_per_prompt, (settings.decoding,), settings.max_new_tokens, (recipe.seed, "sample")
+    )
+    with timed_stage(directory, "sample") as facts, progress("sampling from the base", job.size, "samples") as update:
+        generate_samples(
+            job,
+            directory.samples,
+            load_engine=lambda: load_engine(recipe.model, recipe.engine),
+            tokenizer=load_tokenizer(recipe.model.path, recipe.model.revision),
+            shard_size=recipe.engine.shard_size,
+            targets_dir=directory.targets if recipe.training.targets == "soft" else None,
+            progress=update,
+        )
+        facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
+
+
+def train(recipe: Recipe, directory: RunDirectory) -> None:
+    """Step 2: the base, fine-tuned on its raw samples."""
+    if directory.student.is_dir():
+        return
+    _require(directory.samples, "sample")
+    from selfdistill.report.card import model_card
+    from selfdistill.training.train import build_data, train_student
+
+    prompts = list(read_records(directory.prompts, Prompt))
+    samples = list(read_records(directory.samples, Sample))
+    expected = len(prompts) * recipe.sampling.samples_per_prompt
+    if len(samples) < expected:
+        raise UserError(
+            f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
+        )
+    renderer, _ = _renderer(recipe)
+    whole_answers = renderer.chat or recipe.prompts.template != "plain"
+    with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
+        dataset, store, counts = build_data(recipe, prompts, samples, directory.targets, whole_answers=whole_answers)
+        write_json(directory.training_data, counts.to_json())
+        steps = [0]
+
+        def stepped(step: int, total: int) -> None:
+            update(items=step - steps[0], total=total)
+            steps[0] = step
+
+        train_student(
+            recipe,
+            dataset,
+            store,
+            directory.student,
+            log=directory.training_log,
+            card=model_card(recipe, None),
+            progress=stepped,
+        )
+        facts["steps"] = steps[0]
+        facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
+
+
+def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
+    """Step 3: decode and grade every system."""
+    _require(directory.student, "train")
+    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.evaluation.evaluate import engine_loader, sample_system, systems_of
+    from selfdistill.evaluation.grade import grade_systems
+    from selfdistill.evaluation.problems import load_problems, render_problem
+    from selfdistill.grading import isolation_report
+
+    renderer, _ = _renderer(recipe)
+    problems = load_problems(recipe)
+    prompts = [render_problem(problem, renderer) for problem in problems]
+    systems = systems_of(recipe)
+    _write_problems(directory, problems)
+    write_json(directory.systems, [_plain(system) for system in systems])
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    engines = {model: engine_loader(recipe, model, directory.student) for model in ("base", "student")}
+    size = len(prompts) * recipe.evaluation.samples_per_problem
+    for system in sorted(systems, key=lambda system: system.model):
+        path = directory.system_samples(system.name)
+        with timed_stage(directory, f"evaluate {system.name}") as facts:
+            with progress(system.title, size, "samples") as update:
+                sample_system(
+                    recipe,
+                    system,
+                    prompts,
+                    path,
+                    engine=engines[system.model],
+                    tokenizer=tokenizer,
+                    progress=update,
+                )
+            facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
+    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
+    with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
+        grade_systems(
+            [(s.name, directory.system_samples(s.name), directory.system_verdicts(s.name)) for s in systems],
+            problems,
+            recipe.evaluation.grading,
+            chat=renderer.chat,
+            progress=update,
+        )
+        facts["programs"] = size * len(systems)
+
+
+def report(directory: RunDirectory) -> Path:
+    """summary.json and report.html, and the results on the student's model card."""
+    _require(directory.systems, "evaluate")
+    from selfdistill.files import write_text
+    from selfdistill.report import write_report
+    from selfdistill.report.card import model_card
+    from selfdistill.run.manifest import read_recipe
+
+    path = write_report(directory.root)
+    write_text(directory.student / "README.md", model_card(read_recipe(directory), read_json(directory.summary)))
+    return path
+
+
+def _renderer(recipe: Recipe) -> tuple[Any, int]:
+    from selfdistill.engines.models import context_length, load_config, load_tokenizer
+    from selfdistill.prompts.render import Renderer
+
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    context = context_length(load_config(recipe.model.path, recipe.model.revision))
+    return Renderer(tokenizer, recipe.prompts), context
+
+
+def _write_problems(directory: RunDirectory, problems: Any) -> None:
+    lines = [
+        {
+            "task_id": problem.task_id,
+            "difficulty": problem.difficulty,
+            "statement": problem.statement,
+            "program_prefix": problem.program_prefix,
+        }
+        for problem in problems
+    ]
+    data = b"".join(record_line(line) for line in lines)
+    write_bytes(directory.problems, data)
+    set_fingerprint(directory, "benchmark", fingerprint_file(directory.problems))
+
+
+def _plain(system: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(system)).dump_python(system, mode="json")
+
+
+def _require(path: Path, stage: str) -> None:
+    if not path.exists():
+        raise UserError(f"{path.name} is missing", where=path.parent, fix=f"run selfdistill {stage} {path.parent}")

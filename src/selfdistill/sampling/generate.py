@@ -1,0 +1,113 @@
+"""Generate completions shard by shard, appending each shard whole; used for sampling and for evaluation alike.
+
+A shard is a fixed slice of the work, so a restart repeats the same batches and gives the same floats. Records appear in
+the order of the work, whatever happened in between. Source: paper Sec. 3 (one completion a prompt, frozen base).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfdistill.decoding import Stages
+from selfdistill.engines.base import Completion, Engine, Progress, Request
+from selfdistill.files import append_records, read_records
+from selfdistill.records import Prompt, Sample
+from selfdistill.sampling.targets import target_path, write_targets
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to generate: every prompt, `samples_per_prompt` times, under one decoding."""
+
+    prompts: Sequence[Prompt]
+    samples_per_prompt: int
+    stages: Stages
+    max_new_tokens: int
+    stream: tuple[int, str]
+    """The recipe's seed and the stage. Evaluations of all systems share one stage name: common random numbers make
+    their paired differences less noisy."""
+
+    @property
+    def size(self) -> int:
+        """Number of completions."""
+        return len(self.prompts) * self.samples_per_prompt
+
+
+def generate_samples(
+    job: Job,
+    path: Path,
+    *,
+    load_engine: Callable[[], Engine],
+    tokenizer: Any,
+    shard_size: int,
+    targets_dir: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Append to `path` what is missing of the job's samples.
+
+    Args:
+        job: what to generate.
+        path: JSON Lines of `Sample`; what is there already is kept, a torn last line is cut off.
+        load_engine: called only if something is missing.
+        tokenizer: decodes ids to text for readers.
+        shard_size: completions generated and written together.
+        targets_dir: where soft targets go, one file a shard; None keeps none.
+        progress: called with (completions finished, tokens generated) since the last call.
+    """
+    done = sum(1 for _ in read_records(path, Sample))
+    if progress and done:
+        progress(done, 0)
+    if done >= job.size:
+        return
+    engine = load_engine()
+    for number, shard in enumerate(_shards(list(_work(job)), shard_size)):
+        first = number * shard_size
+        if first + len(shard) <= done:
+            continue
+        completions = _run(engine, job, shard, targets_dir is not None, progress)
+        if targets_dir is not None:
+            # Before the samples: a sample on disk implies that its targets are.
+            write_targets(target_path(targets_dir, number), [completion.targets for completion in completions])
+        records = [_sample(prompt, index, c, tokenizer) for (prompt, index), c in zip(shard, completions, strict=True)]
+        append_records(path, records[max(0, done - first) :])
+        if progress:
+            progress(len(records) - max(0, done - first), 0)
+
+
+def _work(job: Job) -> Iterator[tuple[Prompt, int]]:
+    for prompt in job.prompts:
+        for index in range(job.samples_per_prompt):
+            yield prompt, index
+
+
+def _shards(items: list[Item], size: int) -> Iterator[list[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _run(
+    engine: Engine,
+    job: Job,
+    shard: list[tuple[Prompt, int]],
+    targets: bool,
+    progress: Callable[[int, int], None] | None,
+) -> list[Completion]:
+    tokens: Progress | None = (lambda count: progress(0, count)) if progress else None
+    requests = [Request(prompt.token_ids, (*job.stream, prompt.prompt_id, index)) for prompt, index in shard]
+    return engine.generate(requests, job.stages, max_new_tokens=job.max_new_tokens, targets=targets, progress=tokens)
+
+
+def _sample(prompt: Prompt, index: int, completion: Completion, tokenizer: Any) -> Sample:
+    return Sample(
+        prompt_id=prompt.prompt_id,
+        sample_index=index,
+        token_ids=completion.token_ids,
+        finish_reason=completion.finish_reason,
+        logprobs=completion.logprobs,
+        text=tokenizer.decode(list(completion.token_ids), skip_special_tokens=True),
+    )

@@ -1,0 +1,1 @@
+"""Step 2 of SSD: which samples are trained on (`filter`), as which ids and labels (`data`), to which loss (`soft`)."""

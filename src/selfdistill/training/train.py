@@ -1,0 +1,239 @@
+"""Fine-tune the base on its own raw samples with TRL's `SFTTrainer`, and save the student as an ordinary model.
+
+Source: paper Sec. 3 and its settings. Optimizer, schedule, precision, adapters and distribution are the libraries';
+ours are the ids, the labels and the soft loss.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, disable_progress_bars
+from transformers import PreTrainedModel, PrinterCallback
+from trl import SFTConfig, pack_dataset
+
+from selfdistill.engines.models import load_model, load_tokenizer, resolve_device
+from selfdistill.errors import UserError
+from selfdistill.files import fsync_directory, write_text
+from selfdistill.recipe.schema import Recipe, TrainingSettings
+from selfdistill.records import Prompt, Sample
+from selfdistill.sampling.targets import read_targets, size_on_disk
+from selfdistill.seeds import integer_seed
+from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
+from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
+from selfdistill.training.filter import Selection, select_samples
+from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+
+
+def build_data(
+    recipe: Recipe, prompts: Sequence[Prompt], samples: Sequence[Sample], targets_dir: Path, *, whole_answers: bool
+) -> tuple[Dataset, TargetStore | None, DataCounts]:
+    """The training set of a recipe.
+
+    Args:
+        recipe: its training section decides the filter, the targets and the cut.
+        prompts: those that were sampled.
+        samples: in order.
+        targets_dir: where the soft targets are, if the recipe wants them.
+        whole_answers: see `select_samples`.
+
+    Raises:
+        UserError: no sample is left, or the soft targets are missing.
+    """
+    settings = recipe.training
+    selection = select_samples(samples, settings, whole_answers=whole_answers)
+    if not selection.kept:
+        raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
+    by_id = {prompt.prompt_id: prompt for prompt in prompts}
+    soft = settings.targets == "soft"
+    store = TargetStore.of(list(read_targets(targets_dir))) if soft else None
+    rows = (soft_rows if soft else hard_rows)(by_id, samples, selection.kept, settings.max_length)
+    counts = _counts(settings, by_id, samples, selection, store, targets_dir)
+    return _dataset(rows), store, counts
+
+
+def train_student(
+    recipe: Recipe,
+    dataset: Dataset,
+    store: TargetStore | None,
+    directory: Path,
+    *,
+    log: Path,
+    card: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Train from the base, or from the last whole checkpoint, and put the student at `directory`.
+
+    Args:
+        recipe: the run's.
+        dataset: rows of ids and labels.
+        store: the soft targets, if the recipe wants them.
+        directory: where the student appears, whole. Checkpoints are in its sibling `checkpoints`.
+        log: JSON Lines of steps.
+        card: the model card's text.
+        progress: called with the numbers of finished and planned steps.
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
+    checkpoints = directory.parent / "checkpoints"
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    base = load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
+    settings = recipe.training
+    packing = settings.packing
+    trainer = SelfDistillationTrainer(
+        model=base.train(),
+        args=_arguments(recipe, checkpoints),
+        train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
+        data_collator=Collator(_pad_token(tokenizer), packing, store),
+        processing_class=tokenizer,
+        peft_config=_adapters(settings),
+        callbacks=[TrainingLog(log, progress), MarkCheckpoints()],
+    )
+    trainer.remove_callback(PrinterCallback)  # the run shows its own progress
+    checkpoint = last_whole_checkpoint(checkpoints)
+    _cut_log(log, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.is_world_process_zero():
+        _save(trainer, tokenizer, recipe, directory, card)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
+    settings = recipe.training
+    device = resolve_device(recipe.model.device)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_step = settings.micro_batch_size * processes
+    if settings.batch_size % per_step:
+        raise UserError(
+            f"batch_size {settings.batch_size} is not a multiple of micro_batch_size {settings.micro_batch_size} "
+            f"times {processes} processes",
+            where="training",
+        )
+    seed = integer_seed(recipe.seed, "train") % 2**32
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        max_steps=settings.steps or -1,
+        num_train_epochs=settings.epochs or 1,
+        per_device_train_batch_size=settings.micro_batch_size,
+        gradient_accumulation_steps=settings.batch_size // per_step,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr": settings.min_learning_rate},
+        warmup_steps=settings.warmup_steps,
+        optim="adamw_torch",
+        weight_decay=settings.weight_decay,
+        adam_beta1=settings.adam_beta1,
+        adam_beta2=settings.adam_beta2,
+        max_grad_norm=settings.max_grad_norm,
+        bf16=settings.precision == "bf16",
+        **_recompute(settings.gradient_checkpointing),
+        use_cpu=device.type == "cpu",
+        save_strategy="steps",
+        save_steps=settings.checkpoint_every,
+        save_total_limit=2,
+        logging_steps=1,
+        disable_tqdm=True,
+        report_to=list(settings.report_to) or "none",
+        run_name=recipe.name,
+        seed=seed,
+        data_seed=seed,
+        dataloader_pin_memory=device.type == "cuda",
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},  # the rows are exact already
+        log_level="error",
+    )
+
+
+def _recompute(wanted: bool) -> dict[str, bool]:
+    """The argument had another name before transformers 5.20, and the old name warns after it."""
+    known = inspect.signature(SFTConfig).parameters
+    return {"activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing": wanted}
+
+
+def _adapters(settings: TrainingSettings) -> Any:
+    if settings.method == "full":
+        return None
+    from peft import LoraConfig
+
+    lora = settings.lora
+    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=modules, task_type="CAUSAL_LM"
+    )
+
+
+def _save(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, card: str) -> None:
+    """Save beside the target and rename, so that a student directory is always whole."""
+    temporary = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if recipe.training.method == "lora":
+        model.save_pretrained(temporary / "adapter")
+        model = model.merge_and_unload()
+    assert isinstance(model, PreTrainedModel)
+    _as_base(model, recipe).save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    write_text(temporary / "README.md", card)
+    fsync_directory(temporary)
+    shutil.rmtree(directory, ignore_errors=True)
+    temporary.rename(directory)
+    fsync_directory(directory.parent)
+
+
+def _as_base(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel:
+    """In the base checkpoint's dtype, and with its configuration's settings that training changed put back."""
+    from selfdistill.engines.models import load_config
+
+    config = load_config(recipe.model.path, recipe.model.revision)
+    model.config.use_cache = getattr(config, "use_cache", True)
+    dtype = getattr(config, "dtype", None)
+    return model.to(dtype) if isinstance(dtype, torch.dtype) else model
+
+
+def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:
+    disable_progress_bars()
+    return Dataset.from_list(list(rows))
+
+
+def _counts(
+    settings: TrainingSettings,
+    prompts: dict[str, Prompt],
+    samples: Sequence[Sample],
+    selection: Selection,
+    store: TargetStore | None,
+    targets_dir: Path,
+) -> DataCounts:
+    kept = [samples[index] for index in selection.kept]
+    lengths = [(len(prompts[sample.prompt_id].token_ids), len(sample.token_ids)) for sample in kept]
+    return DataCounts(
+        sequences=len(kept),
+        dropped=selection.dropped,
+        truncated=sum(sample.finish_reason == "length" for sample in kept),
+        cut=sum(sum(pair) > settings.max_length for pair in lengths),
+        prompt_tokens=sum(prompt for prompt, _ in lengths),
+        completion_tokens=sum(completion for _, completion in lengths),
+        targets=settings.targets,
+        target_entries=len(store.token_ids) if store else 0,
+        target_bytes=size_on_disk(targets_dir) if store else 0,
+    )
+
+
+def _pad_token(tokenizer: Any) -> int:
+    token = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    return int(token or 0)
+
+
+def _cut_log(log: Path, last_step: int) -> None:
+    """Forget steps after the checkpoint: they will be made again."""
+    if log.exists():
+        lines = [line for line in log.read_text().splitlines() if line.endswith("}")]
+        kept = [line for line in lines if json.loads(line)["step"] <= last_step]
+        write_text(log, "".join(f"{line}\n" for line in kept))
