@@ -107,19 +107,23 @@ class LoraSettings(Section):
     """Low-rank adapters (PEFT)."""
 
     rank: PositiveInt = 16
+    """Inner dimension of the adapters."""
     alpha: PositiveInt = 32
+    """Adapters are scaled by alpha / rank."""
     dropout: Fraction = 0.0
+    """On the adapters' input, while training."""
     target_modules: str | tuple[str, ...] = "all-linear"
     """Module names to adapt, or PEFT's `all-linear`."""
 
 
 class TrainingSettings(Section):
-    """Step 2: fine-tune the base on its raw samples."""
+    """Step 2: fine-tune the base on its raw samples. The defaults are the paper's (Sec. 3)."""
 
     targets: Literal["hard", "soft"] = "hard"
     """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
     distribution at every sampled position; same expected gradient, less variance."""
     method: Literal["full", "lora"] = "full"
+    """All weights, or low-rank adapters that are merged at the end."""
     lora: LoraSettings = LoraSettings()
     steps: PositiveInt | None = None
     """Optimizer steps; exactly one of `steps` and `epochs` is set."""
@@ -134,10 +138,15 @@ class TrainingSettings(Section):
     min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
     """The cosine ends here."""
     warmup_steps: CountOrZero = 250
+    """Steps of linear rise to the peak."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    """AdamW's, on everything but biases and norms."""
     adam_beta1: Fraction = 0.9
+    """Decay of the gradient's mean."""
     adam_beta2: Fraction = 0.95
+    """Decay of the squared gradient's mean."""
     max_grad_norm: PositiveFloat = 1.0
+    """Gradients are clipped to this norm."""
     max_length: PositiveInt = 65536
     """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
     precision: Literal["fp32", "bf16"] = "bf16"
@@ -172,7 +181,9 @@ class GridSettings(Section):
     temperatures: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
     """T_eval; 0 is greedy."""
     top_k: CountOrZero = 20
+    """Of every grid point; 0 is off."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Of every grid point; 1 is off."""
 
 
 class GradingSettings(Section):
@@ -209,8 +220,11 @@ class EvaluationSettings(Section):
     """T_eval and rho_eval."""
     grid: GridSettings = GridSettings()
     samples_per_problem: PositiveInt = 10
+    """Programs drawn for each problem, n in the estimator of pass@k."""
     pass_at: tuple[PositiveInt, ...] = (1, 5)
+    """Each k of pass@k."""
     max_new_tokens: PositiveInt = 131072
+    """Completions are cut off here."""
     grading: GradingSettings = GradingSettings()
 
     @model_validator(mode="after")
@@ -224,7 +238,9 @@ class Recipe(Section):
     """A whole run: where it starts, the three steps, and how it is judged."""
 
     name: str
+    """Names the run, its default directory and the student's card."""
     description: str = ""
+    """One line for readers."""
     seed: CountOrZero = 0
     """Every random draw comes from this and the item's own key."""
     model: ModelSettings

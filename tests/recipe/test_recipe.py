@@ -1,0 +1,163 @@
+"""Recipes: the paper's settings, overrides, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from pydantic import BaseModel
+
+from selfdistill.errors import UserError
+from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
+from selfdistill.recipe.reference import field_meanings, reference
+from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+
+# The paper's table: T_train k p, T_eval k p, base T k p, steps, warm-up, checkpoint every.
+PAPER = {
+    "llama-3.1-8b-instruct": (0.8, 20, 0.8, 0.7, 20, 0.8, 0.9, 0, 0.8, 2500, 250, 250),
+    "qwen3-4b-instruct": (1.6, 20, 0.8, 1.1, 20, 0.8, 0.7, 20, 0.8, 2500, 250, 250),
+    "qwen3-4b-thinking": (1.1, 20, 0.95, 0.7, 20, 0.95, 0.6, 20, 0.95, 300, 50, 50),
+    "qwen3-30b-a3b-instruct": (1.6, 20, 0.8, 0.9, 20, 0.8, 0.7, 20, 0.8, 2500, 250, 250),
+    "qwen3-30b-a3b-thinking": (1.2, 20, 0.95, 0.7, 20, 0.95, 0.6, 20, 0.95, 300, 50, 50),
+    "gpt-oss-20b": (1.2, 0, 1.0, 1.0, 20, 0.95, 1.0, 0, 1.0, 300, 50, 50),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_recipes_have_the_papers_settings(name):
+    recipe = load_recipe(name)
+    decodings = (recipe.sampling.decoding, recipe.evaluation.student, recipe.evaluation.base)
+    found = [value for d in decodings for value in (d.temperature, d.top_k, d.top_p)]
+    training = recipe.training
+    assert (*found, training.steps, training.warmup_steps, training.checkpoint_every) == PAPER[name]
+    assert (training.adam_beta1, training.adam_beta2, training.weight_decay) == (0.9, 0.95, 0.1)
+    assert (training.learning_rate, training.min_learning_rate, training.batch_size) == (5e-6, 1e-6, 32)
+    assert (training.max_length, recipe.sampling.samples_per_prompt) == (65536, 1)
+    assert (recipe.evaluation.samples_per_problem, recipe.evaluation.pass_at) == (10, (1, 5))
+    assert (training.targets, training.drop_truncated, training.drop_shortest) == ("hard", False, 0.0)
+
+
+def test_builtin_recipes_are_the_demo_and_the_papers_six():
+    assert set(builtin_recipes()) >= {"demo", *PAPER}
+    for name in builtin_recipes():
+        assert load_recipe(name).name == name
+
+
+def test_overrides_take_yaml_values_and_dotted_keys():
+    recipe = load_recipe("demo", ["sampling.decoding.temperature=1.25", "training.targets=hard", "prompts.limit=null"])
+    assert recipe.sampling.decoding.temperature == 1.25
+    assert recipe.training.targets == "hard"
+    assert recipe.prompts.limit is None
+
+
+def test_digest_and_changed_keys_follow_what_matters():
+    recipe = load_recipe("demo")
+    same = load_recipe("demo", ["description=other words", "evaluation.grading.workers=7", "training.report_to=[wandb]"])
+    other = load_recipe("demo", ["sampling.decoding.top_p=0.9", "seed=4"])
+    assert recipe_digest(recipe) == recipe_digest(same)
+    assert changed_keys(recipe, same) == ()
+    assert recipe_digest(recipe) != recipe_digest(other)
+    assert changed_keys(recipe, other) == ("sampling.decoding.top_p", "seed")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("sampling.decoding.temprature=1", "unknown key sampling.decoding.temprature (did you mean temperature?)"),
+        ("trainning.targets=soft", "unknown key trainning (did you mean training?)"),
+        ("sampling.decoding.temperature=-1", "sampling.decoding.temperature is -1, must be greater than or equal to 0"),
+        ("sampling.decoding.temperature=.nan", "sampling.decoding.temperature is nan, must be a finite number"),
+        ("sampling.decoding.top_p=0", "sampling.decoding.top_p is 0, must be greater than 0"),
+        ("evaluation.base.top_p=1.5", "evaluation.base.top_p is 1.5, must be less than or equal to 1"),
+        ("evaluation.student.top_k=-3", "evaluation.student.top_k is -3, must be greater than or equal to 0"),
+        ("training.targets=both", "training.targets is \"both\", must be 'hard' or 'soft'"),
+        ("training.steps=5", "training: set exactly one of steps and epochs"),
+        ("training.micro_batch_size=5", "training: micro_batch_size 5 does not divide batch_size 32"),
+        ("evaluation.samples_per_problem=3", "evaluation: pass@5 needs samples_per_problem of at least 5"),
+        ("seed=x", 'seed is "x", must be a valid integer'),
+        ("no-equals-sign", "write key=value"),
+        ("model.path.x=1", "path is a value, not a section"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(override, expected):
+    with pytest.raises(UserError) as caught:
+        load_recipe("demo", [override])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mistake_in_a_file_names_its_line(tmp_path):
+    text = recipe_text("demo").replace("temperature: 0.7", "temperatur: 0.7", 1)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "temperatur:" in row)
+    with pytest.raises(UserError, match=f"mine.yaml:{line}: unknown key sampling.decoding.temperatur "):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a: [1", "broken YAML"), ("- 1\n- 2\n", "a recipe is a mapping"), ("name: x\n", "is missing")],
+)
+def test_broken_files(tmp_path, text, expected):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=expected) as caught:
+        load_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_recipe_gets_the_nearest_name(tmp_path):
+    with pytest.raises(UserError, match=r"did you mean qwen3-4b-instruct\?"):
+        load_recipe("qwen3-4b-instuct")
+    with pytest.raises(UserError, match="is a directory"):
+        load_recipe(tmp_path)
+
+
+def _leaves(model: type[BaseModel], prefix: str = ""):
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_every_key_is_used_somewhere():
+    source = "".join(
+        path.read_text()
+        for path in (REPOSITORY / "src" / "selfdistill").rglob("*.py")
+        if path.name not in ("schema.py", "settings.py")
+    )
+    names = {key: key.rpartition(".")[2] for key in _leaves(Recipe)}
+    unused = [key for key, name in names.items() if not re.search(rf"\.{name}\b|\"{name}\"", source)]
+    assert unused == []
+
+
+def test_every_key_has_its_meaning_and_the_reference_page_is_current():
+    def sections(model: type[BaseModel]):
+        yield model
+        for field in model.model_fields.values():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from sections(field.annotation)
+
+    for model in sections(Recipe):
+        leaves = [
+            name
+            for name, field in model.model_fields.items()
+            if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+        ]
+        missing = [f"{model.__name__}.{name}" for name in leaves if name not in field_meanings(model)]
+        assert missing == []
+    assert (REPOSITORY / "docs" / "recipe.md").read_text() == reference()
+
+
+def test_harmless_keys_exist():
+    assert set(HARMLESS_KEYS) <= set(_leaves(Recipe))
+
+
+def test_the_shipped_yaml_is_plain_yaml():
+    for path in (REPOSITORY / "src" / "selfdistill" / "recipe" / "builtin").iterdir():
+        assert isinstance(yaml.safe_load(Path(path).read_text()), dict)
