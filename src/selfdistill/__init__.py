@@ -1,1 +1,84 @@
-"""Simple self-distillation (SSD) of code language models. See README.md; the public names are listed in `api.py`."""
+"""Simple self-distillation (SSD) of code language models: sample, fine-tune on the raw samples, measure honestly.
+
+The public names are those in `__all__`; docs/api.md shows them at work. They are loaded when first used, so importing
+the package is instant and does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from selfdistill.decoding import Decoding
+    from selfdistill.decoding.distribution import Ranked, decode, draw
+    from selfdistill.errors import UserError
+    from selfdistill.grading import Limits, Submission, grade
+    from selfdistill.recipe import Recipe, load_recipe
+    from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
+    from selfdistill.run.directory import RunDirectory
+    from selfdistill.run.stages import begin, evaluate, run_recipe, sample, train, write_report
+    from selfdistill.statistics import pass_at_k
+
+_HOME = {
+    "Decoding": "selfdistill.decoding",
+    "Limits": "selfdistill.grading",
+    "Outcome": "selfdistill.records",
+    "Problem": "selfdistill.records",
+    "Prompt": "selfdistill.records",
+    "Ranked": "selfdistill.decoding.distribution",
+    "Recipe": "selfdistill.recipe",
+    "RunDirectory": "selfdistill.run.directory",
+    "Sample": "selfdistill.records",
+    "Submission": "selfdistill.grading",
+    "UserError": "selfdistill.errors",
+    "Verdict": "selfdistill.records",
+    "begin": "selfdistill.run.stages",
+    "decode": "selfdistill.decoding.distribution",
+    "draw": "selfdistill.decoding.distribution",
+    "evaluate": "selfdistill.run.stages",
+    "grade": "selfdistill.grading",
+    "load_recipe": "selfdistill.recipe",
+    "pass_at_k": "selfdistill.statistics",
+    "run_recipe": "selfdistill.run.stages",
+    "sample": "selfdistill.run.stages",
+    "train": "selfdistill.run.stages",
+    "write_report": "selfdistill.run.stages",
+}
+
+__all__ = [
+    "Decoding",
+    "Limits",
+    "Outcome",
+    "Problem",
+    "Prompt",
+    "Ranked",
+    "Recipe",
+    "RunDirectory",
+    "Sample",
+    "Submission",
+    "UserError",
+    "Verdict",
+    "begin",
+    "decode",
+    "draw",
+    "evaluate",
+    "grade",
+    "load_recipe",
+    "pass_at_k",
+    "run_recipe",
+    "sample",
+    "train",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'selfdistill' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__all__", "__doc__"]

@@ -47,9 +47,9 @@ def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = No
 def run_recipe(recipe: Recipe, out: Path | None) -> None:
     """Run all stages, then print the table and where the report is."""
     quiet_libraries()
-    from selfdistill.run.stages import run_all
+    from selfdistill.run import stages
 
-    directory = run_all(recipe, run_directory(out, recipe.name, recipe.seed))
+    directory = stages.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
     print_result(directory.root)
 
 

@@ -71,7 +71,7 @@ def report(directory: DirectoryArgument) -> None:
 
     run = RunDirectory(directory)
     read_recipe(run)
-    stages.report(run)
+    stages.write_report(run)
     print_result(directory)
 
 

@@ -1,7 +1,7 @@
 """The stages of a run, each resumable: prepare, sample, train, evaluate, report.
 
 Each reads what the earlier ones left in the run directory and adds its own part; run again, it does only what is
-missing. `run_all` is the whole loop.
+missing. `run_recipe` is the whole loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage
 from selfdistill.run.progress import progress
 
 
-def run_all(recipe: Recipe, out: Path) -> RunDirectory:
+def run_recipe(recipe: Recipe, out: Path) -> RunDirectory:
     """The whole loop, from where it stands.
 
     Raises:
@@ -32,7 +32,7 @@ def run_all(recipe: Recipe, out: Path) -> RunDirectory:
         sample(recipe, directory)
         train(recipe, directory)
         evaluate(recipe, directory)
-        report(directory)
+        write_report(directory)
     return directory
 
 
@@ -178,15 +178,15 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
         facts["programs"] = size * len(systems)
 
 
-def report(directory: RunDirectory) -> Path:
+def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
     _require(directory.systems, "evaluate")
     from selfdistill.files import write_text
-    from selfdistill.report import write_report
+    from selfdistill import report
     from selfdistill.report.card import model_card
     from selfdistill.run.manifest import read_recipe
 
-    path = write_report(directory.root)
+    path = report.write_report(directory.root)
     write_text(directory.student / "README.md", model_card(read_recipe(directory), read_json(directory.summary)))
     return path
 
