@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from selfdistill import files, seeds
-from selfdistill.decoding import Decoding, label
-from selfdistill.evaluation.systems import System
+from selfdistill.decoding import Decoding
+from selfdistill.evaluation.systems import System, plan_systems
 from selfdistill.records import Outcome, Sample, Verdict
 
 TEMPERATURES = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
@@ -97,15 +97,10 @@ class Simulation:
         return float(np.mean(1 - (1 - self.chances(system)) ** draws))
 
 
-def systems() -> list[System]:
-    """The systems of an evaluation as a recipe makes them: 6 of the base, the two baselines, and the student's."""
-    listed = [_system("base", (DEFAULT,), "default", "grid")]
-    for temperature in TEMPERATURES:
-        decoding = Decoding(temperature=temperature, top_k=20, top_p=0.8)
-        listed += [_system("base", (decoding,), "grid")] * (decoding != DEFAULT)
-        listed += [_system("student", (decoding,), *(("default",) if decoding == STUDENT else ()), "grid")]
-    listed += [_system("base", (TRAINING,), "sampling"), _system("base", (TRAINING, STUDENT), "preview")]
-    return listed
+def systems() -> tuple[System, ...]:
+    """The systems of an evaluation, as a recipe plans them."""
+    grid = [Decoding(temperature=temperature, top_k=20, top_p=0.8) for temperature in TEMPERATURES]
+    return plan_systems(DEFAULT, STUDENT, TRAINING, grid)
 
 
 def write_run(directory: Path, simulation: Simulation) -> Path:
@@ -131,12 +126,6 @@ def write_run(directory: Path, simulation: Simulation) -> Path:
     for system in listed:
         _write_system(directory / "evaluation", simulation, system)
     return directory
-
-
-def _system(model: str, stages: tuple[Decoding, ...], *roles: str) -> System:
-    title = f"{model}, {label(stages)}"
-    name = title.replace(", ", "-").replace(" → ", "-then-").replace(" ", "")
-    return System(name=name, model=model, stages=stages, roles=roles, title=title)  # type: ignore[arg-type]
 
 
 def _problems(simulation: Simulation) -> list[dict]:
@@ -223,12 +212,13 @@ def _manifest(simulation: Simulation) -> dict:
         "digest": "5f0c6a1e" * 8,
         "created": "2026-11-20T10:11:12+00:00",
         "versions": {"selfdistill": "0.1.0", "python": "3.11.2", "torch": "2.13.0", "transformers": "5.23.0"},
-        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2, "memory_gb": 24.0, "accelerator": None},
+        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2, "threads": 1, "accelerators": []},
         "fingerprints": {"model": "a1" * 32, "prompts": "b2" * 32, "benchmark": "c3" * 32},
-        "isolation": ["namespaces", "rlimits", "seccomp"],
+        "isolation": [["bubblewrap", True, "namespaces"], ["seccomp", True, ""], ["cgroup", False, "not writable"]],
         "stages": {
-            "sample": {"seconds": 19.4, "tokens": 402_114},
-            "train": {"seconds": 93.1, "steps": 186},
-            "evaluate": {"seconds": 71.9, "systems": {system.name: 5.1 for system in systems()}},
+            "sample": {"tokens": 402_114, "seconds": 19.4},
+            "train": {"steps": 186, "tokens": 653_434, "seconds": 93.1},
+            **{f"evaluate {system.name}": {"tokens": 240_000, "seconds": 5.1} for system in systems()},
+            "grade": {"programs": 6000 * len(systems()), "seconds": 31.9},
         },
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfdistill.report.words import listed, percent, plural, point_interval, points, sentence
+from selfdistill.report.words import listed, percent, plural, point_interval, points, sentence, unbroken
 
 Comparison = dict[str, Any]
 """A comparison of the summary: kind, titles, scores by measure and group."""
@@ -79,22 +79,22 @@ def _against_best(default: Comparison, best: Comparison | None, measure: str) ->
 def _how_sure(default: Comparison, measure: str, samples: int) -> str:
     difference = default["scores"][measure]["all"]["difference"]
     return (
-        f"The paired difference is {points(difference['value'])} percentage points, 95 % interval "
-        f"{points(difference['low'])} to {points(difference['high'])}, over {plural(difference['problems'], 'problem')} "
-        f"with {plural(samples, 'program')} each, both models at their default decoding "
-        f"({default['base_title']}; {default['student_title']})."
+        f"That is {points(difference['value'])} percentage points, with a 95 % interval from "
+        f"{points(difference['low'])} to {points(difference['high'])}: paired over "
+        f"{plural(difference['problems'], 'problem')}, {plural(samples, 'program')} each, both models at their default "
+        f"decoding ({unbroken(default['base_title'])}; {unbroken(default['student_title'])})."
     )
 
 
 def _best_sentence(best: Comparison, measure: str) -> str:
     score = best["scores"][measure]["all"]
     moral = {
-        "better": "so no decoding that was tried gives the base what training gave the student",
-        "worse": "so on this evidence the base is better decoded than trained",
-    }.get(score["verdict"], "so on this evidence training does no more than a better decoding of the base")
+        "better": "No decoding that was tried gives the base what training gave the student.",
+        "worse": "On this evidence the base is better decoded than trained.",
+    }.get(score["verdict"], "On this evidence training does no more than a better decoding of the base.")
     return (
-        f"Against {best['title']}, at {percent(score['base'])}, the student at its default decoding is "
-        f"{_judged(score)}: {moral}. {best['chosen']}"
+        f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding is "
+        f"{_judged(score)} points. {moral} ({best['chosen']})"
     )
 
 

@@ -13,8 +13,11 @@ from typing import Literal
 
 from selfdistill.decoding import label
 from selfdistill.evaluation.systems import Role, System
+from selfdistill.report.words import unbroken
 
-Kind = Literal["default", "best", "best against best", "preview", "sampling", "equal decoding"]
+Kind = Literal[
+    "default", "best", "best against best", "preview", "sampling", "equal decoding", "equal decoding, preview"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def best(systems: Sequence[System], means: Sequence[float], model: str) -> int |
     return max(of_model, key=lambda i: means[i], default=None)
 
 
+_EQUAL = "Equal decoding at evaluation."
 _DEFAULT = "Each model at its own default decoding, fixed in the recipe beforehand."
 _PREVIEW = (
     "The base decoded in two stages, the sampling settings and then the student’s: what a student that fitted its "
@@ -86,10 +90,12 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
     if base is None or own is None:
         return []
     tried = sum(system.model == "base" for system in systems)
-    title = f"the base’s best decoding for {measure}, {label(systems[base].stages)}"
+    stages = systems[base].stages
+    name = f"the ideal-fit preview at {unbroken(stages[-1].label)}" if len(stages) > 1 else unbroken(label(stages))
+    title = f"the base’s best decoding for {measure}, {name}"
     chosen = (
-        f"Best of the {tried} decodings of the base, the preview included, picked by {measure} on these same test "
-        "problems: hindsight that favours the base."
+        f"Best of {tried} decodings of the base, previews included, picked by {measure} on these same test problems: "
+        "hindsight that favours the base."
     )
     both = f"Best of each model’s decodings, both picked by {measure} on these same test problems: hindsight on both sides."
     return [
@@ -99,9 +105,18 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
 
 
 def _equal_decodings(systems: Sequence[System]) -> list[Comparison]:
+    """Student against base, and against the preview, wherever both were decoded alike."""
     bases = {system.stages: i for i, system in enumerate(systems) if system.model == "base"}
-    return [
-        Comparison("equal decoding", i, bases[system.stages], "the base at equal decoding", "Equal decoding.")
-        for i, system in enumerate(systems)
-        if system.model == "student" and system.stages in bases
+    previews = {system.stages[-1:]: i for i, system in enumerate(systems) if len(system.stages) > 1}
+    students = [(i, system.stages) for i, system in enumerate(systems) if system.model == "student"]
+    plain = [
+        Comparison("equal decoding", i, bases[stages], "the base at equal decoding", _EQUAL)
+        for i, stages in students
+        if stages in bases
     ]
+    ideal = [
+        Comparison("equal decoding, preview", i, previews[stages], "the preview at equal decoding", _EQUAL)
+        for i, stages in students
+        if stages in previews
+    ]
+    return plain + ideal

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from selfdistill.decoding.settings import GREEDY_BELOW
 from selfdistill.report.answer import pick
 from selfdistill.report.charts.bars import bars
 from selfdistill.report.charts.curves import MARKERS, Curves, Point, frontier_chart, temperature_curve
@@ -17,7 +18,7 @@ Summary = dict[str, Any]
 
 RIVALS = (
     ("default", "base, default decoding"),
-    ("best", "base, best decoding in hindsight"),
+    ("best", "base, best in hindsight"),
     ("preview", "ideal-fit preview, no training"),
     ("sampling", "base, sampling settings"),
 )
@@ -31,7 +32,9 @@ def figures(summary: Summary) -> dict[str, Any]:
     shown["bars"] = [_bars(summary, measure) for measure in measures]
     if summary["comparisons"]:
         shown["differences"] = [_differences(summary, measure) for measure in measures]
-        shown["outcomes"] = Markup(outcomes(outcome_shares(summary)))
+        shown["outcomes"] = Markup(
+            outcomes([(row["kind"], row["base"], row["student"]) for row in summary["outcomes"]])
+        )
     curves = _curves(summary)
     if any(len(points) > 1 for points in curves.lines.values()):
         shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
@@ -41,19 +44,6 @@ def figures(summary: Summary) -> dict[str, Any]:
         steps, losses = ([line[key] for line in summary["training"]] for key in ("step", "loss"))
         shown["training"] = Markup(training_curve(steps, losses))
     return shown
-
-
-def outcome_shares(summary: Summary) -> list[tuple[str, float, float]]:
-    """(kind, the base's share of programs, the student's) of the default decodings, the most frequent first."""
-    default = pick(summary["comparisons"], "default")
-    if default is None:
-        return []
-    before, after = (_system(summary, default[side])["outcomes"] for side in ("base", "student"))
-    shares = [
-        (kind, before.get(kind, 0) / sum(before.values()), after.get(kind, 0) / sum(after.values()))
-        for kind in {**before, **after}
-    ]
-    return sorted(shares, key=lambda row: (row[0] != "passed", -row[1] - row[2], row[0]))
 
 
 def _differences(summary: Summary, measure: str) -> Markup:
@@ -77,13 +67,16 @@ def _bars(summary: Summary, measure: str) -> Markup:
 
 
 def _curves(summary: Summary) -> Curves:
-    lines: dict[str, list[Point]] = {}
+    lines: dict[str, list[Point]] = {"base": [], "preview": [], "student": []}
     marks = []
     for system in summary["systems"]:
         scores = {measure: groups["all"] for measure, groups in system["scores"].items()}
-        point = Point(system["stages"][-1]["temperature"], scores)
+        temperature = system["stages"][-1]["temperature"]
+        point = Point(temperature, temperature < GREEDY_BELOW, scores)
         if "grid" in system["roles"]:
-            lines.setdefault(system["model"], []).append(point)
+            lines[system["model"]].append(point)
+        if "preview" in system["roles"]:
+            lines["preview"].append(point)
         marks += [(role, system["model"], point) for role in system["roles"] if role in MARKERS]
     for points in lines.values():
         points.sort(key=lambda point: point.temperature)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from selfdistill.report import words
 from selfdistill.report.answer import pick
-from selfdistill.report.figures import figures, outcome_shares
+from selfdistill.report.figures import figures
 from selfdistill.report.programs import program_html
 
 
@@ -44,7 +44,6 @@ def render(summary: dict[str, Any]) -> str:
     return template.render(
         summary=summary,
         figures=figures(summary),
-        outcomes=outcome_shares(summary),
         default=pick(summary["comparisons"], "default"),
         style=Markup(style),
     )

@@ -19,6 +19,7 @@ import numpy as np
 
 from selfdistill import files
 from selfdistill.report.answer import answer
+from selfdistill.report.cost import cost
 from selfdistill.report.comparisons import Comparison, best, comparisons, find
 from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
@@ -62,9 +63,10 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
         "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
         "comparisons": listed,
-        "lineup": _lineup(evaluated, means[measures[0]], measures[0]),
+        "lineup": _lineup(evaluated, means[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
         "frontier": frontier(systems, means[measures[0]], means[measures[-1]]) if len(measures) > 1 else None,
+        "outcomes": _outcomes(evaluated, base, student),
         "examples": examples(run_dir, problems, evaluated[base], evaluated[student], seed)
         if base is not None and student is not None
         else None,
@@ -73,7 +75,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "recipe": recipe,
         "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
         "provenance": {key: value for key, value in manifest.items() if key not in ("recipe", "stages")},
-        "cost": manifest.get("stages", {}),
+        "cost": cost(manifest["stages"]),
     }
     summary["unchecked"] = unchecked(summary)
     return _rounded(summary)
@@ -140,21 +142,36 @@ def _by_count(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float], measure_name: str) -> list[dict[str, str]]:
-    """The few systems that the bars show: each with a short label for readers and its kind; no system twice."""
+def _outcomes(evaluated: Sequence[Evaluated], base: int | None, student: int | None) -> list[dict[str, Any]] | None:
+    """Kinds of outcome under the default decodings, as shares of all programs; passed first, then the most frequent."""
+    if base is None or student is None:
+        return None
+    before, after = (evaluated[position].outcomes for position in (base, student))
+    shares = [
+        {"kind": kind, "base": before[kind] / before.total(), "student": after[kind] / after.total()}
+        for kind in before | after
+    ]
+    return sorted(shares, key=lambda row: (row["kind"] != "passed", -row["base"] - row["student"], row["kind"]))
+
+
+def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict[str, str]]:
+    """The few systems that the bars show: each with a short label for readers and its kind; no system twice.
+
+    `means` are of the first measure: by it the base's best is picked.
+    """
     systems = [each.system for each in evaluated]
     top = best(systems, means, "base")
     wanted = [
         ("base, default", "base", find(systems, "base", "default")),
-        ("base, sampling settings", "other", find(systems, "base", "sampling")),
-        ("ideal-fit preview", "other", find(systems, "base", "preview")),
-        ("base", "other", top),
-        ("student, default", "student", find(systems, "student", "default")),
+        ("base, sampling", "other", find(systems, "base", "sampling")),
+        ("base, preview", "other", find(systems, "base", "preview")),
+        ("base, best", "other", top),
+        ("student", "student", find(systems, "student", "default")),
     ]
     lineup: dict[int, dict[str, str]] = {}
     for text, kind, position in wanted:
         if position is not None and position not in lineup:
-            mark = f", best {measure_name}" if position == top else ""
+            mark = " (best)" if position == top and text != "base, best" else ""
             lineup[position] = {"label": text + mark, "kind": kind, "system": systems[position].name}
     return list(lineup.values())
 

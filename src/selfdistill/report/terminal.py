@@ -13,6 +13,7 @@ from rich.text import Text
 from selfdistill.report.answer import pick
 from selfdistill.report.words import percent_interval, point_interval
 
+
 def terminal_table(summary: dict[str, Any]) -> Group:
     """A rich renderable of a summary, at most 100 columns wide."""
     first, *others = summary["measures"]

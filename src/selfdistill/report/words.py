@@ -75,6 +75,11 @@ def listed(items: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
+def unbroken(title: str) -> str:
+    """A system's title whose settings do not break over lines: "base, T 0.7, top-k 20"."""
+    return ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))
+
+
 def sentence(text: str) -> str:
     """With a capital letter first; the rest as it is."""
     return text[:1].upper() + text[1:]

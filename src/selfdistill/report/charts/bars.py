@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfdistill.report.charts.style import BASE, INK, MUTED, OTHER, RULE, STUDENT, canvas, svg
+from selfdistill.report.charts.style import BASE, INK, MUTED, OTHER, RULE, STUDENT, WIDTH, canvas, svg
 from selfdistill.report.words import percent_interval
 
 _BAR, _HEADING = 19, 34
-_LEFT = 150
+_RIGHT = 36
+_LEFT = 128
 
 
 def bars(groups: dict[str, list[tuple[str, str, dict[str, Any]]]], measure: str) -> str:
@@ -23,14 +24,16 @@ def bars(groups: dict[str, list[tuple[str, str, dict[str, Any]]]], measure: str)
         f"{heading}: " + ", ".join(f"{name} {percent_interval(score)}" for name, _, score in rows) + "."
         for heading, rows in groups.items()
     )
-    with canvas(height, margins=(_LEFT, 40, 26, 4)) as (figure, axes):
+    with canvas(height, margins=(_LEFT, _RIGHT, 26, 4)) as (figure, axes):
         top = float(height - 30)
         axes.set(xlim=(0, 100), ylim=(0, top), yticks=[], xticks=[0, 25, 50, 75, 100])
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" + (" %" if value == 100 else ""))
         axes.grid(axis="x")
         for heading, rows in groups.items():
             top -= _HEADING
-            axes.text(-_LEFT / (400 - _LEFT - 40), top + 9, heading, transform=_left(axes), weight="bold", color=INK)
+            axes.text(
+                -_LEFT / (WIDTH - _LEFT - _RIGHT), top + 9, heading, transform=_left(axes), weight="bold", color=INK
+            )
             for name, kind, score in rows:
                 top -= _BAR
                 _bar(axes, top + _BAR / 2, name, kind, score)

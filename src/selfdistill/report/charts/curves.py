@@ -1,4 +1,7 @@
-"""How base and student answer to temperature: scores against T_eval, and the frontier of two measures."""
+"""How base and student answer to temperature: scores against T_eval, and the frontier of two measures.
+
+Greedy decoding repeats itself, so that its pass@5 is its pass@1: charts of pass@k with k > 1 leave it out.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfdistill.report.charts.style import BASE, PAPER, STUDENT, canvas, svg
+import numpy as np
 
-COLOUR = {"base": BASE, "student": STUDENT}
-LINE = {"base": (0, (5, 2)), "student": "solid"}
-MARKERS = {"default": "o", "sampling": "s", "preview": "D"}
-MARKER_NAMES = {"default": "default decoding", "sampling": "base at sampling settings", "preview": "ideal-fit preview"}
+from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, svg
+
+COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
+LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
+MARKERS = {"default": "o", "sampling": "s"}
+_APART = 17.0  # units between points whose labels do not touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class Point:
 
     temperature: float
     """T_eval; of the last stage."""
+    greedy: bool
     scores: dict[str, dict[str, Any]]
     """Measure -> estimate."""
 
@@ -29,75 +35,60 @@ class Curves:
     """What both charts show."""
 
     lines: dict[str, list[Point]]
-    """Model -> its grid, by rising temperature."""
+    """`base`, `preview`, `student` -> its grid, by rising temperature; may be empty."""
     marks: list[tuple[str, str, Point]]
     """(role, model, point) of the systems with a name of their own."""
 
 
 def temperature_curve(curves: Curves, measure: str) -> str:
     """One measure against T_eval with bands of 95 %, in one plot for both models."""
+    lines = {model: _usable(points, measure) for model, points in curves.lines.items()}
     label = f"{measure} in percent against T_eval. " + " ".join(
-        f"{model}: "
-        + ", ".join(f"{_shown(p, measure):.1f} at T {p.temperature:g}" for p in _defined(points, measure))
-        + "."
-        for model, points in curves.lines.items()
+        f"{model}: " + ", ".join(f"{_shown(p, measure):.1f} at T {p.temperature:g}" for p in points) + "."
+        for model, points in lines.items()
     )
-    with canvas(290, margins=(38, 62, 40, 14)) as (figure, axes):
-        ends = []
-        for model, points in curves.lines.items():
-            points = _defined(points, measure)
-            if not points:
-                continue
+    with canvas(270, margins=(30, 56, 40, 10)) as (figure, axes):
+        for model, points in lines.items():
             x = [point.temperature for point in points]
-            low, high = ([100 * point.scores[measure][end] for point in points] for end in ("low", "high"))
-            axes.fill_between(x, low, high, color=COLOUR[model], alpha=0.15, linewidth=0)
-            axes.plot(
-                x, [_shown(p, measure) for p in points], color=COLOUR[model], linestyle=LINE[model], linewidth=2.25
-            )
-            ends.append((model, x[-1], _shown(points[-1], measure)))
+            if model != "preview":  # two bands can be told apart, three cannot
+                low, high = ([100 * point.scores[measure][end] for point in points] for end in ("low", "high"))
+                axes.fill_between(x, low, high, color=COLOUR[model], alpha=0.15, linewidth=0)
+            y = [_shown(point, measure) for point in points]
+            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25)
         for role, model, point in curves.marks:
-            if point.scores[measure]["value"] is not None:
+            if _usable([point], measure):
                 _mark(axes, point.temperature, _shown(point, measure), role, model)
-        axes.set_xlabel("T_eval (0 is greedy)")
-        axes.set_xlim(left=min(-0.04, axes.get_xlim()[0]))
-        axes.margins(y=0.08)
+        axes.set_xlabel("T_eval" + (" (0 is greedy)" if measure == "pass@1" else ""))
+        everywhere = [p.temperature for points in curves.lines.values() for p in points]
+        everywhere += [point.temperature for _, _, point in curves.marks]
+        span = max(everywhere) - min(everywhere)
+        axes.set_xlim(min(everywhere) - 0.04 * span, max(everywhere) + 0.04 * span)
         axes.grid(axis="y")
-        axes.set_ylabel(f"{measure}, %")
-        _name_ends(axes, ends)
+        _name_lines(axes, {model: points for model, points in lines.items() if points}, measure)
         return svg(figure, f"curve-{measure.replace('@', '-')}", label)
 
 
 def frontier_chart(curves: Curves, first: str, last: str) -> str:
     """Two measures against each other: up and to the right is better on both."""
+    lines = {model: _usable(_usable(points, first), last) for model, points in curves.lines.items()}
     label = f"{last} against {first}, in percent, as T_eval varies. " + " ".join(
         f"{model}: "
-        + ", ".join(
-            f"{_shown(p, first):.1f} and {_shown(p, last):.1f} at T {p.temperature:g}"
-            for p in _both(points, first, last)
-        )
+        + ", ".join(f"{_shown(p, first):.1f} and {_shown(p, last):.1f} at T {p.temperature:g}" for p in points)
         + "."
-        for model, points in curves.lines.items()
+        for model, points in lines.items()
     )
-    with canvas(330, margins=(38, 30, 40, 14)) as (figure, axes):
-        for model, points in curves.lines.items():
-            points = _both(points, first, last)
+    with canvas(320, margins=(30, 8, 40, 26)) as (figure, axes):
+        for model, points in lines.items():
             x, y = [_shown(p, first) for p in points], [_shown(p, last) for p in points]
             axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, marker=".", markersize=7)
-            for point, at_x, at_y in zip(points, x, y, strict=True):
-                axes.annotate(
-                    f"{point.temperature:g}",
-                    (at_x, at_y),
-                    (5, -11),
-                    textcoords="offset points",
-                    color=COLOUR[model],
-                    fontsize=10,
-                )
         for role, model, point in curves.marks:
-            if _both([point], first, last):
+            if _usable(_usable([point], first), last):
                 _mark(axes, _shown(point, first), _shown(point, last), role, model)
-        axes.set(xlabel=f"{first}, %", ylabel=f"{last}, %")
-        axes.margins(0.1)
+        axes.set_xlabel(f"{first}, % →")
+        axes.text(0, 1.04, f"↑ {last}, %", transform=axes.transAxes, ha="left", color=MUTED, fontsize=10.5)
+        axes.margins(0.12)
         axes.grid()
+        _name_temperatures(axes, lines, first, last)
         return svg(figure, "frontier", label)
 
 
@@ -105,24 +96,44 @@ def _mark(axes: Any, x: float, y: float, role: str, model: str) -> None:
     axes.plot(x, y, MARKERS[role], color=COLOUR[model], markersize=9, markeredgecolor=PAPER, markeredgewidth=1.5)
 
 
-def _name_ends(axes: Any, ends: Sequence[tuple[str, float, float]]) -> None:
-    """The models' names at the right ends of their lines, moved apart where they would touch."""
+def _name_lines(axes: Any, lines: dict[str, list[Point]], measure: str) -> None:
+    """Each line's name at the right edge, at the height of its end, moved up where names would touch."""
     low, high = axes.get_ylim()
-    least, previous = 0.06 * (high - low), None
-    for model, x, y in sorted(ends, key=lambda end: end[2]):
-        y = y if previous is None else max(y, previous + least)
-        previous = y
-        axes.annotate(
-            model, (x, y), (7, 0), textcoords="offset points", va="center", color=COLOUR[model], weight="bold"
-        )
+    least, previous = 0.07 * (high - low), low - 1
+    for y, model in sorted((_shown(points[-1], measure), model) for model, points in lines.items()):
+        previous = max(y, previous + least)
+        at = {"transform": axes.get_yaxis_transform(), "va": "center", "color": COLOUR[model], "weight": "bold"}
+        axes.text(1.02, previous, model, fontsize=10.5, **at)
 
 
-def _defined(points: Sequence[Point], measure: str) -> list[Point]:
-    return [point for point in points if point.scores[measure]["value"] is not None]
+def _name_temperatures(axes: Any, lines: dict[str, list[Point]], first: str, last: str) -> None:
+    """T_eval beside each point, ends first; a name that would touch another is left out (the table has it)."""
+    axes.autoscale_view()
+    taken: list[np.ndarray] = []
+    for model, points in lines.items():
+        places = axes.transData.transform([(_shown(p, first), _shown(p, last)) for p in points]) if points else []
+        for i in sorted(range(len(points)), key=lambda i: 0 < i < len(points) - 1):
+            along = places[min(i + 1, len(points) - 1)] - places[max(i - 1, 0)]
+            across = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
+            label_at = places[i] + 13 * across * (1 if across[0] >= 0 else -1)
+            if any(np.abs(label_at - other).max() < _APART for other in taken):
+                continue
+            taken.append(label_at)
+            axes.annotate(
+                f"{points[i].temperature:g}",
+                (_shown(points[i], first), _shown(points[i], last)),
+                tuple(label_at - places[i]),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                color=COLOUR[model],
+                fontsize=10,
+            )
 
 
-def _both(points: Sequence[Point], first: str, last: str) -> list[Point]:
-    return _defined(_defined(points, first), last)
+def _usable(points: Sequence[Point], measure: str) -> list[Point]:
+    """The points that a chart of this measure shows."""
+    return [p for p in points if p.scores[measure]["value"] is not None and not (p.greedy and measure != "pass@1")]
 
 
 def _shown(point: Point, measure: str) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, svg
+from matplotlib.ticker import MaxNLocator
+
+from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, STUDENT, canvas, svg
 from selfdistill.report.words import UNDEFINED, point_interval
 
 _ROW = 46
@@ -21,22 +23,28 @@ def differences(rows: list[tuple[str, dict[str, Any]]], measure: str) -> str:
     label = f"Difference in {measure}, student minus rival, in percentage points. " + " ".join(
         f"{name}: {point_interval(score['difference'])}, {score['verdict']}." for name, score in rows
     )
-    with canvas(height, margins=(8, 8, 34, 4)) as (figure, axes):
+    with canvas(height, margins=(4, 4, 34, 4)) as (figure, axes):
         axes.axvline(0, color=INK, linewidth=1)
         for position, (name, score) in enumerate(rows):
             _row(axes, -position, name, score)
         low, high = _limits([score["difference"] for _, score in rows])
-        axes.set(xlim=(low, high), ylim=(-len(rows) + 0.35, 0.75), yticks=[])
+        axes.set(xlim=(low, high), ylim=(-len(rows) + 0.6, 0.7), yticks=[])
         axes.set_xlabel("percentage points; line: 95 % interval")
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
         axes.grid(axis="x")
         return svg(figure, f"differences-{measure.replace('@', '-')}", label)
 
 
 def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
     difference, colour = score["difference"], BASE if score["verdict"] == "not distinguishable" else STUDENT
-    axes.text(0, y + 0.36, name, transform=axes.get_yaxis_transform(), va="center", color=INK)
     written = point_interval(difference)
-    axes.text(1, y + 0.36, written, transform=axes.get_yaxis_transform(), va="center", ha="right", color=MUTED)
+    place = {
+        "transform": axes.get_yaxis_transform(),
+        "va": "center",
+        "bbox": {"facecolor": PAPER, "edgecolor": "none", "pad": 2},
+    }
+    axes.text(0, y + 0.42, name, color=INK, **place)
+    axes.text(1, y + 0.42, written, ha="right", color=MUTED, **place)
     if written == UNDEFINED:
         return
     ends = [100 * difference["low"], 100 * difference["high"]]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, canvas, svg
+from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, WIDTH, canvas, svg
 
 _ROW = 30
+_LEFT, _RIGHT = 96, 82
 
 
 def outcomes(rows: list[tuple[str, float, float]]) -> str:
@@ -17,16 +18,25 @@ def outcomes(rows: list[tuple[str, float, float]]) -> str:
     label = "Share of programs by outcome, base and then student, in percent. " + " ".join(
         f"{kind}: {100 * before:.1f} and {100 * after:.1f}." for kind, before, after in rows
     )
-    with canvas(height, margins=(104, 66, 34, 6)) as (figure, axes):
+    with canvas(height, margins=(_LEFT, _RIGHT, 34, 6)) as (figure, axes):
         for position, (kind, before, after) in enumerate(rows):
             y = -position
             axes.plot([100 * before, 100 * after], [y, y], color=RULE, linewidth=3, zorder=1)
             axes.plot(100 * before, y, "o", color=BASE, markersize=8, fillstyle="none", markeredgewidth=2)
             axes.plot(100 * after, y, "o", color=STUDENT, markersize=8)
             transform = axes.get_yaxis_transform()
-            axes.text(-0.04, y, kind, transform=transform, ha="right", va="center", color=INK)
+            axes.text(-0.05, y, kind, transform=transform, ha="right", va="center", color=INK)
             moved = f"{100 * before:.1f} → {100 * after:.1f}"
-            axes.text(1.32, y, moved, transform=transform, ha="right", va="center", color=MUTED, fontsize=10)
+            axes.text(
+                1 + _RIGHT / (WIDTH - _LEFT - _RIGHT),
+                y,
+                moved,
+                transform=transform,
+                ha="right",
+                va="center",
+                color=MUTED,
+                fontsize=10,
+            )
         axes.set(ylim=(-len(rows) + 0.5, 0.5), yticks=[], xlabel="% of programs")
         axes.set_xlim(left=min(0, axes.get_xlim()[0]))
         axes.grid(axis="x")

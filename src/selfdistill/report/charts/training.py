@@ -13,10 +13,10 @@ def training_curve(steps: list[int], losses: list[float]) -> str:
     """Loss (nats per target token) against optimizer step."""
     smooth = running_mean(losses, max(1, len(losses) // _WINDOW))
     label = f"Training loss over {len(steps)} steps: {smooth[0]:.3f} at the start, {smooth[-1]:.3f} at the end (running mean)."
-    with canvas(230, margins=(44, 14, 40, 10)) as (figure, axes):
+    with canvas(230, margins=(30, 8, 40, 8)) as (figure, axes):
         axes.plot(steps, losses, color=BASE, linewidth=0.8, alpha=0.45)
         axes.plot(steps, smooth, color=STUDENT, linewidth=2.25)
-        axes.set(xlabel="optimizer step", ylabel="loss, nats per token")
+        axes.set_xlabel("optimizer step")
         axes.grid(axis="y")
         return svg(figure, "training", label)
 
