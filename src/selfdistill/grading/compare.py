@@ -1,0 +1,98 @@
+"""Does an answer match what was expected? Runs on the host only, on exact built-in types only.
+
+Standard output (LiveCodeBench's rule): strip, the same number of lines, each line stripped, then equal or equal token by
+token as Decimals. The `judge` rules differ in two points: a token is a number only if it is spelled as one
+(`1_000` is not), and where the expected token has a fraction or an exponent, 1e-6 relative or absolute is close enough.
+Results of calls: Python's `==`; a tuple stands for a list at the top; `judge` allows the same 1e-6 on floats.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+from selfdistill.grading.limits import Rules
+
+TOLERANCE = 1e-6
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LONGEST_NUMBER = 10_000
+
+
+def output_matches(output: bytes, expected: str, rules: Rules) -> bool:
+    """Whether a program's standard output is the expected text."""
+    lines, expected_lines = _lines(output.decode("utf-8", "replace")), _lines(expected)
+    if len(lines) != len(expected_lines):
+        return False
+    same = _same_line if rules == "judge" else _same_line_livecodebench
+    return all(line == wanted or same(line, wanted) for line, wanted in zip(lines, expected_lines, strict=True))
+
+
+def value_matches(value: Any, expected: Any, rules: Rules) -> bool:
+    """Whether a call's result, decoded to exact built-in types, is the expected value."""
+    if type(value) is tuple and type(expected) is list:
+        value = list(value)
+    return bool(value == expected) or (rules == "judge" and _close(value, expected))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().split("\n")]
+
+
+def _same_line(line: str, expected: str) -> bool:
+    tokens, expected_tokens = line.split(), expected.split()
+    return len(tokens) == len(expected_tokens) and all(
+        token == wanted or _same_number(token, wanted) for token, wanted in zip(tokens, expected_tokens, strict=True)
+    )
+
+
+def _same_number(token: str, expected: str) -> bool:
+    if max(len(token), len(expected)) > _LONGEST_NUMBER:
+        return False
+    if not (_NUMBER.fullmatch(token) and _NUMBER.fullmatch(expected)):
+        return False
+    if _decimals([token]) == _decimals([expected]) is not None:
+        return True
+    if not any(mark in expected for mark in ".eE"):
+        return False
+    return math.isclose(float(token), float(expected), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _same_line_livecodebench(line: str, expected: str) -> bool:
+    numbers = _decimals(line.split())
+    if numbers is None:
+        return False
+    expected_numbers = _decimals(expected.split())
+    return expected_numbers is not None and numbers == expected_numbers
+
+
+def _decimals(tokens: list[str]) -> list[Decimal] | None:
+    try:
+        return [Decimal(token) for token in tokens]
+    except ArithmeticError:
+        return None
+
+
+def _close(value: Any, expected: Any) -> bool:
+    """Equality with a tolerance on floats, through lists, tuples and dict values."""
+    if type(expected) is float and type(value) in (float, int):
+        return _close_numbers(value, expected)
+    if type(value) is not type(expected):
+        return bool(value == expected)
+    if isinstance(expected, (list, tuple)):
+        return len(value) == len(expected) and all(map(_close, value, expected))
+    if isinstance(expected, dict):
+        return len(value) == len(expected) and all(
+            key in value and _close(value[key], expected[key]) for key in expected
+        )
+    return bool(value == expected)
+
+
+def _close_numbers(value: float, expected: float) -> bool:
+    if math.isnan(expected):
+        return math.isnan(value)
+    try:
+        return math.isclose(value, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    except OverflowError:  # an int beyond the floats
+        return False

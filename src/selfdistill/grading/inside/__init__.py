@@ -1,0 +1,1 @@
+"""The part of the grader that runs inside the sandbox. Imports only the standard library and itself."""

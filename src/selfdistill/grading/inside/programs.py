@@ -1,0 +1,175 @@
+"""How each kind of job runs its program, from inside the untrusted child. Nothing here knows an expected value.
+
+Replies on the channel: `R` + plain data is an answer; `E` + type name, an exception; `S` + type name, source that
+does not compile; `N` + reason, an answer that is not plain data. For stdin programs the answer is what they print.
+"""
+
+import atexit
+import builtins
+import os
+import sys
+import types
+from _sitebuiltins import Quitter
+
+from . import livecodebench, plain, serve
+
+PRELUDE = {}
+"""What LeetCode imports before a solution; LiveCodeBench's list."""
+_COMPILE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
+
+
+def warm_up():
+    """Fill the prelude, import what programs import most, define what the `site` module defines."""
+    builtins.exit, builtins.quit = Quitter("exit", "Ctrl-D"), Quitter("quit", "Ctrl-D")
+    exec(livecodebench.PRELUDE, PRELUDE)
+    for name in ("__builtins__", "exit"):
+        PRELUDE.pop(name, None)
+    sys.setrecursionlimit(1000)
+    for name in ("threading", "fractions", "queue", "array", "cmath", "hashlib", "ast", "ctypes"):
+        __import__(name)
+
+
+def run_stdin(job, channel):
+    """A whole program: real stdin and stdout, `__name__ == "__main__"`, an exit code."""
+    code = _compile(job["program"], channel)
+    module = types.ModuleType("__main__")
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = module
+    exit_code, write, leave = 0, os.write, os._exit
+    shut_down = _shut_down
+    try:
+        exec(code, module.__dict__)
+    except SystemExit as stop:
+        exit_code = _exit_code(stop.code)
+    except BaseException as error:
+        write(channel, b"E" + type(error).__name__.encode()[:200])
+        exit_code = 1
+    leave(shut_down(exit_code))
+
+
+def run_call(job, channel):
+    """One call of a function, or of a method of `class Solution`."""
+    namespace = load(job["program"], channel, prelude=True)
+    try:
+        function = entry_point(namespace, job["entry_point"])
+        result = function(*job["args"], **job.get("kwargs", {}))
+        reply = b"R" + plain.encode(result)
+    except BaseException as error:
+        reply = _failure(error)
+    _write_all(channel, reply)
+    os._exit(0)
+
+
+def run_expression(job, channel):
+    """The value of one expression, with nothing defined but the built-in names. `as_arguments`: of a call's arguments."""
+    import ast
+
+    source, scope = job["expression"], {"__builtins__": builtins}
+    try:
+        if job["as_arguments"]:
+            scope["collect"] = lambda *args, **kwargs: (args, kwargs)
+            source = f"collect({source}\n)"
+        tree = ast.parse(source.strip(), mode="eval")
+        if job["as_arguments"] and not (
+            isinstance(tree.body, ast.Call) and getattr(tree.body.func, "id", "") == "collect"
+        ):
+            raise SyntaxError("not a list of arguments")
+        code = compile(tree, "answer", "eval", dont_inherit=True)
+    except _COMPILE_ERRORS as error:
+        _write_all(channel, b"S" + type(error).__name__.encode())
+        os._exit(0)
+    try:
+        reply = b"R" + plain.encode(eval(code, scope))
+    except BaseException as error:
+        reply = _failure(error)
+    _write_all(channel, reply)
+    os._exit(0)
+
+
+def run_serve(job, channel):
+    """Answer the calls that a test script makes, from another sandbox."""
+    serve.serve(load(job["program"], channel, frame=serve.frame), channel)
+
+
+def run_livecodebench(job, channel):
+    """All tests of one program in one process, as the official LiveCodeBench harness runs them."""
+    livecodebench.run(job, lambda reply: _write_all(channel, reply))
+    os._exit(0)
+
+
+KINDS = {
+    "stdin": run_stdin,
+    "call": run_call,
+    "expression": run_expression,
+    "serve": run_serve,
+    "livecodebench": run_livecodebench,
+}
+
+
+def load(source, channel, *, prelude=False, frame=bytes):
+    """Execute a program as a module and give its namespace; report and exit where that fails."""
+    code = _compile(source, channel, frame)
+    module = types.ModuleType("solution")
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = sys.modules["solution"] = module
+    if prelude:
+        module.__dict__.update(PRELUDE, __name__="solution")
+        sys.setrecursionlimit(50000)
+    try:
+        exec(code, module.__dict__)
+    except BaseException as error:
+        _write_all(channel, frame(_failure(error)))
+        os._exit(0)
+    return module.__dict__
+
+
+def entry_point(namespace, name):
+    """The function `name`, or that method of a new `Solution`."""
+    solution = namespace.get("Solution")
+    if isinstance(solution, type) and hasattr(solution, name):
+        return getattr(solution(), name)
+    if name not in namespace:
+        raise NameError(name)
+    return namespace[name]
+
+
+def _compile(source, channel, frame=bytes):
+    try:
+        return compile(source, "solution.py", "exec", dont_inherit=True)
+    except _COMPILE_ERRORS as error:
+        _write_all(channel, frame(b"S" + type(error).__name__.encode()))
+        os._exit(1)
+
+
+def _failure(error):
+    if isinstance(error, plain.NotPlainError):
+        return b"N" + str(error).encode("utf-8", "replace")[:200]
+    return b"E" + type(error).__name__.encode("utf-8", "replace")[:200]
+
+
+def _exit_code(code):
+    if code is None:
+        return 0
+    return code & 0xFF if isinstance(code, int) else 1
+
+
+def _shut_down(exit_code):
+    """What the interpreter does at its end and a program can see: join threads, run atexit, flush."""
+    try:
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            threading._shutdown()
+        atexit._run_exitfuncs()
+    except BaseException:
+        pass
+    try:
+        sys.stdout.flush()
+    except BaseException:
+        return exit_code or 120
+    return exit_code
+
+
+def _write_all(descriptor, data, _write=os.write):
+    view = memoryview(data)
+    while view:
+        view = view[_write(descriptor, view) :]

@@ -1,0 +1,69 @@
+"""Which layers of isolation this machine has, and how to get the others. For `grade`, `doctor` and the manifest."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from selfdistill.errors import HarnessError, UserError
+from selfdistill.grading import namespaces
+from selfdistill.grading.inside import kernel
+from selfdistill.grading.limits import Isolation, Limits
+
+INSTALL = "apt-get install bubblewrap"
+_USER_NAMESPACES = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, or the container's settings)"
+
+
+def isolation_report() -> list[tuple[str, bool, str]]:
+    """The layers as (name, available, how to get it); the last part is empty where nothing is to be done."""
+    fault = full_isolation_fault()
+    works = fault is None
+    sandbox = "" if works else fault or ""
+    layers = [
+        ("bubblewrap", namespaces.bubblewrap_path() is not None, INSTALL),
+        ("namespaces (user, pid, network, mount, ipc, uts), a fresh pid and ipc namespace a test", works, sandbox),
+        ("read-only system, private tmpfs of limited size, clean environment, no network", works, sandbox),
+        ("no capabilities, no new privileges, an unprivileged user", works, sandbox),
+        ("seccomp: no other programs, no tracing, no kernel objects that outlive a test", works, sandbox),
+        ("rlimits: memory, file size, processes, open files, core", True, ""),
+    ]
+    return [(name, available, "" if available else advice) for name, available, advice in layers]
+
+
+def require(isolation: Isolation) -> None:
+    """Refuse what this machine cannot give.
+
+    Raises:
+        UserError: `full` is asked for and not available; says why and how to mend it.
+    """
+    if isolation == "process":
+        return
+    fault = full_isolation_fault()
+    if fault is not None:
+        raise UserError(
+            f"programs cannot be isolated on this machine: {fault}",
+            fix=f"run: {INSTALL}" if namespaces.bubblewrap_path() is None else _USER_NAMESPACES,
+        )
+
+
+@cache
+def full_isolation_fault() -> str | None:
+    """Why a sandbox with full isolation does not work here, from starting one; None if it works."""
+    if namespaces.bubblewrap_path() is None:
+        return "bubblewrap is not installed"
+    if not kernel.SUPPORTED:
+        return f"the machine type {os.uname().machine} is not supported"
+    if not Path("/proc/self/ns/user").exists():
+        return "the kernel has no user namespaces"
+    from selfdistill.grading.jobs import run_job
+    from selfdistill.grading.sandbox import Sandbox
+
+    sandbox = Sandbox("full", Limits())
+    try:
+        run = run_job(sandbox, {"kind": "stdin", "program": b"print('works')"}, Limits(), stdin="")
+        return None if run.output == b"works\n" else "a trial program did not run"
+    except (HarnessError, OSError) as error:
+        return str(error)
+    finally:
+        sandbox.close()

@@ -1,0 +1,141 @@
+"""Run one job in a sandbox: hand over its data, read what it writes, enforce the deadline, collect how it ended."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from selfdistill.errors import HarnessError
+from selfdistill.grading.limits import Limits
+from selfdistill.grading.sandbox import Report, Sandbox, memory_file
+
+Ended = Literal["exit", "timeout", "output limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one job's process did."""
+
+    ended: Ended
+    report: Report
+    output: bytes
+    """Its standard output, where it was asked for."""
+    reply: bytes
+    """What it wrote to its channel."""
+    seconds: float
+
+
+def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None) -> Run:
+    """Run a job to its end. With `stdin`, its standard output is collected; otherwise both are /dev/null.
+
+    Raises:
+        HarnessError: the sandbox failed; says nothing about the program.
+    """
+    sandbox.start()
+    with ExitStack() as ours:
+        with ExitStack() as theirs:
+            reply, channel = _pipe(ours, theirs)
+            readers = [reply]
+            input_file = output = _null(theirs)
+            if stdin is not None:
+                output_reader, output = _pipe(ours, theirs)
+                input_file = theirs.enter_context(memory_file(stdin.encode("utf-8", "surrogatepass"))).fileno()
+                readers.append(output_reader)
+            began = time.monotonic()
+            sandbox.start_job(marshal.dumps(job, 2), [input_file, output, channel])
+        return _collect(sandbox, readers, began, limits)
+
+
+def run_script(
+    sandbox: Sandbox, script_sandbox: Sandbox, program: dict[str, Any], script: dict[str, Any], limits: Limits
+) -> tuple[Run, Report]:
+    """Run a test script beside a program, each in its own sandbox, joined by one socket.
+
+    Returns:
+        the script's run, and how the program's process ended.
+
+    Raises:
+        HarnessError: a sandbox failed.
+    """
+    sandbox.start()
+    script_sandbox.start()
+    with ExitStack() as ours:
+        with ExitStack() as theirs:
+            reply, channel = _pipe(ours, theirs)
+            null = _null(theirs)
+            ends = [theirs.enter_context(end).fileno() for end in socket.socketpair()]
+            began = time.monotonic()
+            sandbox.start_job(marshal.dumps(program, 2), [null, null, ends[0]])
+            try:
+                script_sandbox.start_job(marshal.dumps(script, 2), [null, ends[1], channel])
+            except HarnessError:
+                sandbox.close()
+                raise
+        try:
+            run = _collect(script_sandbox, [reply], began, limits)
+        finally:
+            sandbox.kill_job()
+        return run, sandbox.report()
+
+
+def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits) -> Run:
+    """Read until the process has ended; kill it at the deadline, or when it has written too much."""
+    deadline, limit = began + limits.seconds_per_test, limits.output_mb << 20
+    control, ended = sandbox.fileno(), "exit"
+    written: dict[int, list[bytes]] = {reader: [] for reader in readers}
+    sizes = dict.fromkeys(readers, 0)
+    poll = select.poll()
+    for descriptor in (control, *readers):
+        poll.register(descriptor, select.POLLIN)
+    ready: set[int] = set()
+    while control not in ready:
+        ready = {descriptor for descriptor, _event in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+        for reader in ready & sizes.keys():
+            data = os.read(reader, 1 << 18)
+            if not data:
+                poll.unregister(reader)
+            written[reader].append(data)
+            sizes[reader] += len(data)
+        flooded = max(sizes.values()) > limit
+        if control not in ready and (flooded or time.monotonic() >= deadline):
+            ended = "output limit" if flooded else "timeout"
+            sandbox.kill_job()
+            break
+    report = sandbox.report()
+    seconds = time.monotonic() - began
+    if ended == "exit":
+        ended = _drain(written, sizes, limit)
+    reply, output = b"".join(written[readers[0]]), b"".join(written[readers[-1]])
+    return Run(ended, report, output, reply, seconds)  # type: ignore[arg-type]
+
+
+def _drain(written: dict[int, list[bytes]], sizes: dict[int, int], limit: int) -> Ended:
+    """Read what is left in the pipes; their writers are gone."""
+    for reader, parts in written.items():
+        os.set_blocking(reader, False)
+        try:
+            while sizes[reader] <= limit and (data := os.read(reader, 1 << 18)):
+                parts.append(data)
+                sizes[reader] += len(data)
+        except BlockingIOError:  # only with `process` isolation, where an orphan may hold the other end
+            pass
+    return "output limit" if max(sizes.values()) > limit else "exit"
+
+
+def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    ours.callback(os.close, reader)
+    theirs.callback(os.close, writer)
+    return reader, writer
+
+
+def _null(stack: ExitStack) -> int:
+    descriptor = os.open("/dev/null", os.O_RDWR)
+    stack.callback(os.close, descriptor)
+    return descriptor

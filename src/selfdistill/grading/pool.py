@@ -1,0 +1,148 @@
+"""Grade a stream of submissions over several workers, each a thread with sandboxes of its own.
+
+The sandboxes do the work; a thread only waits, compares and passes data on. Nothing is kept that grows with the stream:
+a bounded number of submissions is in flight, and the memo of verdicts is bounded too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from selfdistill.errors import HarnessError
+from selfdistill.grading.isolation import require
+from selfdistill.grading.judging import Bench, judge
+from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
+from selfdistill.records import Outcome, Tests, Verdict
+
+_TRIES = 3
+_MEMO_SIZE = 10_000
+
+
+def grade(
+    submissions: Iterable[Submission],
+    *,
+    limits: Limits | None = None,
+    rules: Rules = "judge",
+    isolation: Isolation = "full",
+    workers: int | None = None,
+    stop_early: bool = True,
+) -> Iterator[Verdict]:
+    """Grade submissions; verdicts come as they are ready, in no fixed order. Identical programs are run once.
+
+    Args:
+        submissions: read lazily, a few ahead of the verdicts.
+        limits: of each test; the defaults of `Limits`.
+        rules: how programs are run and outputs compared, see docs/grading.md.
+        isolation: `full`, or by name a weaker level.
+        workers: programs at a time; by default the processors that this process may use.
+        stop_early: stop at a program's first failed test.
+
+    Raises:
+        UserError: the isolation asked for is not available on this machine.
+    """
+    limits = limits or Limits()
+    require(isolation)
+    count = workers or len(os.sched_getaffinity(0))
+    return _stream(iter(submissions), [Bench(isolation, limits, rules) for _ in range(count)], stop_early)
+
+
+def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early: bool) -> Iterator[Verdict]:
+    todo: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Verdict | BaseException] = queue.SimpleQueue()
+    memo = _Memo()
+    threads = [
+        threading.Thread(target=_work, args=(bench, todo, done, memo, stop_early), daemon=True) for bench in benches
+    ]
+    for thread in threads:
+        thread.start()
+    in_flight = 0
+    try:
+        for submission in submissions:
+            todo.put(submission)
+            in_flight += 1
+            if in_flight >= 2 * len(threads):
+                yield _result(done)
+                in_flight -= 1
+        while in_flight:
+            yield _result(done)
+            in_flight -= 1
+    finally:
+        memo.stopped = True
+        for _ in threads:
+            todo.put(None)
+        for thread in threads:
+            thread.join()
+
+
+def _result(done: queue.SimpleQueue[Verdict | BaseException]) -> Verdict:
+    result = done.get()
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+class _Memo:
+    """Verdicts of the programs seen last, by the program and the identity of its tests."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._verdicts: OrderedDict[tuple[int, bytes], tuple[Tests, Verdict]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, submission: Submission) -> Verdict | None:
+        """The verdict of an identical submission, under this one's key and with no time of its own."""
+        with self._lock:
+            found = self._verdicts.get(_memo_key(submission))
+        return replace(found[1], key=submission.key, seconds=0.0) if found else None
+
+    def put(self, submission: Submission, verdict: Verdict) -> None:
+        """Remember a verdict. The tests are kept as well, so that their identity stays theirs."""
+        if verdict.outcome is Outcome.HARNESS_ERROR:
+            return
+        with self._lock:
+            self._verdicts[_memo_key(submission)] = (submission.tests, verdict)
+            if len(self._verdicts) > _MEMO_SIZE:
+                self._verdicts.popitem(last=False)
+
+
+def _memo_key(submission: Submission) -> tuple[int, bytes]:
+    program = (submission.program or "").encode("utf-8", "surrogatepass")
+    return id(submission.tests), hashlib.blake2b(program, digest_size=16).digest()
+
+
+def _work(
+    bench: Bench,
+    todo: queue.SimpleQueue[Submission | None],
+    done: queue.SimpleQueue[Verdict | BaseException],
+    memo: _Memo,
+    stop_early: bool,
+) -> None:
+    try:
+        while (submission := todo.get()) is not None and not memo.stopped:
+            verdict = memo.get(submission)
+            if verdict is None:
+                verdict = _judge_with_retries(bench, submission, stop_early)
+                memo.put(submission, verdict)
+            done.put(verdict)
+    except BaseException as error:
+        done.put(error)
+    finally:
+        bench.close()
+
+
+def _judge_with_retries(bench: Bench, submission: Submission, stop_early: bool) -> Verdict:
+    """A harness fault is ours: try again in fresh sandboxes, and at last say so instead of blaming the program."""
+    fault = ""
+    for _ in range(_TRIES):
+        try:
+            return judge(bench, submission, stop_early=stop_early)
+        except HarnessError as error:
+            fault = str(error)
+            bench.close()
+    return Verdict(submission.key, Outcome.HARNESS_ERROR, detail=" ".join(fault.split())[:200])
