@@ -85,7 +85,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 def pass_at_k_scores(judged: Sequence[int], passed: Sequence[int], k: int) -> np.ndarray:
     """`pass_at_k` problem by problem: float64 of shape (problems,), NaN where a problem has fewer than k judgements."""
-    return np.array([pass_at_k(int(n), int(c), k) for n, c in zip(judged, passed, strict=True)], dtype=np.float64)
+    return np.array([pass_at_k(n, c, k) for n, c in zip(judged, passed, strict=True)], dtype=np.float64)
 
 
 def bootstrap(

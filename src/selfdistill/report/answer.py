@@ -93,8 +93,8 @@ def _best_sentence(best: Comparison, measure: str) -> str:
         "worse": "On this evidence the base is better decoded than trained.",
     }.get(score["verdict"], "On this evidence training does no more than a better decoding of the base.")
     return (
-        f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding is "
-        f"{_judged(score)} points. {moral} ({best['chosen']})"
+        f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding "
+        f"is {_judged(score)} points. {moral} ({best['chosen']})"
     )
 
 

@@ -97,7 +97,7 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
         f"Best of {tried} decodings of the base, previews included, picked by {measure} on these same test problems: "
         "hindsight that favours the base."
     )
-    both = f"Best of each model’s decodings, both picked by {measure} on these same test problems: hindsight on both sides."
+    both = f"Best of each model’s decodings, both picked by {measure} on these same problems: hindsight on both sides."
     return [
         Comparison("best", student, base, title, chosen, measure),
         Comparison("best against best", own, base, title, both, measure),

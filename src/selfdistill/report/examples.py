@@ -61,7 +61,7 @@ def _example(
     pair: tuple[Evaluated, Evaluated],
     texts: list[dict[str, str]],
 ) -> dict[str, Any]:
-    sides = {
+    sides: dict[str, Any] = {
         each.system.model: {
             "outcome": each.first_outcomes[index].value,
             "program": _clipped(problem.program_prefix + text[problem.task_id]),

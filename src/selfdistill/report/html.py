@@ -1,4 +1,4 @@
-"""report.html: one self-contained page, made from the summary and nothing else. No script, font or image from elsewhere.
+"""report.html: one self-contained page, made from the summary and nothing else; no script, no font from elsewhere.
 
 The page forbids itself to load or run anything (Content-Security-Policy), and every text from a run is escaped: sample
 programs are whatever a model wrote.

@@ -33,7 +33,10 @@ class Measured:
 def score_tables(evaluated: Sequence[Evaluated], ks: Sequence[int]) -> Tables:
     """pass@k of every problem and system."""
     return {
-        f"pass@{k}": np.stack([pass_at_k_scores(each.judged, each.passed, k) for each in evaluated], axis=1) for k in ks
+        f"pass@{k}": np.stack(
+            [pass_at_k_scores(each.judged.tolist(), each.passed.tolist(), k) for each in evaluated], axis=1
+        )
+        for k in ks
     }
 
 

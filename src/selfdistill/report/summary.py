@@ -1,7 +1,7 @@
 """summary.json: every number of a run's report, from the files of its directory.
 
 Everything outside `cost` and `provenance` is a function of the recipe and the data alone: a resumed run has the same
-summary as an undisturbed one. Scores are fractions; undefined ones are null. The format is documented in docs/report.md.
+summary as an undisturbed one. Scores are fractions; undefined ones are null. docs/report.md describes the format.
 
 Draws and renders nothing (`charts`, `html`), and runs no program.
 """
@@ -19,8 +19,8 @@ import numpy as np
 
 from selfdistill import files
 from selfdistill.report.answer import answer
-from selfdistill.report.cost import cost
 from selfdistill.report.comparisons import Comparison, best, comparisons, find
+from selfdistill.report.cost import cost
 from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier

@@ -18,18 +18,18 @@ def unchecked(summary: dict[str, Any]) -> list[str]:
     """Sentences on what the summary cannot tell, the gravest first."""
     notes = [text for key, text in ABSENT.items() if not summary.get(key)]
     notes.append(
-        "Another seed: sampling and training were done once. The intervals cover the choice of problems and the draw of "
-        "programs, not a second student."
+        "Another seed: sampling and training were done once. The intervals cover the choice of problems and the draw "
+        "of programs, not a second student."
     )
     if summary["comparisons"]:
         notes.append(
-            "Many comparisons at once: each interval is a 95 % interval of its own, without correction for how many are "
-            "shown. The one in the headline was fixed beforehand."
+            "Many comparisons at once: each interval is a 95 % interval of its own, without correction for how many "
+            "are shown. The one in the headline was fixed beforehand."
         )
     errors = sum(system["outcomes"].get("harness error", 0) for system in summary["systems"])
     if errors:
         notes.append(
-            f"{plural(errors, 'program')} could not be judged (harness errors). They count neither as right nor as wrong; "
-            "a problem left with too few judged programs has no score in that system."
+            f"{plural(errors, 'program')} could not be judged (harness errors). They count neither as right nor as "
+            "wrong; a problem left with too few judged programs has no score in that system."
         )
     return notes

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, svg
+from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
@@ -63,6 +63,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
         everywhere += [point.temperature for _, _, point in curves.marks]
         span = max(everywhere) - min(everywhere)
         axes.set_xlim(min(everywhere) - 0.04 * span, max(everywhere) + 0.04 * span)
+        round_ticks(axes.xaxis, axes.yaxis)
         axes.grid(axis="y")
         _name_lines(axes, {model: points for model, points in lines.items() if points}, measure)
         return svg(figure, f"curve-{measure.replace('@', '-')}", label)
@@ -87,6 +88,7 @@ def frontier_chart(curves: Curves, first: str, last: str) -> str:
         axes.set_xlabel(f"{first}, % →")
         axes.text(0, 1.04, f"↑ {last}, %", transform=axes.transAxes, ha="left", color=MUTED, fontsize=10.5)
         axes.margins(0.12)
+        round_ticks(axes.xaxis, axes.yaxis)
         axes.grid()
         _name_temperatures(axes, lines, first, last)
         return svg(figure, "frontier", label)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator
-
-from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, STUDENT, canvas, svg
+from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, STUDENT, canvas, round_ticks, svg
 from selfdistill.report.words import UNDEFINED, point_interval
 
 _ROW = 46
@@ -30,7 +28,7 @@ def differences(rows: list[tuple[str, dict[str, Any]]], measure: str) -> str:
         low, high = _limits([score["difference"] for _, score in rows])
         axes.set(xlim=(low, high), ylim=(-len(rows) + 0.6, 0.7), yticks=[])
         axes.set_xlabel("percentage points; line: 95 % interval")
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
+        round_ticks(axes.xaxis, integer=True)
         axes.grid(axis="x")
         return svg(figure, f"differences-{measure.replace('@', '-')}", label)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, WIDTH, canvas, svg
+from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, WIDTH, canvas, round_ticks, svg
 
 _ROW = 30
 _LEFT, _RIGHT = 96, 82
@@ -39,5 +39,6 @@ def outcomes(rows: list[tuple[str, float, float]]) -> str:
             )
         axes.set(ylim=(-len(rows) + 0.5, 0.5), yticks=[], xlabel="% of programs")
         axes.set_xlim(left=min(0, axes.get_xlim()[0]))
+        round_ticks(axes.xaxis, integer=True)
         axes.grid(axis="x")
         return svg(figure, "outcomes", label)

@@ -15,7 +15,9 @@ from html import escape
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 360
 """Units of a chart's width. A phone shows them as pixels, a desk a third larger: text of 10.5 stays legible."""
@@ -63,6 +65,12 @@ _SETTINGS = {
     "legend.labelcolor": INK,
     "lines.solid_capstyle": "round",
 }
+
+
+def round_ticks(*axes: Axis, integer: bool = False) -> None:
+    """Ticks at multiples of 1, 2 or 5 times a power of ten, about half a dozen of them."""
+    for axis in axes:
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=integer))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ _WINDOW = 20  # windows along the curve: enough to follow it, few enough to be s
 def training_curve(steps: list[int], losses: list[float]) -> str:
     """Loss (nats per target token) against optimizer step."""
     smooth = running_mean(losses, max(1, len(losses) // _WINDOW))
-    label = f"Training loss over {len(steps)} steps: {smooth[0]:.3f} at the start, {smooth[-1]:.3f} at the end (running mean)."
+    label = f"Training loss over {len(steps)} steps, running mean: from {smooth[0]:.3f} to {smooth[-1]:.3f}."
     with canvas(230, margins=(30, 8, 40, 8)) as (figure, axes):
         axes.plot(steps, losses, color=BASE, linewidth=0.8, alpha=0.45)
         axes.plot(steps, smooth, color=STUDENT, linewidth=2.25)
