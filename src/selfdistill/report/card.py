@@ -28,8 +28,8 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
             "---",
             f"# {recipe.name}: a self-distilled model",
             "",
-            f"The base model `{base}`, fine-tuned on its own raw, unverified samples by simple self-distillation (Zhang "
-            "et al., arXiv 2604.01193). No tests, rewards or teacher took part in the training data.",
+            f"The base model `{base}`, fine-tuned on its own raw, unverified samples by simple self-distillation "
+            "(Zhang et al., arXiv 2604.01193). No tests, rewards or teacher took part in the training data.",
             "",
             f"- sampled with: {sampling}, {recipe.sampling.samples_per_prompt} per prompt, seed {recipe.seed}",
             f"- trained on: {recipe.training.targets} targets, {recipe.training.method} fine-tuning, "

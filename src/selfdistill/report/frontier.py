@@ -29,16 +29,18 @@ def frontier(systems: Sequence[System], first: Sequence[float], last: Sequence[f
     of = {model: [i for i in usable if systems[i].model == model] for model in ("base", "student")}
     if not of["base"] or not of["student"]:
         return None
-    beaten = {
-        model: [systems[i].name for i in of[model] if any(beats(points[j], points[i]) for j in of[other])]
+    unbeaten = {
+        model: [systems[i].name for i in of[model] if not any(beats(points[j], points[i]) for j in of[other])]
         for model, other in (("base", "student"), ("student", "base"))
     }
     return {
         "base_points": len(of["base"]),
-        "base_beaten": beaten["base"],
+        "base_beaten": len(of["base"]) - len(unbeaten["base"]),
+        "base_unbeaten": unbeaten["base"],
         "student_points": len(of["student"]),
-        "student_beaten": beaten["student"],
-        "outside": len(beaten["base"]) == len(of["base"]),
+        "student_beaten": len(of["student"]) - len(unbeaten["student"]),
+        "outside": not unbeaten["base"],
+        "inside": not unbeaten["student"],
     }
 
 

@@ -32,12 +32,8 @@ class Measured:
 
 def score_tables(evaluated: Sequence[Evaluated], ks: Sequence[int]) -> Tables:
     """pass@k of every problem and system."""
-    return {
-        f"pass@{k}": np.stack(
-            [pass_at_k_scores(each.judged.tolist(), each.passed.tolist(), k) for each in evaluated], axis=1
-        )
-        for k in ks
-    }
+    counts = [(each.judged.tolist(), each.passed.tolist()) for each in evaluated]
+    return {f"pass@{k}": np.stack([pass_at_k_scores(*pair, k) for pair in counts], axis=1) for k in ks}
 
 
 def groups(problems: Sequence[EvaluatedProblem]) -> dict[str, np.ndarray]:
