@@ -74,7 +74,7 @@ _REFUSED = {
 }
 _SOCKET_FAMILIES = (1, 2, 10)  # UNIX, INET, INET6; VSOCK reaches the hypervisor and NETLINK, ALG, ... the kernel
 
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 
 # PyDLL, so that the interpreter's lock is held over the calls: a cloned child must find it held by itself.
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -98,6 +98,11 @@ def clone(flags):
 def set_dumpable(dumpable):
     """A process that is not dumpable cannot be traced, and its /proc entries belong to root."""
     _check(_libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+
+
+def die_with_parent():
+    """Be killed when the parent dies. A change of user or group id clears this; call it after."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
 def drop_capabilities():

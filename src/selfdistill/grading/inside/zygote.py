@@ -137,6 +137,7 @@ def _harden(full, uid, memory, file_size, processes):
         if uid >= 0:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
+        kernel.die_with_parent()
         kernel.install_seccomp()
         kernel.set_dumpable(False)
     try:
