@@ -40,5 +40,7 @@ class AnalysisSettings(BaseModel):
     """The cumulative mass is drawn up to this rank, and the matched positions are matched in it (the paper's 20)."""
     matched_mass: Share = 0.01
     """Base and student count as matched where their mass in the first `ranks` tokens differs by at most this."""
-    chunk_positions: PositiveInt = 1024
-    """Positions whose logits are held at once; bounds the memory at a large vocabulary."""
+    shown_tokens: PositiveInt = 400
+    """Tokens shown of each program; the rest is left out, and said so."""
+    chunk_logits: PositiveInt = 2**24
+    """Logits of each model held at once, positions times vocabulary: 111 positions of a 150,000-entry vocabulary."""

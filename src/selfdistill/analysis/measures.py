@@ -1,0 +1,110 @@
+"""From logits to numbers: what is measured at each position, for both models. Plain functions of one chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from selfdistill.analysis import identities
+from selfdistill.analysis.kinds import effective_tokens
+from selfdistill.analysis.settings import AnalysisSettings
+from selfdistill.analysis.stream import Chunk
+from selfdistill.decoding import Decoding
+from selfdistill.decoding.distribution import Ranked, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """N positions."""
+
+    values: dict[str, Tensor]
+    """(N,) float64 each; the names of `records.KindRow`."""
+    curves: dict[str, Tensor]
+    """`base_mass`, `student_mass` (N, ranks); `base_survivors`, ..., `student_entropy` (N, temperatures)."""
+    target: Ranked
+    """q_s, (N, K)."""
+    logprobs: tuple[Tensor, Tensor]
+    """(N, V) of base and student, own distributions, float32 or wider."""
+    residual: float
+    """Largest difference between an identity's sum and the quantity itself."""
+
+
+def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: AnalysisSettings) -> Measured:
+    """Everything about one chunk.
+
+    Args:
+        chunk: logits of both models.
+        sampling: T_train and rho_train; not greedy.
+        evaluation: its temperature is T_eval of the gain split, its truncation that of the curves over T_eval.
+        settings: ranks and temperatures of the curves.
+    """
+    logits = tuple(each.float() if each.dtype != torch.float64 else each for each in (chunk.base, chunk.student))
+    logprobs = (logits[0].log_softmax(-1), logits[1].log_softmax(-1))
+    target = decode(logits[0], (sampling,))
+    effective = effective_tokens(target)
+    values = {"effective": effective, "support_size": target.support_sizes.double()}
+    residual = 0.0
+    for name, own in zip(("base", "student"), logprobs, strict=True):
+        of_model, difference = _of_model(own, target, sampling.temperature)
+        values |= {f"{name}_{measure}": value for measure, value in of_model.items()}
+        residual = max(residual, difference)
+    for name in ("kept", "head", "entropy"):
+        values[f"{name}_change"] = values[f"student_{name}"] - values[f"base_{name}"]
+    values["fit"] = identities.divergence(logprobs[1], target)
+    values["base_fit"] = identities.divergence(logprobs[0], target)
+    values["moved"] = 0.5 * (logprobs[0].exp() - logprobs[1].exp()).abs().sum(-1).double()
+    values |= _gain(logits[0], target, chunk.drawn.to(logits[0].device), sampling, evaluation)
+    curves: dict[str, Tensor] = {}
+    for name, each in zip(("base", "student"), logits, strict=True):
+        curves |= {f"{name}_{curve}": value for curve, value in _curves(each, evaluation, settings).items()}
+    return Measured(values, curves, target, logprobs, residual)
+
+
+def _of_model(own: Tensor, target: Ranked, temperature: float) -> tuple[dict[str, Tensor], float]:
+    loss = identities.loss_split(own, target, temperature)
+    split = identities.entropy_split(own, target)
+    cross_entropy, entropy = identities.cross_entropy(own, target), identities.entropy(own)
+    residual = torch.maximum((loss.total - cross_entropy).abs(), (split.total - entropy).abs())
+    values = {
+        "kept": (-loss.support).exp(),
+        "cross_entropy": cross_entropy,
+        "support": loss.support,
+        "reshaping": loss.reshaping,
+        "anchor": loss.anchor,
+        "constant": loss.constant,
+        "entropy": entropy,
+        "gate": split.gate,
+        "head": split.head,
+        "tail": split.tail,
+    }
+    finite = residual[residual.isfinite()]
+    return values, float(finite.max()) if len(finite) else 0.0
+
+
+def _gain(logits: Tensor, target: Ranked, drawn: Tensor, sampling: Decoding, evaluation: Decoding) -> dict[str, Tensor]:
+    """Prop. B.3 for the event "the drawn token"; NaN where the base's own decoding does not retain it."""
+    event = (target.token_ids == drawn.unsqueeze(-1)) & (target.logprobs > -torch.inf)
+    t_eval = 1.0 if evaluation.greedy else evaluation.temperature
+    split = identities.gain_split(logits, target, event, t_train=sampling.temperature, t_eval=t_eval)
+    outside = ~event.any(-1)
+    return {
+        "gain_compression": split.compression.masked_fill(outside, torch.nan),
+        "gain_reshaping": split.reshaping.masked_fill(outside, torch.nan),
+    }
+
+
+def _curves(logits: Tensor, evaluation: Decoding, settings: AnalysisSettings) -> dict[str, Tensor]:
+    """Figure 6 at one position: mass by rank, and what truncation leaves at each T_eval."""
+    ranks = min(settings.ranks, logits.shape[-1])
+    top = logits.topk(ranks, dim=-1).values
+    mass = (top - logits.logsumexp(-1, keepdim=True)).double().exp().cumsum(-1)
+    # Top-k retains the same tokens at every temperature, so the vocabulary is ranked once and not once a temperature.
+    head = decode(logits, (Decoding(temperature=1, top_k=evaluation.top_k),)).logprobs
+    decoded = [decode(head, (Decoding(temperature=t, top_p=evaluation.top_p),)) for t in settings.temperatures]
+    return {
+        "mass": mass,
+        "survivors": torch.stack([each.support_sizes.double() for each in decoded], -1),
+        "entropy": torch.stack([identities.entropy(each.logprobs) for each in decoded], -1),
+    }

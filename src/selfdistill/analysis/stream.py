@@ -1,0 +1,111 @@
+"""Logits of two models at every completion position, a bounded number of them at a time.
+
+A completion of 8,000 tokens over a vocabulary of 150,000 has 1.2 billion logits; they are never all held. Short
+sequences share a batch (padding on the right needs no mask under causal attention, and its logits are dropped); a long
+one goes through in slices with a key-value cache, whose memory is the model's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfdistill.engines.cache import make_cache
+from selfdistill.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """One completion with the prompt that it continues."""
+
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """N completion positions with the logits that predict their tokens."""
+
+    rows: Tensor
+    """(N,) index of the completion."""
+    offsets: Tensor
+    """(N,) place in the completion."""
+    drawn: Tensor
+    """(N,) token that stands there."""
+    base: Tensor
+    """(N, V) logits."""
+    student: Tensor
+    """(N, V) logits."""
+
+
+def stream_logits(base: Any, student: Any, contexts: Sequence[Contexts], chunk_logits: int) -> Iterator[Chunk]:
+    """Run both models over the completions.
+
+    Args:
+        base: a causal language model.
+        student: another with the same vocabulary, on the same device.
+        contexts: completions; empty ones and ones without a prompt token give no position 0.
+        chunk_logits: at most about this many logits of each model are held at once.
+
+    Raises:
+        UserError: the models' vocabularies differ.
+    """
+    vocabulary = _vocabulary(base)
+    if vocabulary != _vocabulary(student):
+        raise UserError(
+            f"base and student have vocabularies of {vocabulary} and {_vocabulary(student)} tokens",
+            fix="give two models with the same tokenizer",
+        )
+    width = max(1, chunk_logits // vocabulary)
+    for batch in _batches(contexts, width):
+        yield from _run_batch(base, student, [(row, contexts[row]) for row in batch], width)
+
+
+def _vocabulary(model: Any) -> int:
+    return int(model.get_output_embeddings().weight.shape[0])
+
+
+def _batches(contexts: Sequence[Contexts], width: int) -> Iterator[list[int]]:
+    """Indices by falling length, as many together as `width` positions hold, and at least one."""
+    lengths = [len(each.prompt_ids) + len(each.token_ids) for each in contexts]
+    order = sorted((row for row in range(len(contexts)) if contexts[row].token_ids), key=lambda row: -lengths[row])
+    start = 0
+    while start < len(order):
+        count = max(1, width // lengths[order[start]])
+        yield order[start : start + count]
+        start += count
+
+
+@torch.inference_mode()
+def _run_batch(base: Any, student: Any, batch: list[tuple[int, Contexts]], width: int) -> Iterator[Chunk]:
+    sequences = [(*each.prompt_ids, *each.token_ids) for _, each in batch]
+    length = max(map(len, sequences))
+    ids = torch.zeros((len(batch), length), dtype=torch.long)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+    rows = torch.tensor([row for row, _ in batch])
+    prompts = torch.tensor([len(each.prompt_ids) for _, each in batch])
+    ends = torch.tensor([len(sequence) for sequence in sequences])
+    step = max(1, width // len(batch))
+    caches = [make_cache(model.config) if step < length else None for model in (base, student)]
+    for start in range(0, length - 1, step):
+        piece = ids[:, start : start + step]
+        logits = [_forward(model, piece, cache) for model, cache in zip((base, student), caches, strict=True)]
+        predicted = torch.arange(start + 1, start + 1 + piece.shape[1]).expand(len(batch), -1)
+        wanted = (predicted >= prompts.unsqueeze(1)) & (predicted < ends.unsqueeze(1))
+        if not wanted.any():
+            continue
+        row, column = wanted.nonzero(as_tuple=True)
+        places = predicted[wanted]
+        chosen = (row.to(logits[0].device), column.to(logits[0].device))
+        yield Chunk(rows[row], places - prompts[row], ids[row, places], logits[0][chosen], logits[1][chosen])
+
+
+def _forward(model: Any, token_ids: Tensor, cache: Any) -> Tensor:
+    """(rows, positions, V) logits of the next tokens."""
+    output = model(input_ids=token_ids.to(model.device), past_key_values=cache, use_cache=cache is not None)
+    return output.logits
