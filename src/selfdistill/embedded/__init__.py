@@ -1,0 +1,44 @@
+"""The embedded base model and problem set: small, ours, and enough to run the whole loop anywhere.
+
+    from selfdistill import embedded
+    embedded.model_dir()             # a Hugging Face model directory
+    embedded.problems("validation")  # problems with tests
+    embedded.prompts(12_000)         # prompts for sampling, without solutions
+
+What it is, how it was made and what it cannot show: docs/embedded.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfdistill.embedded.documents import JsonProblem, fits
+from selfdistill.embedded.problems import (
+    Text,
+    fingerprint,
+    held_out,
+    json_problems,
+    json_prompts,
+    problems,
+    prompts,
+    texts,
+)
+
+__all__ = [
+    "JsonProblem",
+    "Text",
+    "fingerprint",
+    "fits",
+    "held_out",
+    "json_problems",
+    "json_prompts",
+    "model_dir",
+    "problems",
+    "prompts",
+    "texts",
+]
+
+
+def model_dir() -> Path:
+    """The embedded base model's directory (instruct-like stage), loadable with `AutoModelForCausalLM`."""
+    return Path(__file__).parent / "model"

@@ -1,0 +1,103 @@
+"""Make the embedded base from nothing: corpus, tokenizer, pretraining, instruct-like stage.
+
+    python -m selfdistill.embedded.build --out DIR
+
+About 15 minutes on 2 cores. Fixed seeds: the same machine and thread count give the same weights. `--stage pretrained` stops
+before the second stage; `--scale 0.002` shrinks everything, to see that it runs. DIR becomes an ordinary Hugging Face
+model directory. The package reads the committed one, `selfdistill/embedded/model/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+TOKENIZER_DOCUMENTS = 10_000
+
+
+def main() -> None:
+    """Parse the arguments, then build."""
+    parser = argparse.ArgumentParser(
+        prog="python -m selfdistill.embedded.build", description="Make the embedded base model."
+    )
+    parser.add_argument("--out", type=Path, required=True, help="directory of the finished model")
+    parser.add_argument("--stage", choices=("pretrained", "instruct"), default="instruct", help="where to stop")
+    parser.add_argument("--start", type=Path, help="a pretrained directory, to run only the second stage on it")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the documents to use")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="CPU threads; another number gives slightly other weights"
+    )
+    arguments = parser.parse_args()
+    build(arguments.out, stage=arguments.stage, start=arguments.start, scale=arguments.scale, threads=arguments.threads)
+
+
+def build(
+    out: Path, *, stage: str = "instruct", start: Path | None = None, scale: float = 1.0, threads: int = 2
+) -> None:
+    """Write the model and tokenizer of the given stage to `out`."""
+    import torch
+
+    from selfdistill.embedded import corpus, pretraining
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    if start is None:
+        model, tokenizer = _pretrain(_scaled(pretraining.PRETRAINING, scale))
+    else:
+        model, tokenizer = _load(start)
+    if stage == "instruct":
+        settings = _scaled(pretraining.INSTRUCT, scale)
+        loss = pretraining.train(
+            model, tokenizer, list(corpus.instruct(settings.documents)), settings, _Progress("instruct")
+        )
+        print(f"instruct: loss {loss:.3f}")
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def _pretrain(settings: Any) -> tuple[Any, Any]:
+    from selfdistill.embedded import corpus, pretraining, tokenizer
+
+    print(f"generating {settings.documents} documents")
+    documents = list(corpus.pretraining(settings.documents))
+    learned = tokenizer.train(document.text for document in documents[:TOKENIZER_DOCUMENTS])
+    model = pretraining.new_model(len(learned), learned.eos_token_id, learned.pad_token_id)
+    print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters, {len(learned)} tokens")
+    loss = pretraining.train(model, learned, documents, settings, _Progress("pretraining"))
+    print(f"pretraining: loss {loss:.3f}")
+    return model, learned
+
+
+def _load(directory: Path) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM
+
+    from selfdistill.embedded import tokenizer
+
+    return AutoModelForCausalLM.from_pretrained(directory), tokenizer.load(directory)
+
+
+def _scaled(stage: Any, scale: float) -> Any:
+    return dataclasses.replace(stage, documents=max(stage.batch_size, round(stage.documents * scale)))
+
+
+class _Progress:
+    """Prints a line every 20 seconds and at the end."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.started = self.printed = time.monotonic()
+
+    def __call__(self, step: int, steps: int, loss: float) -> None:
+        now = time.monotonic()
+        if now - self.printed < 20 and step < steps:
+            return
+        self.printed = now
+        left = (now - self.started) / step * (steps - step)
+        print(f"{self.name}: step {step}/{steps}, loss {loss:.3f}, {left / 60:.1f} minutes left", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What the embedded base learns from: pretraining documents (30 % buggy), then clean solutions (the instruct-like stage).
+
+A document is a prompt and a completion; training puts the end-of-text token after it. Only chains of the pretraining split
+are used, and every item's text depends on its own index alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from selfdistill.embedded import bugs, chains, documents, programs, statements
+from selfdistill.embedded.chains import Family, Split
+
+BUGGY_SHARE = 0.3
+PRETRAINING_LENGTHS = {1: 22, 2: 50, 3: 21, 4: 7}
+"""Weights of chain lengths in pretraining: hard chains are rare."""
+TASK_LENGTHS = {1: 3, 2: 27, 3: 30, 4: 40}
+"""Weights of chain lengths in SSD prompts, validation, test and the instruct-like stage: hard chains are common."""
+SIDE_LENGTHS = {2: 60, 3: 40}
+"""Weights for the families beside lists."""
+_FAMILY_WEIGHTS = {"lists": 82, "scalars": 6, "strings": 6, "json": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One training document."""
+
+    prompt: str
+    completion: str
+
+    @property
+    def text(self) -> str:
+        return self.prompt + self.completion
+
+
+def pretraining(count: int, *, name: str = "pretraining", split: Split = "pretraining") -> Iterator[Document]:
+    """`count` documents of every family, BUGGY_SHARE of them with a bug."""
+    for index in range(count):
+        rng = Random(f"{name}/{index}")
+        buggy = rng.random() < BUGGY_SHARE
+        yield _document(rng, split, PRETRAINING_LENGTHS, buggy=buggy)
+
+
+def instruct(count: int) -> Iterator[Document]:
+    """`count` clean solutions with the task's mixture of lengths."""
+    for index in range(count):
+        yield _document(Random(f"instruct/{index}"), "pretraining", TASK_LENGTHS, buggy=False)
+
+
+def write_document(chain: chains.Chain, rng: Random, *, buggy: bool) -> Document:
+    """A prompt for the chain, and a program for the prompt."""
+    prompt, _, argument = statements.prompt(chain, rng)
+    write = bugs.write_buggy if buggy else programs.write
+    return Document(prompt, write(chain, argument, rng))
+
+
+def _document(rng: Random, split: Split, lengths: dict[int, int], *, buggy: bool) -> Document:
+    family = rng.choices(tuple(_FAMILY_WEIGHTS), tuple(_FAMILY_WEIGHTS.values()))[0]
+    if family == "json":
+        properties = documents.draw(rng, split)
+        text = documents.write(properties, rng)
+        return Document(documents.statement(properties), documents.spoil(text, rng) if buggy else text)
+    weights = lengths if family == "lists" else SIDE_LENGTHS
+    length = rng.choices(tuple(weights), tuple(weights.values()))[0]
+    return write_document(chains.draw(rng, _family(family), length, split), rng, buggy=buggy)
+
+
+def _family(name: str) -> Family:
+    assert name in chains.FAMILY_SOURCES
+    return name  # type: ignore[return-value]
