@@ -23,7 +23,12 @@ _VISIBLE = _PICTURES | _REORDERING | dict.fromkeys([*range(0x80, 0xA0), *range(0
 def program_html(text: str) -> Markup:
     """A program, or a chat answer with fenced code, as escaped, coloured HTML for inside `<code>`."""
     lexer = _lexer("```" in text)
-    return Markup(highlight(text.translate(_VISIBLE), lexer, HtmlFormatter(nowrap=True)).rstrip("\n"))
+    return Markup(highlight(visible(text), lexer, HtmlFormatter(nowrap=True)).rstrip("\n"))
+
+
+def visible(text: str) -> str:
+    """The text with everything that a page must not hold, or that could reorder it, turned into pictures."""
+    return text.translate(_VISIBLE)
 
 
 @cache
