@@ -31,8 +31,13 @@ class Run:
     seconds: float
 
 
-def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None) -> Run:
+def run_job(
+    sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None, extensions: int = 1
+) -> Run:
     """Run a job to its end. With `stdin`, its standard output is collected; otherwise both are /dev/null.
+
+    A job that runs several tests in one process has `extensions` times the limit in all, and one limit from each sign
+    of life to the next.
 
     Raises:
         HarnessError: the sandbox failed; says nothing about the program.
@@ -49,7 +54,7 @@ def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str
                 readers.append(output_reader)
             began = time.monotonic()
             sandbox.start_job(marshal.dumps(job, 2), [input_file, output, channel])
-        return _collect(sandbox, readers, began, limits)
+        return _collect(sandbox, readers, began, limits, extensions)
 
 
 def run_script(
@@ -84,7 +89,7 @@ def run_script(
         return run, sandbox.report()
 
 
-def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits) -> Run:
+def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits, extensions: int = 1) -> Run:
     """Read until the process has ended; kill it at the deadline, or when it has written too much."""
     deadline, limit = began + limits.seconds_per_test, limits.output_mb << 20
     control, ended = sandbox.fileno(), "exit"
@@ -98,6 +103,8 @@ def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits)
         ready = {descriptor for descriptor, _event in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
         for reader in ready & sizes.keys():
             data = os.read(reader, 1 << 18)
+            if data and extensions > 1:
+                extensions, deadline = extensions - 1, time.monotonic() + limits.seconds_per_test
             if not data:
                 poll.unregister(reader)
             written[reader].append(data)

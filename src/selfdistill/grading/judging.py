@@ -7,7 +7,6 @@ the sandbox that the program runs in.
 from __future__ import annotations
 
 import ast
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,14 +15,11 @@ from typing import Any
 from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
 from selfdistill.grading.compare import output_matches, value_matches
-from selfdistill.grading.inside import plain
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
+from selfdistill.grading.official import livecodebench_results
+from selfdistill.grading.outcomes import Result, answer, failure, stopped, text
 from selfdistill.grading.sandbox import Report, Sandbox
 from selfdistill.records import AssertTests, CallTests, Outcome, PredictionTests, StdinTests, Verdict
-
-Result = tuple[Outcome, str]
-"""An outcome and its detail."""
-
 
 class Bench:
     """What one worker grades with: a sandbox for programs, and one for test scripts, started when first needed."""
@@ -69,8 +65,6 @@ def _detail(number: int, result: tuple[Outcome, str, float]) -> str:
 def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[tuple[Result, float]]:
     tests = submission.tests
     if isinstance(tests, (StdinTests, CallTests)) and bench.rules == "livecodebench":
-        from selfdistill.grading.official import livecodebench_results
-
         yield from livecodebench_results(bench.programs, program, tests, bench.limits)
     elif isinstance(tests, StdinTests):
         for case in tests.cases:
@@ -102,18 +96,6 @@ def _call(bench: Bench, job: dict[str, Any], expected: Any) -> tuple[Result, flo
     return result, run.seconds
 
 
-def answer(run: jobs.Run) -> tuple[Any, Result | None]:
-    """The plain data that a call answered with, or how it failed."""
-    if run.ended != "exit":
-        return None, stopped(run.ended)
-    if run.reply[:1] != b"R":
-        return None, failure(run.reply, run.report)
-    try:
-        return plain.decode(run.reply[1:]), None
-    except plain.NotPlainError as error:
-        return None, (Outcome.WRONG_ANSWER, f"the answer is not plain data: {error}")
-
-
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
     script = {"kind": "script", "script": tests.script, "setup": tests.setup, "entry_point": tests.entry_point}
     run, report = jobs.run_script(
@@ -125,7 +107,7 @@ def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Resul
 def _script_result(run: jobs.Run, report: Report) -> Result:
     if run.ended != "exit":
         return stopped(run.ended)
-    tag, detail = run.reply[:1], _text(run.reply[1:])
+    tag, detail = run.reply[:1], text(run.reply[1:])
     if tag == b"P":
         return Outcome.PASSED, ""
     if tag == b"A":
@@ -138,15 +120,9 @@ def _script_result(run: jobs.Run, report: Report) -> Result:
 def _prediction(bench: Bench, answer_text: bytes, tests: PredictionTests) -> tuple[Result, float]:
     with _literal_faults():
         expected = ast.literal_eval(tests.expected)
-    source = answer_text.decode("utf-8", "surrogatepass")
-    job = {"kind": "expression", "expression": source, "as_arguments": tests.target == "input"}
+    job = {"kind": tests.target, "program": tests.function.encode(), "expression": answer_text.decode(errors="replace")}
     run = jobs.run_job(bench.programs, job, bench.limits)
     value, result = answer(run)
-    if result is None and tests.target == "input":
-        if not (type(value) is tuple and len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict):
-            return (Outcome.WRONG_ANSWER, "not a list of arguments"), run.seconds
-        call = {"kind": "call", "program": tests.function.encode(), "entry_point": "f"}
-        return _call(bench, {**call, "args": value[0], "kwargs": value[1]}, expected)
     if result is None:
         result = (Outcome.PASSED if value == expected else Outcome.WRONG_ANSWER), ""
     return result, run.seconds
@@ -158,29 +134,3 @@ def _literal_faults() -> Iterator[None]:
         yield
     except (ValueError, SyntaxError) as error:
         raise HarnessError(f"the expected value is not a literal: {error}") from error
-
-
-def stopped(ended: jobs.Ended) -> Result:
-    """The outcome of a run that the host stopped."""
-    return (Outcome.TIMEOUT if ended == "timeout" else Outcome.OUTPUT_LIMIT), ""
-
-
-def failure(reply: bytes, report: Report) -> Result:
-    """The outcome of a run that ended by itself without an answer. A program can choose which failure, not a pass."""
-    tag, detail = reply[:1], _text(reply[1:])
-    if tag == b"S":
-        return Outcome.SYNTAX_ERROR, detail
-    if tag == b"N":
-        return Outcome.WRONG_ANSWER, f"the answer is not plain data: {detail}"
-    if detail == "MemoryError":
-        return Outcome.MEMORY_LIMIT, detail
-    if tag == b"E":
-        return Outcome.EXCEPTION, detail
-    number = report.status & 0x7F
-    if number:
-        return Outcome.EXCEPTION, f"killed by {signal.Signals(number).name}" if number < 32 else f"signal {number}"
-    return Outcome.EXCEPTION, f"ended with exit code {report.status >> 8} and no answer"
-
-
-def _text(data: bytes) -> str:
-    return "".join(char if char.isprintable() else "?" for char in data.decode("utf-8", "replace"))[:200]

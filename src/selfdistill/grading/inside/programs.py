@@ -4,6 +4,7 @@ Replies on the channel: `R` + plain data is an answer; `E` + type name, an excep
 does not compile; `N` + reason, an answer that is not plain data. For stdin programs the answer is what they print.
 """
 
+import ast
 import atexit
 import builtins
 import os
@@ -11,7 +12,7 @@ import sys
 import types
 from _sitebuiltins import Quitter
 
-from . import livecodebench, plain, serve
+from . import arguments, livecodebench, plain, serve
 
 PRELUDE = {}
 """What LeetCode imports before a solution; LiveCodeBench's list."""
@@ -51,8 +52,7 @@ def run_call(job, channel):
     """One call of a function, or of a method of `class Solution`."""
     namespace = load(job["program"], channel, prelude=True)
     try:
-        function = entry_point(namespace, job["entry_point"])
-        result = function(*job["args"], **job.get("kwargs", {}))
+        result = entry_point(namespace, job["entry_point"])(*job["args"])
         reply = b"R" + plain.encode(result)
     except BaseException as error:
         reply = _failure(error)
@@ -60,26 +60,25 @@ def run_call(job, channel):
     os._exit(0)
 
 
-def run_expression(job, channel):
-    """The value of one expression, with nothing defined but the built-in names. `as_arguments`: of a call's arguments."""
-    import ast
+def run_output(job, channel):
+    """The value of an expression, with nothing defined but the built-in names (CRUXEval's output prediction)."""
+    _answer_expression(channel, lambda: ast.parse(job["expression"].strip(), mode="eval"), {})
 
-    source, scope = job["expression"], {"__builtins__": builtins}
+
+def run_input(job, channel):
+    """What `f` gives for an answer's arguments (CRUXEval's input prediction)."""
+    namespace = load(job["program"], channel)
+    _answer_expression(channel, lambda: arguments.call_of(job["expression"], namespace.keys()), namespace)
+
+
+def _answer_expression(channel, parse, namespace):
     try:
-        if job["as_arguments"]:
-            scope["collect"] = lambda *args, **kwargs: (args, kwargs)
-            source = f"collect({source}\n)"
-        tree = ast.parse(source.strip(), mode="eval")
-        if job["as_arguments"] and not (
-            isinstance(tree.body, ast.Call) and getattr(tree.body.func, "id", "") == "collect"
-        ):
-            raise SyntaxError("not a list of arguments")
-        code = compile(tree, "answer", "eval", dont_inherit=True)
+        code = compile(parse(), "answer", "eval", dont_inherit=True)
     except _COMPILE_ERRORS as error:
         _write_all(channel, b"S" + type(error).__name__.encode())
         os._exit(0)
     try:
-        reply = b"R" + plain.encode(eval(code, scope))
+        reply = b"R" + plain.encode(eval(code, namespace))
     except BaseException as error:
         reply = _failure(error)
     _write_all(channel, reply)
@@ -100,7 +99,8 @@ def run_livecodebench(job, channel):
 KINDS = {
     "stdin": run_stdin,
     "call": run_call,
-    "expression": run_expression,
+    "output": run_output,
+    "input": run_input,
     "serve": run_serve,
     "livecodebench": run_livecodebench,
 }

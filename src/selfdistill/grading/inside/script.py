@@ -166,7 +166,13 @@ def _from_program(link, name):
 def _offer_solution_module(link):
     """`from solution import sum`: how a script names a function of the program that is called like a built-in."""
     module = types.ModuleType("solution")
-    module.__getattr__ = lambda name: _from_program(link, name)
+
+    def find(name):
+        if name.startswith("__"):  # the import system asks for these
+            raise AttributeError(name)
+        return _from_program(link, name)
+
+    module.__getattr__ = find
     sys.modules["solution"] = module
 
 

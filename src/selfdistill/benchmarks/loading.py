@@ -1,0 +1,133 @@
+"""Load a benchmark by name from the hub, or from a local file whose format is told by its rows' fields.
+
+Formats: HumanEval, EvalPlus (HumanEval+, MBPP+), MBPP and its sanitized set, CRUXEval, LiveCodeBench's
+`code_generation_lite`, and `Problem` records of our own (docs/formats.md). Files: .jsonl or .json, also .gz.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from selfdistill.benchmarks import cruxeval, evalplus, humaneval, livecodebench, mbpp
+from selfdistill.errors import UserError
+from selfdistill.records import Problem
+
+Row = dict[str, Any]
+
+_LIVECODEBENCH = "hf://datasets/livecodebench/code_generation_lite/"
+_HUB: dict[str, tuple[str, dict[str, Any]]] = {
+    "humaneval": ("openai/openai_humaneval", {"split": "test"}),
+    "humaneval+": ("evalplus/humanevalplus", {"split": "test"}),
+    "mbpp": ("google-research-datasets/mbpp", {"name": "full", "split": "test"}),
+    "mbpp-sanitized": ("google-research-datasets/mbpp", {"name": "sanitized", "split": "prompt+train+validation+test"}),
+    "mbpp+": ("evalplus/mbppplus", {"split": "test"}),
+    "cruxeval-i": ("cruxeval-org/cruxeval", {"split": "test"}),
+    "cruxeval-o": ("cruxeval-org/cruxeval", {"split": "test"}),
+    "livecodebench-v5": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (4, 5)]}),
+    "livecodebench-v6": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test6.jsonl"]}),
+}
+_WINDOWS = {"livecodebench-v5": ("2024-08-01", "2025-02-01"), "livecodebench-v6": ("2025-02-01", "2025-06-01")}
+"""First day, and the day after the last, of the problems that published results are about (method paper, Table 1)."""
+NAMES = tuple(_HUB)
+
+
+def load_benchmark(
+    name_or_path: str,
+    *,
+    target: Literal["input", "output"] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    difficulty: str | None = None,
+) -> tuple[Problem, ...]:
+    """The problems of a benchmark.
+
+    Args:
+        name_or_path: one of `NAMES`, or a file.
+        target: CRUXEval: which side is asked for; by default `output`, or what the name says.
+        since: first contest date, ISO 8601; for the LiveCodeBench names by default the published window.
+        until: the day after the last contest date.
+        difficulty: only these problems (`easy`, `medium`, `hard`).
+
+    Raises:
+        UserError: there is no such benchmark or file, its format is unknown, or a row lacks a field.
+    """
+    path = Path(name_or_path)
+    named = name_or_path in _HUB and not path.exists()
+    if named:
+        window = _WINDOWS.get(name_or_path, (None, None))
+        since, until = since or window[0], until or window[1]
+        target = target or ("input" if name_or_path == "cruxeval-i" else "output")
+    rows = _hub_rows(name_or_path) if named else _file_rows(path)
+    problems = tuple(_problems(rows, target or "output", name_or_path, since, until))
+    if difficulty is not None:
+        problems = tuple(problem for problem in problems if problem.difficulty == difficulty)
+    if not problems:
+        raise UserError("no problems are left", where=name_or_path, fix="widen --since, --until or --difficulty")
+    return problems
+
+
+def _problems(
+    rows: Iterable[Row], target: Literal["input", "output"], where: str, since: str | None, until: str | None
+) -> Iterator[Problem]:
+    for number, row in enumerate(rows, start=1):
+        date = str(row.get("contest_date") or row.get("date") or "")
+        if (since and date < since) or (until and date >= until):
+            continue  # before parsing: private tests are large
+        try:
+            yield _problem(row, target)
+        except (KeyError, TypeError, ValueError) as error:
+            fault = f"the row lacks {error}" if isinstance(error, KeyError) else f"the row is malformed: {error}"
+            raise UserError(fault, where=f"{where}: row {number}", fix="see docs/grading.md for the formats") from error
+
+
+def _problem(row: Row, target: Literal["input", "output"]) -> Problem:
+    if "question_content" in row:
+        return livecodebench.problem(row)
+    if "base_input" in row:
+        return evalplus.problem(row)
+    if "canonical_solution" in row and "test" in row:
+        return humaneval.problem(row)
+    if "test_list" in row:
+        return mbpp.problem(row)
+    if {"code", "input", "output"} <= row.keys():
+        return cruxeval.problem(row, target)
+    if "tests" in row:
+        from pydantic import TypeAdapter  # costs 0.1 s
+
+        return TypeAdapter(Problem).validate_python(row)
+    raise ValueError(f"unknown format, with fields {', '.join(sorted(row))}")
+
+
+def _file_rows(path: Path) -> Iterator[Row]:
+    if not path.is_file():
+        raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(NAMES)}")
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    try:
+        with opened as file:
+            if ".jsonl" in path.suffixes:
+                for line in file:
+                    if line.strip():
+                        yield json.loads(line)
+                return
+            content = json.load(file)
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"cannot be read: {error}", where=path) from error
+    yield from content if isinstance(content, list) else content.values()
+
+
+def _hub_rows(name: str) -> Iterator[Row]:
+    from datasets import load_dataset  # slow, and needed only here
+
+    dataset, arguments = _HUB[name]
+    try:
+        yield from load_dataset(dataset, **arguments)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"cannot be loaded from the hub: {str(error).splitlines()[0]}",
+            where=name,
+            fix="check the connection, or download the file and give its path",
+        ) from error

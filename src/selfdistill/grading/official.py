@@ -1,0 +1,69 @@
+"""The `livecodebench` rules: all tests of a program in one process, as the official harness runs them.
+
+The child (`inside/livecodebench.py`) answers test by test; the comparison is made here, on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selfdistill.grading import jobs
+from selfdistill.grading.compare import output_matches, value_matches
+from selfdistill.grading.inside import plain
+from selfdistill.grading.limits import Limits
+from selfdistill.grading.outcomes import Result, failure, stopped
+from selfdistill.grading.sandbox import Sandbox
+from selfdistill.records import CallCase, CallTests, Outcome, StdinCase, StdinTests
+
+
+def livecodebench_results(
+    sandbox: Sandbox, program: bytes, tests: StdinTests | CallTests, limits: Limits
+) -> Iterator[tuple[Result, float]]:
+    """Outcome, detail and seconds of each test up to the first that fails, as in the official harness."""
+    is_call = isinstance(tests, CallTests)
+    job = {
+        "kind": "livecodebench",
+        "program": program,
+        "entry_point": tests.entry_point if isinstance(tests, CallTests) else None,
+        "tests": [case.args if isinstance(case, CallCase) else case.input for case in tests.cases],
+        "prelude": True,
+    }
+    run = jobs.run_job(sandbox, job, limits, extensions=len(tests.cases))
+    replies = split_replies(run.reply)
+    seconds = run.seconds / max(1, len(replies))
+    for case, reply in zip(tests.cases, replies, strict=False):
+        result = _compare(case, reply, run)
+        yield result, seconds
+        if result[0] is not Outcome.PASSED:
+            return
+    if len(replies) < len(tests.cases):
+        no_reply = (Outcome.EXCEPTION, "no solution") if is_call and not run.reply else failure(b"", run.report)
+        yield (stopped(run.ended) if run.ended != "exit" else no_reply), seconds
+
+
+def split_replies(data: bytes) -> list[bytes]:
+    """The replies of a job, each with its length in front; an incomplete last one is left out."""
+    replies = []
+    while len(data) >= 4:
+        end = 4 + int.from_bytes(data[:4], "little")
+        if end > len(data):
+            break
+        replies.append(data[4:end])
+        data = data[end:]
+    return replies
+
+
+def _compare(case: StdinCase | CallCase, reply: bytes, run: jobs.Run) -> Result:
+    if reply[:1] != b"R":
+        return failure(reply, run.report)
+    try:
+        value = plain.decode(reply[1:])
+    except plain.NotPlainError as error:
+        return Outcome.WRONG_ANSWER, f"the answer is not plain data: {error}"
+    if isinstance(case, CallCase):
+        passed = value_matches(value, case.expected, "livecodebench")
+    else:
+        passed = type(value) is str and output_matches(
+            value.encode("utf-8", "surrogatepass"), case.output, "livecodebench"
+        )
+    return (Outcome.PASSED if passed else Outcome.WRONG_ANSWER), ""

@@ -1,0 +1,56 @@
+"""What the end of a run means: outcomes from replies, exit statuses and limits. Compares nothing.
+
+A program controls its reply and its exit status, so it can choose between failures; a pass is never read from here.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from selfdistill.grading.inside import plain
+from selfdistill.grading.jobs import Ended, Run
+from selfdistill.grading.sandbox import Report
+from selfdistill.records import Outcome
+
+Result = tuple[Outcome, str]
+"""An outcome and its detail."""
+
+
+def answer(run: Run) -> tuple[Any, Result | None]:
+    """The plain data that a call answered with, or how it failed."""
+    if run.ended != "exit":
+        return None, stopped(run.ended)
+    if run.reply[:1] != b"R":
+        return None, failure(run.reply, run.report)
+    try:
+        return plain.decode(run.reply[1:]), None
+    except plain.NotPlainError as error:
+        return None, (Outcome.WRONG_ANSWER, f"the answer is not plain data: {error}")
+
+
+def stopped(ended: Ended) -> Result:
+    """The outcome of a run that the host stopped."""
+    return (Outcome.TIMEOUT if ended == "timeout" else Outcome.OUTPUT_LIMIT), ""
+
+
+def failure(reply: bytes, report: Report) -> Result:
+    """The outcome of a run that ended by itself without an answer. A program can choose which failure, not a pass."""
+    tag, detail = reply[:1], text(reply[1:])
+    if tag == b"S":
+        return Outcome.SYNTAX_ERROR, detail
+    if tag == b"N":
+        return Outcome.WRONG_ANSWER, f"the answer is not plain data: {detail}"
+    if detail == "MemoryError":
+        return Outcome.MEMORY_LIMIT, detail
+    if tag == b"E":
+        return Outcome.EXCEPTION, detail
+    number = report.status & 0x7F
+    if number:
+        return Outcome.EXCEPTION, f"killed by {signal.Signals(number).name}" if number < 32 else f"signal {number}"
+    return Outcome.EXCEPTION, f"ended with exit code {report.status >> 8} and no answer"
+
+
+def text(data: bytes) -> str:
+    """A reply's text as one short printable line."""
+    return "".join(char if char.isprintable() else "?" for char in data.decode("utf-8", "replace"))[:200]
