@@ -1,0 +1,141 @@
+"""The parts of the report that are plain functions: choice of rivals, frontier, words, cost, charts' helpers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated_run import systems
+
+from selfdistill.report import words
+from selfdistill.report.charts.training import running_mean
+from selfdistill.report.comparisons import best, comparisons, find
+from selfdistill.report.cost import cost
+from selfdistill.report.evaluated import exception_type
+from selfdistill.report.frontier import beats, frontier
+
+SCORES = st.tuples(st.floats(0, 1), st.floats(0, 1))
+
+
+def test_the_best_is_never_an_undefined_one() -> None:
+    listed = systems()
+    means = [math.nan if i % 2 else i / 100 for i in range(len(listed))]
+    position = best(listed, means, "base")
+    assert position is not None
+    assert means[position] == max(m for m, s in zip(means, listed, strict=True) if s.model == "base" and m == m)
+    assert best(listed, [math.nan] * len(listed), "base") is None
+
+
+def test_the_preview_that_is_compared_decodes_as_the_student_does() -> None:
+    listed = systems()
+    student, preview = find(listed, "student", "default"), find(listed, "base", "preview")
+    assert student is not None
+    assert preview is not None
+    assert listed[preview].stages[-1:] == listed[student].stages
+
+
+def test_every_preview_at_equal_decoding_is_compared() -> None:
+    listed = systems()
+    pairs = [c for c in comparisons(listed, {"pass@1": [0.5] * len(listed)}) if c.kind == "equal decoding, preview"]
+    assert len(pairs) == 5, "six temperatures, of which greedy has no preview of its own"
+    assert all(listed[c.base].stages[-1:] == listed[c.student].stages for c in pairs)
+
+
+@given(SCORES, SCORES, SCORES)
+def test_beating_is_a_strict_partial_order(a: words.Any, b: words.Any, c: words.Any) -> None:
+    assert not beats(a, a)
+    assert not (beats(a, b) and beats(b, a))
+    assert not (beats(a, b) and beats(b, c)) or beats(a, c)
+
+
+def test_frontier_outside_inside_and_crossing() -> None:
+    listed = systems()
+    is_student = np.array([system.model == "student" for system in listed])
+    above = frontier(listed, 0.5 + 0.1 * is_student, 0.7 + 0.1 * is_student)
+    assert above is not None
+    assert (above["outside"], above["inside"], above["base_beaten"]) == (True, False, above["base_points"])
+    below = frontier(listed, 0.5 - 0.1 * is_student, 0.7 - 0.1 * is_student)
+    assert below is not None
+    assert (below["outside"], below["inside"]) == (False, True)
+    crossing = frontier(listed, 0.5 + 0.1 * is_student, 0.7 - 0.1 * is_student)
+    assert crossing is not None
+    assert (crossing["outside"], crossing["inside"], crossing["base_beaten"]) == (False, False, 0)
+    assert frontier(listed, [math.nan] * len(listed), [0.5] * len(listed)) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (words.percent(0.578), "57.8\u00a0%"),
+        (words.percent(None), "–"),
+        (words.points(0.0541), "+5.4"),
+        (words.points(-0.0541), "−5.4"),
+        (words.points(-0.0001), "0.0"),
+        (words.point_interval({"value": 0.05, "low": -0.01, "high": 0.11}), "+5.0\u00a0[−1.0,\u00a0+11.0]"),
+        (words.percent_interval({"value": None, "low": None, "high": None}), "–"),
+        (words.count(1234567), "1,234,567"),
+        (words.duration(4.25), "4.2\u00a0s"),
+        (words.duration(59.99), "60.0\u00a0s"),
+        (words.duration(192), "3\u00a0min 12\u00a0s"),
+        (words.duration(7500), "2\u00a0h 5\u00a0min"),
+        (words.plural(1, "problem"), "1\u00a0problem"),
+        (words.plural(1200, "problem"), "1,200\u00a0problems"),
+        (words.listed(["a"]), "a"),
+        (words.listed(["a", "b", "c"]), "a, b and c"),
+        (words.unbroken("base, T 0.7, top-k 20"), "base, T\u00a00.7, top-k\u00a020"),
+    ],
+)
+def test_words(written: str, expected: str) -> None:
+    assert written == expected
+
+
+def test_cost_adds_up_and_folds_the_systems() -> None:
+    stages = {
+        "sample": {"seconds": 2.0, "tokens": 100},
+        "evaluate base-greedy": {"seconds": 1.0, "tokens": 30},
+        "evaluate student-greedy": {"seconds": 3.0, "tokens": 50},
+        "grade": {"seconds": 4.0, "programs": 7},
+    }
+    found = cost(stages)
+    assert found["stages"] == stages
+    assert found["seconds"] == 10
+    assert [row["stage"] for row in found["table"]] == ["sample", "evaluate, 2 systems", "grade"]
+    assert found["table"][1] == {
+        "stage": "evaluate, 2 systems",
+        "seconds": 4.0,
+        "tokens": 80,
+        "tokens_per_second": 20.0,
+    }
+    assert cost({}) == {"stages": {}, "table": [], "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("detail", "name"),
+    [
+        ("IndexError: list index out of range", "IndexError"),
+        ("json.decoder.JSONDecodeError: x", "JSONDecodeError"),
+        ("", "unnamed"),
+        ("<odd>", "unnamed"),
+    ],
+)
+def test_exceptions_are_named_by_type(detail: str, name: str) -> None:
+    assert exception_type(detail) == name
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=50), st.integers(1, 30))
+def test_running_mean_is_the_mean_of_the_window(values: list[float], window: int) -> None:
+    half = window // 2
+    direct = [np.mean(values[max(0, i - half) : i + half + 1]) for i in range(len(values))]
+    assert running_mean(values, window) == pytest.approx(direct, abs=1e-9)
+
+
+def test_outcome_shares_add_up(summary: dict) -> None:
+    for model in ("base", "student"):
+        assert sum(row[model] for row in summary["outcomes"]) == pytest.approx(1, abs=1e-5)
+    kinds = Counter(row["kind"] for row in summary["outcomes"])
+    assert kinds["passed"] == 1
+    assert summary["outcomes"][0]["kind"] == "passed"
