@@ -67,7 +67,10 @@ def test_every_kind_of_source_gives_the_same_prompts(tmp_path, monkeypatch, name
     source = make(tmp_path / name)
     renderer = Renderer(make_tokenizer(chat=False), settings(source, max_tokens=100))
     prompts, counts = prepare_prompts(renderer, seed=0, context=512)
-    assert [(prompt.prompt_id, prompt.text) for prompt in prompts] == [("a", "Add  two\nnumbers."), ("c", "Sort a list.")]
+    assert [(prompt.prompt_id, prompt.text) for prompt in prompts] == [
+        ("a", "Add  two\nnumbers."),
+        ("c", "Sort a list."),
+    ]
     assert (counts.loaded, counts.kept) == (6, 2)
     assert counts.dropped == {"empty": 2, "duplicate": 1, "too long": 1}
 

@@ -55,7 +55,9 @@ def test_overrides_take_yaml_values_and_dotted_keys():
 
 def test_digest_and_changed_keys_follow_what_matters():
     recipe = load_recipe("demo")
-    same = load_recipe("demo", ["description=other words", "evaluation.grading.workers=7", "training.report_to=[wandb]"])
+    same = load_recipe(
+        "demo", ["description=other words", "evaluation.grading.workers=7", "training.report_to=[wandb]"]
+    )
     other = load_recipe("demo", ["sampling.decoding.top_p=0.9", "seed=4"])
     assert recipe_digest(recipe) == recipe_digest(same)
     assert changed_keys(recipe, same) == ()

@@ -6,20 +6,19 @@ and index, not by the system, so paired differences carry less noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Engine
-from selfdistill.engines.load import load_engine
+from selfdistill.engines.load import engine_for
 from selfdistill.evaluation.systems import System, plan_systems
 from selfdistill.records import Prompt
 from selfdistill.sampling.generate import Job, generate_samples
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import Recipe
+    from selfdistill.recipe.schema import EngineSettings, Recipe
 
 
 def systems_of(recipe: Recipe) -> tuple[System, ...]:
@@ -60,11 +59,17 @@ def sample_system(
     )
 
 
-def engine_loader(recipe: Recipe, model: Literal["base", "student"], student: Path) -> Callable[[], Engine]:
-    """Loads one of the two models when it is first needed, and keeps it."""
+def by_engine(
+    recipe: Recipe, systems: Sequence[System], student: Path
+) -> Iterator[tuple[EngineSettings, str | None, list[System]]]:
+    """Systems that one loaded engine can run, the base's first, with the engine's section and the model's path.
 
-    @cache
-    def load() -> Engine:
-        return load_engine(recipe.model, recipe.engine, None if model == "base" else str(student))
-
-    return load
+    The path is None for the base. Two stages of decoding are beyond a server (see `engine_for`), hence the section.
+    """
+    for model, path in (("base", None), ("student", str(student))):
+        left = [system for system in systems if system.model == model]
+        while left:
+            settings = engine_for(recipe.engine, left[0].stages)
+            group = [system for system in left if engine_for(recipe.engine, system.stages) == settings]
+            left = [system for system in left if system not in group]
+            yield settings, path, group

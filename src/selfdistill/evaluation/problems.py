@@ -42,7 +42,7 @@ def render_problem(problem: Problem, renderer: Renderer) -> Prompt:
     if renderer.chat:
         from selfdistill.benchmarks import problem_prompt
 
-        rendered = renderer.render(problem.statement, problem.starter_code, instruction=problem_prompt(problem))
+        rendered = renderer.render(problem.statement, instruction=problem_prompt(problem))
     elif problem.program_prefix:
         rendered = renderer.render(problem.statement, instruction=problem.statement)
     else:

@@ -6,9 +6,10 @@ missing. `run_recipe` is the whole loop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
@@ -18,6 +19,10 @@ from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, update_manifest
 from selfdistill.run.progress import progress
+
+if TYPE_CHECKING:
+    from selfdistill.evaluation.systems import System
+    from selfdistill.prompts.prepare import PromptCounts
 
 
 def run_recipe(recipe: Recipe, out: Path) -> RunDirectory:
@@ -43,25 +48,23 @@ def check_recipe(recipe: Recipe) -> None:
         UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
     """
     from selfdistill.evaluation.problems import check_lengths, load_problems, render_problem
-    from selfdistill.grading import require_isolation
+    from selfdistill.grading.isolation import require
 
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
     problems = load_problems(recipe)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
-    require_isolation(recipe.evaluation.grading.isolation)
+    require(recipe.evaluation.grading.isolation)
 
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it."""
     from selfdistill.engines.models import resolve_path
-    from selfdistill.prompts.prepare import prepare_prompts
 
     directory = RunDirectory(out)
     fresh = not directory.prompts.is_file()
     if fresh:
-        renderer, context = _renderer(recipe)
-        prompts, counts = prepare_prompts(renderer, seed=recipe.seed, context=context)
+        prompts, counts = read_prompts(recipe)
     open_manifest(directory, recipe)
     set_fingerprint(directory, "model", fingerprint_model(resolve_path(recipe.model.path), recipe.model.revision))
     if fresh:
@@ -71,9 +74,17 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     return directory
 
 
+def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
+    """The recipe's prompts, rendered, and what was dropped; writes nothing."""
+    from selfdistill.prompts.prepare import prepare_prompts
+
+    renderer, context = _renderer(recipe)
+    return prepare_prompts(renderer, seed=recipe.seed, context=context)
+
+
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base."""
-    from selfdistill.engines.load import load_engine
+    from selfdistill.engines.load import on_demand
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
 
@@ -82,16 +93,21 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     job = Job(
         prompts, settings.samples_per_prompt, (settings.decoding,), settings.max_new_tokens, (recipe.seed, "sample")
     )
-    with timed_stage(directory, "sample") as facts, progress("sampling from the base", job.size, "samples") as update:
+    with (
+        timed_stage(directory, "sample") as facts,
+        progress("sampling from the base", job.size, "samples") as update,
+        on_demand(recipe.model, recipe.engine) as engine,
+    ):
         generate_samples(
             job,
             directory.samples,
-            load_engine=lambda: load_engine(recipe.model, recipe.engine),
+            load_engine=engine,
             tokenizer=load_tokenizer(recipe.model.path, recipe.model.revision),
             shard_size=recipe.engine.shard_size,
             targets_dir=directory.targets if recipe.training.targets == "soft" else None,
             progress=update,
         )
+        facts["engine"] = recipe.engine.kind
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
 
 
@@ -137,8 +153,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _require(directory.student, "train")
-    from selfdistill.engines.models import load_tokenizer
-    from selfdistill.evaluation.evaluate import engine_loader, sample_system, systems_of
+    from selfdistill.evaluation.evaluate import systems_of
     from selfdistill.evaluation.grade import grade_systems
     from selfdistill.evaluation.problems import load_problems, render_problem
     from selfdistill.grading import isolation_report
@@ -149,23 +164,8 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     systems = systems_of(recipe)
     _write_problems(directory, problems)
     write_json(directory.systems, [_plain(system) for system in systems])
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    engines = {model: engine_loader(recipe, model, directory.student) for model in ("base", "student")}
+    _sample_systems(recipe, directory, systems, prompts)
     size = len(prompts) * recipe.evaluation.samples_per_problem
-    for system in sorted(systems, key=lambda system: system.model):
-        path = directory.system_samples(system.name)
-        with timed_stage(directory, f"evaluate {system.name}") as facts:
-            with progress(system.title, size, "samples") as update:
-                sample_system(
-                    recipe,
-                    system,
-                    prompts,
-                    path,
-                    engine=engines[system.model],
-                    tokenizer=tokenizer,
-                    progress=update,
-                )
-            facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
     update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
     with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
         grade_systems(
@@ -176,6 +176,29 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
             progress=update,
         )
         facts["programs"] = size * len(systems)
+
+
+def _sample_systems(
+    recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt]
+) -> None:
+    """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
+    from selfdistill.engines.load import on_demand
+    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.evaluation.evaluate import by_engine, sample_system
+
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    size = len(prompts) * recipe.evaluation.samples_per_problem
+    for settings, model, group in by_engine(recipe, systems, directory.student):
+        with on_demand(recipe.model, settings, model) as engine:
+            for system in group:
+                path = directory.system_samples(system.name)
+                with timed_stage(directory, f"evaluate {system.name}") as facts:
+                    with progress(system.title, size, "samples") as update:
+                        sample_system(
+                            recipe, system, prompts, path, engine=engine, tokenizer=tokenizer, progress=update
+                        )
+                    facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
+                    facts["engine"] = settings.kind
 
 
 def write_report(directory: RunDirectory) -> Path:
