@@ -1,0 +1,86 @@
+"""The public surface: its names, an instant import, and documentation that tells the truth."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY
+from typer.testing import CliRunner
+
+import selfdistill
+
+HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
+
+
+def test_every_public_name_loads_and_is_documented():
+    assert set(selfdistill._HOME) == set(selfdistill.__all__)
+    for name in selfdistill.__all__:
+        assert getattr(selfdistill, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        selfdistill.nonsense  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    program = f"import sys, selfdistill; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_loads_no_model_library():
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom selfdistill.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['run', '--help']).exit_code == 0\n"
+        "print([name for name in ('torch', 'transformers', 'matplotlib', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def commands() -> list[str]:
+    from selfdistill.cli.app import app
+
+    return [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_with_an_example_that_names_it(command):
+    from selfdistill.cli.app import app
+
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    assert f"selfdistill {command}" in result.output.partition("Usage:")[2].partition("\n")[2]
+
+
+def test_the_readmes_files_and_commands_exist():
+    from selfdistill.cli.app import app  # noqa: F401
+
+    text = (REPOSITORY / "README.md").read_text()
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", text):
+        assert (REPOSITORY / target).exists(), target
+    for path in re.findall(r"^(?:├──|└──|│   ├──|│   └──) (\S+)", text, re.MULTILINE):
+        assert list(REPOSITORY.rglob(path.rstrip("/"))), path
+    used = set(re.findall(r"^(?:\$ )?selfdistill (\w+)", text, re.MULTILINE))
+    assert used <= set(commands())
+    for target in re.findall(r"`make ([\w-]+)`", text):
+        assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (REPOSITORY / "docs").glob("*.md")))
+def test_links_between_pages_lead_somewhere(page):
+    text = (REPOSITORY / "docs" / page).read_text()
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", text):
+        assert (REPOSITORY / "docs" / target).exists(), target
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_api_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPOSITORY / "docs" / "api.md").read_text()
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "from-python" / "report.html").is_file()
+    assert (tmp_path / "runs" / "stage-by-stage" / "student" / "README.md").is_file()
