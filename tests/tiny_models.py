@@ -31,8 +31,10 @@ def make_tokenizer(*, chat: bool) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_model(directory: Path, *, architecture: str = "llama", chat: bool = False, context: int = 512) -> Path:
-    """Save a random model of 2 layers with its tokenizer; `architecture` is llama or qwen3."""
+def make_model(
+    directory: Path, *, architecture: str = "llama", chat: bool = False, context: int = 512, head_dim: int = 8
+) -> Path:
+    """Save a random model of 2 layers with its tokenizer; `architecture` is llama or qwen3. vLLM wants heads of 32."""
     tokenizer = make_tokenizer(chat=chat)
     settings = {
         "vocab_size": len(tokenizer),
@@ -41,7 +43,7 @@ def make_model(directory: Path, *, architecture: str = "llama", chat: bool = Fal
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
-        "head_dim": 8,
+        "head_dim": head_dim,
         "max_position_embeddings": context,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,

@@ -10,13 +10,14 @@ from importlib import metadata, util
 
 EXTRAS = {
     "vllm": ("vllm", "generation with vLLM"),
+    "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),
-    "trackio": ("trackio", "experiment tracking"),
-    "tensorboard": ("tensorboard", "experiment tracking"),
-    "wandb": ("wandb", "experiment tracking"),
-    "bitsandbytes": ("bitsandbytes", "QLoRA on a small GPU"),
+    "bitsandbytes": ("qlora", "QLoRA on a small GPU"),
+    "trackio": ("trackers", "experiment tracking"),
+    "tensorboard": ("trackers", "experiment tracking"),
+    "wandb": ("trackers", "experiment tracking"),
 }
-"""Import name by extra or package, and what it is for."""
+"""Import name: the extra that brings it, and what it is for."""
 
 Row = tuple[str, bool | None, str]
 
@@ -56,9 +57,10 @@ def _machine() -> Iterator[Row]:
 def _engines() -> Iterator[Row]:
     yield "engine transformers", True, _version("transformers")
     yield "training (TRL)", True, _version("trl")
-    for extra, (module, purpose) in EXTRAS.items():
+    for module, (extra, purpose) in EXTRAS.items():
         available = util.find_spec(module) is not None
-        yield extra, available, _version(module) if available else f"{purpose}: pip install {extra}"
+        note = _version(module) if available else f"{purpose}: pip install 'selfdistill[{extra}]'"
+        yield module, available, note
 
 
 def _sandbox() -> Iterator[Row]:

@@ -46,7 +46,7 @@ class Completion:
     """With the end-of-turn token where the model produced it."""
     finish_reason: FinishReason
     logprobs: tuple[float, ...]
-    """Of each drawn token, under the distribution that it was drawn from."""
+    """Of each drawn token, under the distribution that it was drawn from; empty where a server does not tell."""
     targets: SparseTargets | None = None
 
 
@@ -55,7 +55,7 @@ Progress = Callable[[int], None]
 
 
 class Engine(Protocol):
-    """Generates completions. `generate` is a pure function of its arguments, the weights and the machine."""
+    """Generates completions. Each engine says how exactly a repeated shard repeats; the random streams always do."""
 
     @property
     def context(self) -> int:
@@ -74,7 +74,7 @@ class Engine(Protocol):
         """Complete every request.
 
         Args:
-            requests: a shard; the same shard always gives the same completions, bit for bit on one machine.
+            requests: a shard, whose completions are written together.
             stages: the decoding, in one or two stages.
             max_new_tokens: a completion is cut off here, or where the context ends; its finish reason is then `length`.
             targets: also return q_s at every position.
@@ -83,4 +83,8 @@ class Engine(Protocol):
         Returns:
             One completion a request, in order.
         """
+        ...
+
+    def close(self) -> None:
+        """Free what the engine holds beyond its own object; it is not used afterwards."""
         ...

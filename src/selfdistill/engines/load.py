@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from selfdistill.decoding import Stages
 from selfdistill.engines.base import Engine
+from selfdistill.errors import MissingExtraError, UserError
 
 if TYPE_CHECKING:
-    from selfdistill.engines.transformers import TransformersEngine
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
 
@@ -20,12 +23,37 @@ def load_engine(model: ModelSettings, engine: EngineSettings, path: str | None =
         path: another model's directory (the student's) in place of the recipe's.
 
     Raises:
-        UserError: the model cannot be loaded.
+        UserError: the model cannot be loaded, or a server not be used.
+        MissingExtraError: the engine's library is not installed.
     """
-    return _transformers(model, engine, path)
+    return _LOADERS[engine.kind](model, engine, path)
 
 
-def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None) -> TransformersEngine:
+@contextmanager
+def on_demand(model: ModelSettings, engine: EngineSettings, path: str | None = None) -> Iterator[Callable[[], Engine]]:
+    """A function that loads the engine when it is first called, once; at the end the engine's memory is free again."""
+    loaded: list[Engine] = []
+
+    def load() -> Engine:
+        if not loaded:
+            loaded.append(load_engine(model, engine, path))
+        return loaded[0]
+
+    try:
+        yield load
+    finally:
+        while loaded:
+            loaded.pop().close()
+
+
+def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
+    """The engine that can run a decoding: a server decodes in one stage, so two stages run on transformers here."""
+    if engine.kind == "openai" and len(stages) > 1:
+        return engine.model_copy(update={"kind": "transformers"})
+    return engine
+
+
+def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
     from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, load_tokenizer
     from selfdistill.engines.transformers import TransformersEngine
 
@@ -33,7 +61,47 @@ def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | N
     model = load_model(settings, path)
     return TransformersEngine(
         model=model,
-        end_of_turn=end_of_turn_ids(model, tokenizer),
+        end_of_turn=end_of_turn_ids(model.generation_config, tokenizer),
         context=context_length(model.config),
         batch_size=engine.batch_size,
     )
+
+
+def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+    try:
+        from selfdistill.engines.vllm import load_vllm
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("engine.kind vllm", extra="vllm") from error
+    return load_vllm(settings, engine, path)
+
+
+def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+    from selfdistill.engines.models import context_length, known_end_of_turn_ids, load_config
+
+    try:
+        from selfdistill.engines.asking import Server
+        from selfdistill.engines.openai import connect
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("engine.kind openai", extra="openai") from error
+    url = engine.student_base_url if path else engine.base_url
+    if url is None:
+        raise UserError(
+            "the student is ready to be evaluated, and no server has it yet",
+            where="engine.student_base_url",
+            fix=f"serve {path} and run again with --set engine.student_base_url=http://HOST:PORT/v1",
+        )
+    source, revision = path or settings.path, None if path else settings.revision
+    return connect(
+        Server(url, engine.key_variable, engine.timeout_seconds, engine.patience_seconds),
+        model=engine.served_model,
+        end_of_turn=known_end_of_turn_ids(source, revision),
+        context=context_length(load_config(source, revision)),
+        concurrency=engine.batch_size,
+    )
+
+
+_LOADERS: dict[str, Callable[[ModelSettings, EngineSettings, str | None], Engine]] = {
+    "transformers": _transformers,
+    "vllm": _vllm,
+    "openai": _openai,
+}

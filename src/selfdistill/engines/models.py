@@ -134,14 +134,26 @@ def context_length(config: Any) -> int:
     return int(getattr(text, "max_position_embeddings", None) or 2**31 - 1)
 
 
-def end_of_turn_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every token id that ends the model's turn: its generation configuration's, or else the tokenizer's."""
-    configured = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+def end_of_turn_ids(generation_config: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Every token id that ends the model's turn: its generation configuration's, and the tokenizer's."""
+    configured = getattr(generation_config, "eos_token_id", None)
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
     known = {int(token) for token in ids if token is not None}
     if tokenizer.eos_token_id is not None:
         known.add(int(tokenizer.eos_token_id))
     return tuple(sorted(known))
+
+
+def known_end_of_turn_ids(path: str, revision: str | None = None) -> tuple[int, ...]:
+    """`end_of_turn_ids` of a model that is not loaded here: as transformers would make them when loading it."""
+    from transformers import GenerationConfig
+
+    tokenizer = load_tokenizer(path, revision)
+    try:
+        generation_config = GenerationConfig.from_pretrained(resolve_path(path), revision=revision)
+    except OSError:  # a checkpoint need not have one
+        generation_config = GenerationConfig.from_model_config(load_config(path, revision))
+    return end_of_turn_ids(generation_config, tokenizer)
 
 
 def _first_line(error: Exception) -> str:

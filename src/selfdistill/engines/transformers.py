@@ -44,7 +44,7 @@ class TransformersEngine:
         targets: bool = False,
         progress: Progress | None = None,
     ) -> list[Completion]:
-        """See `Engine.generate`. Prompts of similar length share a batch."""
+        """See `Engine.generate`. Prompts of similar length share a batch; a shard repeats bit for bit."""
         order = sorted(range(len(requests)), key=lambda row: (len(requests[row].token_ids), row))
         completions: dict[int, Completion] = {}
         for start in range(0, len(order), self.batch_size):
@@ -53,6 +53,9 @@ class TransformersEngine:
             results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
             completions.update(zip(rows, results, strict=True))
         return [completions[row] for row in range(len(requests))]
+
+    def close(self) -> None:
+        """The model goes with its last reference."""
 
     @torch.inference_mode()
     def _generate_batch(

@@ -145,7 +145,7 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     given = fault["input"]
     if isinstance(given, dict):
-        return UserError(f"{key}: {message}", where=where)
+        return UserError(f"{key}: {message}" if key else message, where=where)
     return UserError(f"{key} is {_shown(given)}, must be {message}", where=where)
 
 

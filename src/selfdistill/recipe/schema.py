@@ -44,14 +44,37 @@ class ModelSettings(Section):
 
 
 class EngineSettings(Section):
-    """What generates."""
+    """What generates. See docs/engines.md."""
 
-    kind: Literal["transformers"] = "transformers"
-    """`transformers` runs in this process."""
+    kind: Literal["transformers", "vllm", "openai"] = "transformers"
+    """`transformers` and `vllm` run in this process; `openai` asks servers that speak OpenAI's completions API."""
     batch_size: PositiveInt = 512
-    """Rows decoded together. Part of the recipe: float sums differ between batch shapes."""
+    """Completions generated at the same time: rows of a batch, vLLM's `max_num_seqs`, or requests in flight to a
+    server. Part of the recipe: float sums differ between batch shapes."""
     shard_size: PositiveInt = 2048
     """Completions generated, then written, together: at most this much work is repeated after a crash."""
+    options: dict[str, Any] = {}
+    """Passed to `vllm.LLM` as they are, e.g. `{tensor_parallel_size: 4, max_model_len: 40960}`."""
+    base_url: str | None = None
+    """Where a server has the base model, e.g. `http://127.0.0.1:8000/v1`."""
+    student_base_url: str | None = None
+    """Where a server has the student, for evaluation; it can be set once the student exists."""
+    served_model: str | None = None
+    """The models' name on both servers; unset takes the one model that each server lists."""
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the servers' key, where they want one. The key itself is never written."""
+    timeout_seconds: PositiveFloat = 3600.0
+    """A server's answer that takes longer counts as lost, and is asked for again."""
+    patience_seconds: PositiveFloat = 600.0
+    """A request is repeated for this long while a server fails; then the run stops, to be resumed."""
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> EngineSettings:
+        if (self.kind == "openai") != (self.base_url is not None):
+            raise ValueError("base_url goes with kind: openai, which needs it")
+        if self.options and self.kind != "vllm":
+            raise ValueError("options go with kind: vllm")
+        return self
 
 
 class Columns(Section):
@@ -251,6 +274,26 @@ class Recipe(Section):
     evaluation: EvaluationSettings
     analysis: AnalysisSettings = AnalysisSettings()
 
+    @model_validator(mode="after")
+    def _targets_can_be_had(self) -> Recipe:
+        decoding = self.sampling.decoding
+        handed_over = self.engine.kind != "transformers" and self.training.targets == "soft"
+        if handed_over and not decoding.greedy and decoding.top_k == 0:
+            raise ValueError(
+                f"soft targets through engine.kind {self.engine.kind} need a sampling.decoding.top_k: it hands over "
+                "a fixed number of probabilities a position; set top_k, or targets: hard, or kind: transformers"
+            )
+        return self
 
-HARMLESS_KEYS = ("description", "evaluation.grading.workers", "training.report_to")
+
+HARMLESS_KEYS = (
+    "description",
+    "engine.base_url",
+    "engine.student_base_url",
+    "engine.key_variable",
+    "engine.timeout_seconds",
+    "engine.patience_seconds",
+    "evaluation.grading.workers",
+    "training.report_to",
+)
 """Keys that may differ when a run is resumed: no result depends on them."""

