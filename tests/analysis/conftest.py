@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import make_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill.analysis.records import Graded
@@ -17,6 +16,7 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
+from tiny_models import make_model
 
 PROMPTS = ("# double\n", "# total\n", "# count\n", "# <b>\n")
 BODIES = (

@@ -22,7 +22,7 @@ class Measured:
     values: dict[str, Tensor]
     """(N,) float64 each; the names of `records.KindRow`."""
     curves: dict[str, Tensor]
-    """`base_mass`, `student_mass` (N, ranks); `base_survivors`, ..., `student_entropy` (N, temperatures)."""
+    """`base_mass_curve`, ... (N, ranks); `base_survivors_curve`, `base_entropy_curve`, ... (N, temperatures)."""
     target: Ranked
     """q_s, (N, K)."""
     logprobs: tuple[Tensor, Tensor]
@@ -58,7 +58,7 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
     values |= _gain(logits[0], target, chunk.drawn.to(logits[0].device), sampling, evaluation)
     curves: dict[str, Tensor] = {}
     for name, each in zip(("base", "student"), logits, strict=True):
-        curves |= {f"{name}_{curve}": value for curve, value in _curves(each, evaluation, settings).items()}
+        curves |= {f"{name}_{curve}_curve": value for curve, value in _curves(each, evaluation, settings).items()}
     return Measured(values, curves, target, logprobs, residual)
 
 

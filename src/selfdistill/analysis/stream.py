@@ -99,10 +99,10 @@ def _run_batch(base: Any, student: Any, batch: list[tuple[int, Contexts]], width
         wanted = (predicted >= prompts.unsqueeze(1)) & (predicted < ends.unsqueeze(1))
         if not wanted.any():
             continue
-        row, column = wanted.nonzero(as_tuple=True)
+        lines, columns = wanted.nonzero(as_tuple=True)
         places = predicted[wanted]
-        chosen = (row.to(logits[0].device), column.to(logits[0].device))
-        yield Chunk(rows[row], places - prompts[row], ids[row, places], logits[0][chosen], logits[1][chosen])
+        chosen = (lines.to(logits[0].device), columns.to(logits[0].device))
+        yield Chunk(rows[lines], places - prompts[lines], ids[lines, places], logits[0][chosen], logits[1][chosen])
 
 
 def _forward(model: Any, token_ids: Tensor, cache: Any) -> Tensor:

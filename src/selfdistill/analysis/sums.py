@@ -5,17 +5,19 @@ Means are ratios of sums; their bands resample whole samples, because positions 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from selfdistill import seeds
-from selfdistill.analysis.kinds import KINDS, is_fork
+from selfdistill.analysis.kinds import KINDS, Kind, is_fork
 from selfdistill.analysis.measures import Measured
-from selfdistill.analysis.records import Band, Curve, KindRow, ModelName, ThresholdRow
+from selfdistill.analysis.records import MODELS, Band, Curve, KindRow, ThresholdRow
 from selfdistill.analysis.settings import AnalysisSettings
 
 RESAMPLES = 2_000
+_GROUPS: dict[Kind | Literal["all"], list[int]] = {"all": [0, 1], "lock": [0], "fork": [1]}
+"""Columns of the sums that belong to a row of the tables."""
 _THRESHOLD_MEASURES = ("base_kept", "student_kept", "base_head", "student_head", "moved", "fit")
 
 
@@ -49,12 +51,12 @@ class Sums:
         self.residual = max(self.residual, measured.residual)
         for name, value in {**values, **curves}.items():
             self._accumulate(name, rows, kinds, value)
-        gap = np.abs(curves["base_mass"][:, -1] - curves["student_mass"][:, -1])
+        gap = np.abs(curves["base_mass_curve"][:, -1] - curves["student_mass_curve"][:, -1])
         matched = gap <= self._settings.matched_mass
         np.add.at(self.matched, (rows[matched], kinds[matched]), 1)
         for model in ("base", "student"):
-            entropy = curves[f"{model}_entropy"][matched]
-            self._accumulate(f"{model}_matched_entropy", rows[matched], kinds[matched], entropy)
+            entropy = curves[f"{model}_entropy_curve"][matched]
+            self._accumulate(f"{model}_matched_entropy_curve", rows[matched], kinds[matched], entropy)
         self._add_thresholds(values)
 
     def kind_rows(self) -> tuple[KindRow, ...]:
@@ -62,10 +64,10 @@ class Sums:
         scalars = [name for name, sums in self._sums.items() if sums.ndim == 2]
         total = max(1.0, self.positions.sum())
         rows = []
-        for label, kinds in (("all", slice(None)), *((kind, index) for index, kind in enumerate(KINDS))):
+        for label, kinds in _GROUPS.items():
             count = self.positions[:, kinds].sum()
             means = {name: self._bands(name, kinds)[0] for name in scalars}
-            rows.append(KindRow(label, int(count), float(count / total), means))  # type: ignore[arg-type]
+            rows.append(KindRow(label, int(count), float(count / total), means))
         return tuple(rows)
 
     def threshold_rows(self) -> tuple[ThresholdRow, ...]:
@@ -83,15 +85,14 @@ class Sums:
 
     def curves(self) -> tuple[Curve, ...]:
         """Every curve for both models: over all positions, over locks, over forks."""
-        models: tuple[ModelName, ...] = ("base", "student")
-        ranks = tuple(float(rank) for rank in range(1, self._sums["base_mass"].shape[-1] + 1))
+        ranks = tuple(float(rank) for rank in range(1, self._sums["base_mass_curve"].shape[-1] + 1))
         axes: dict[Any, tuple[float, ...]] = {"mass": ranks}
         axes |= dict.fromkeys(("survivors", "entropy", "matched_entropy"), self._settings.temperatures)
         return tuple(
-            Curve(name, model, label, axis, tuple(self._bands(f"{model}_{name}", kinds)))  # type: ignore[arg-type]
+            Curve(name, model, label, axis, tuple(self._bands(f"{model}_{name}_curve", kinds)))
             for name, axis in axes.items()
-            for label, kinds in (("all", slice(None)), *((kind, index) for index, kind in enumerate(KINDS)))
-            for model in models
+            for label, kinds in _GROUPS.items()
+            for model in MODELS
         )
 
     def _accumulate(self, name: str, rows: np.ndarray, kinds: np.ndarray, values: np.ndarray) -> None:
@@ -110,12 +111,10 @@ class Sums:
             forks = is_fork(effective, threshold)
             self._thresholds[index] += [table[~forks].sum(0), table[forks].sum(0)]
 
-    def _bands(self, name: str, kinds: Any) -> list[Band]:
+    def _bands(self, name: str, kinds: list[int]) -> list[Band]:
         """Means over positions with percentile intervals, samples resampled; one of each column."""
-        sums = self._sums[name][:, kinds].reshape(self._samples, -1)
-        counts = self._counts[name][:, kinds].reshape(self._samples, -1).sum(1)
-        if isinstance(kinds, slice):
-            sums = sums.reshape(self._samples, 2, -1).sum(1)
+        sums = self._sums[name][:, kinds].sum(1).reshape(self._samples, -1)
+        counts = self._counts[name][:, kinds].sum(1)
         if not counts.sum():
             return [Band(float("nan"), float("nan"), float("nan"))] * sums.shape[1]
         means = sums.sum(0) / counts.sum()

@@ -1,4 +1,4 @@
-"""From one position's distributions to what a reader sees of it: the likeliest tokens of both models, with their text."""
+"""From one position's distributions to what a reader sees: the likeliest tokens of both models, with their text."""
 
 from __future__ import annotations
 

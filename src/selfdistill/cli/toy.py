@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from selfdistill.analysis.toy.experiment import Experiment, ToyResult
 
-_OPTIONS = {"sampling.temperature": "t-train", "sampling.top_p": "train-top-p"}
+_OPTIONS = {"sampling.temperature": "t-train", "sampling.top_p": "train-top-p", "machine": ""}
 _HEAD = "probabilities of tok0,tok1,... (the rest of the vocabulary is a geometric tail)"
 
 
@@ -82,29 +82,19 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
 
 
 def _experiment(machine: dict[str, Any], sampling: dict[str, Any], rest: dict[str, Any]) -> Experiment:
-    from pydantic import ValidationError
-
     from selfdistill.analysis.toy.experiment import Experiment
-    from selfdistill.errors import UserError
+    from selfdistill.cli.validated import validated
 
     def given(options: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in options.items() if value is not None}
 
     default = Experiment()
-    try:
-        return Experiment.model_validate(
-            {
-                "machine": {**default.machine.model_dump(), **given(machine)},
-                "sampling": {**default.sampling.model_dump(), **given(sampling)},
-                **given(rest),
-            }
-        )
-    except ValidationError as error:
-        fault = error.errors()[0]
-        names = [part for part in fault["loc"] if isinstance(part, str)]
-        option = _OPTIONS.get(".".join(names), names[-1])
-        place = None if option == "machine" else f"--{option.replace('_', '-')}"
-        raise UserError(str(fault["msg"]).removeprefix("Value error, "), where=place) from None
+    values = {
+        "machine": {**default.machine.model_dump(), **given(machine)},
+        "sampling": {**default.sampling.model_dump(), **given(sampling)},
+        **given(rest),
+    }
+    return validated(Experiment, values, _OPTIONS)
 
 
 def _margin(share: float, runs: int) -> float:

@@ -1,0 +1,48 @@
+"""Samples for two models that come without a run: the base answers some prompts, once each."""
+
+from __future__ import annotations
+
+from selfdistill.decoding import Decoding
+from selfdistill.engines.base import Request
+from selfdistill.engines.load import load_engine
+from selfdistill.engines.models import load_tokenizer
+from selfdistill.prompts.prepare import prepare_prompts
+from selfdistill.prompts.render import Renderer
+from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
+from selfdistill.records import Prompt, Sample
+
+BATCH = 32
+
+
+def sample_base(
+    base: str, source: PromptSettings, sampling: Decoding, *, max_new_tokens: int, seed: int
+) -> tuple[list[Prompt], list[Sample]]:
+    """Prompts of a source and one completion of each, by the base.
+
+    Args:
+        base: directory or hub id.
+        source: where the prompts come from; its limit is the number of completions.
+        sampling: T_train and rho_train.
+        max_new_tokens: completions are cut off here.
+        seed: of the choice of prompts and of the drawing.
+
+    Raises:
+        UserError: the source or the model cannot be read, or no prompt is left.
+    """
+    tokenizer = load_tokenizer(base)
+    engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH))
+    prompts, _ = prepare_prompts(Renderer(tokenizer, source), seed=seed, context=engine.context)
+    requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0)) for prompt in prompts]
+    completions = engine.generate(requests, (sampling,), max_new_tokens=max_new_tokens)
+    samples = [
+        Sample(
+            prompt.prompt_id,
+            0,
+            completion.token_ids,
+            completion.finish_reason,
+            completion.logprobs,
+            tokenizer.decode(completion.token_ids, skip_special_tokens=True),
+        )
+        for prompt, completion in zip(prompts, completions, strict=True)
+    ]
+    return prompts, samples

@@ -1,0 +1,37 @@
+"""From command-line options to a validated settings record: a value out of range names its option, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from selfdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def validated(settings: type[Settings], values: Mapping[str, Any], options: Mapping[str, str]) -> Settings:
+    """Build a settings record.
+
+    Args:
+        settings: a pydantic model.
+        values: its fields.
+        options: dotted field -> option without dashes, where the name differs; "" for what no single option sets.
+
+    Raises:
+        UserError: a value is out of range; names the option.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(part for part in fault["loc"] if isinstance(part, str))
+        option = options.get(field, field.rpartition(".")[2]).replace("_", "-")
+        raise UserError(
+            str(fault["msg"]).removeprefix("Value error, "), where=f"--{option}" if option else None
+        ) from None
