@@ -86,7 +86,7 @@ def test_frontier_outside_inside_and_crossing() -> None:
         (words.plural(1200, "problem"), "1,200\u00a0problems"),
         (words.listed(["a"]), "a"),
         (words.listed(["a", "b", "c"]), "a, b and c"),
-        (words.unbroken("base, T 0.7, top-k 20"), "base, T\u00a00.7, top-k\u00a020"),
+        (words.unbroken("base, T 0.7, top-k 20"), "base, T\u00a00.7, top\u2011k\u00a020"),
     ],
 )
 def test_words(written: str, expected: str) -> None:

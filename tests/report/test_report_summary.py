@@ -119,6 +119,15 @@ def test_harness_errors_are_neither_right_nor_wrong(tmp_path: Path, summary: dic
     assert not any("could not be judged" in note for note in summary["unchecked"])
 
 
+def test_an_interval_without_width_is_explained(tmp_path: Path) -> None:
+    """Nothing passes: every interval is [0, 0], which must not be read as certainty."""
+    found = build_summary(write_run(tmp_path, Simulation(12, student_gain=-60.0, hot_penalty=90.0)))
+    hottest = found["systems"][1]["scores"]["pass@1"]["all"]
+    assert (hottest["low"], hottest["value"], hottest["high"]) == (0, 0, 0)
+    assert any("no width" in note for note in found["unchecked"])
+    assert "No measurable change" in render(found) or "lowered" in render(found)
+
+
 def test_the_summary_repeats_and_does_not_depend_on_the_order_of_verdicts(
     copied: Path, summary: dict[str, Any]
 ) -> None:

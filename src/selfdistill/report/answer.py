@@ -40,7 +40,7 @@ def answer(comparisons: list[Comparison], measures: list[str], samples: int) -> 
         _best_sentence(best, first) if best and best["base"] != default["base"] else None,
         _last_sentence(default, last) if last != first else None,
         _by_difficulty(default, first),
-        *(_rival(pick(comparisons, kind), first) for kind in ("preview", "sampling")),
+        *(_rival(pick(comparisons, kind), default, first) for kind in ("preview", "sampling")),
     ]
     return {
         "verdict": default["scores"][first]["all"]["verdict"],
@@ -60,7 +60,7 @@ def _change(default: Comparison, measure: str) -> str:
     return {
         "better": f"Self-distillation raised {measure} from {before} to {after}.",
         "worse": f"Self-distillation lowered {measure} from {before} to {after}.",
-    }.get(score["verdict"], f"No measurable change in {measure}: {before} before self-distillation, {after} after.")
+    }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
 
 
 def _against_best(default: Comparison, best: Comparison | None, measure: str) -> str | None:
@@ -112,9 +112,11 @@ def _by_difficulty(default: Comparison, measure: str) -> str | None:
     return f"By difficulty, {measure} changed by {listed(parts).replace(' ones', ' problems', 1)}." if parts else None
 
 
-def _rival(comparison: Comparison | None, measure: str) -> str | None:
+def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> str | None:
     if comparison is None:
         return None
+    if comparison["base"] == default["base"]:
+        return sentence(f"{comparison['title']} is the base at its default decoding: the two are the same here.")
     score = comparison["scores"][measure]["all"]
     return sentence(f"against {comparison['title']}, at {percent(score['base'])}, the student is {_judged(score)}.")
 

@@ -16,13 +16,8 @@ from selfdistill.report.charts.training import training_curve
 
 Summary = dict[str, Any]
 
-RIVALS = (
-    ("default", "base, default decoding"),
-    ("best", "base, best in hindsight"),
-    ("preview", "ideal-fit preview, no training"),
-    ("sampling", "base, sampling settings"),
-)
-"""Kinds of comparison in the answer's chart, with their labels."""
+RIVALS = ("default", "best", "preview", "sampling")
+"""Kinds of comparison in the answer's chart; each is a decoding of the base."""
 
 
 def figures(summary: Summary) -> dict[str, Any]:
@@ -40,19 +35,20 @@ def figures(summary: Summary) -> dict[str, Any]:
         shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
         if summary["frontier"]:
             shown["frontier"] = Markup(frontier_chart(curves, measures[0], measures[-1]))
-    if summary["training"]:
-        steps, losses = ([line[key] for line in summary["training"]] for key in ("step", "loss"))
+    if summary["training"]["log"]:
+        steps, losses = ([line[key] for line in summary["training"]["log"]] for key in ("step", "loss"))
         shown["training"] = Markup(training_curve(steps, losses))
     return shown
 
 
 def _differences(summary: Summary, measure: str) -> Markup:
-    rows = []
-    for kind, label in RIVALS:
+    rivals: dict[str, tuple[list[str], dict[str, Any]]] = {}
+    for kind in RIVALS:
         comparison = pick(summary["comparisons"], kind, measure if kind == "best" else "")
         if comparison:
-            rows.append((label, comparison["scores"][measure]["all"]))
-    return Markup(differences(rows, measure))
+            score = comparison["scores"][measure]["all"]
+            rivals.setdefault(comparison["base"], ([], score))[0].append(kind)
+    return Markup(differences([(f"base, {' = '.join(kinds)}", score) for kinds, score in rivals.values()], measure))
 
 
 def _bars(summary: Summary, measure: str) -> Markup:

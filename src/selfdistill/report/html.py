@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from selfdistill.decoding import Decoding
 from selfdistill.report import words
 from selfdistill.report.answer import pick
 from selfdistill.report.figures import figures
@@ -37,6 +38,7 @@ def render(summary: dict[str, Any]) -> str:
         "duration": words.duration,
         "sentence": words.sentence,
         "program": program_html,
+        "decoding": lambda settings: Decoding(**settings).label,
         "yaml": _yaml,
     }
     style = environment.loader.get_source(environment, "report.css")[0]  # type: ignore[union-attr]

@@ -71,7 +71,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         if base is not None and student is not None
         else None,
         "data": _data(run_dir),
-        "training": _training_log(run_dir),
+        "training": {"log": _training_log(run_dir)},
         "recipe": recipe,
         "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
         "provenance": {key: value for key, value in manifest.items() if key not in ("recipe", "stages")},

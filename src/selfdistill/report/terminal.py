@@ -15,19 +15,21 @@ from selfdistill.report.words import percent_interval, point_interval
 
 
 def terminal_table(summary: dict[str, Any]) -> Group:
-    """A rich renderable of a summary, at most 100 columns wide."""
+    """A rich renderable of a summary, at most 80 columns wide."""
     first, *others = summary["measures"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("base decoding", no_wrap=True)
     for measure in summary["measures"]:
         table.add_column(f"{measure}, % [95 %]", justify="right", no_wrap=True)
-    table.add_column(f"student gains, {first}", justify="right", no_wrap=True)
+    table.add_column(f"gain in {first}", justify="right", no_wrap=True)
     by_name = {system["name"]: system for system in summary["systems"]}
     for entry in summary["lineup"]:
         scores = by_name[entry["system"]]["scores"]
         cells = [percent_interval(scores[measure]["all"]) for measure in (first, *others)]
         style = "bold" if entry["kind"] == "student" else ""
-        table.add_row(entry["label"], *cells, _gain(summary, entry["system"], first), style=style)
+        table.add_row(
+            entry["label"].removeprefix("base, "), *cells, _gain(summary, entry["system"], first), style=style
+        )
     headline = Text(" ".join(summary["answer"]["headline"]), style="bold")
     return Group(headline, Padding(table, (1, 0, 0, 0)))
 

@@ -26,6 +26,11 @@ def unchecked(summary: dict[str, Any]) -> list[str]:
             "Many comparisons at once: each interval is a 95 % interval of its own, without correction for how many "
             "are shown. The one in the headline was fixed beforehand."
         )
+    if any(_width(score) == 0 for system in summary["systems"] for score in _scores(system)):
+        notes.append(
+            "Scores whose interval has no width: all their problems scored alike. It says that this set shows no "
+            "variation, not that the score is exact."
+        )
     errors = sum(system["outcomes"].get("harness error", 0) for system in summary["systems"])
     if errors:
         notes.append(
@@ -33,3 +38,11 @@ def unchecked(summary: dict[str, Any]) -> list[str]:
             "wrong; a problem left with too few judged programs has no score in that system."
         )
     return notes
+
+
+def _scores(system: dict[str, Any]) -> list[dict[str, Any]]:
+    return [score for groups in system["scores"].values() for score in groups.values() if score["value"] is not None]
+
+
+def _width(score: dict[str, Any]) -> float:
+    return score["high"] - score["low"]

@@ -77,7 +77,7 @@ def listed(items: list[str]) -> str:
 
 def unbroken(title: str) -> str:
     """A system's title whose settings do not break over lines: "base, T 0.7, top-k 20"."""
-    return ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))
+    return ", ".join(part.replace(" ", "\u00a0").replace("-", "\u2011") for part in title.split(", "))
 
 
 def sentence(text: str) -> str:

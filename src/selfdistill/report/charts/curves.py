@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg
+from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg, widen
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
 MARKERS = {"default": "o", "sampling": "s"}
+_LEAST = 4.0  # percentage points that an axis covers at least
 _APART = 17.0  # units between points whose labels do not touch
 
 
@@ -54,7 +55,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
                 low, high = ([100 * point.scores[measure][end] for point in points] for end in ("low", "high"))
                 axes.fill_between(x, low, high, color=COLOUR[model], alpha=0.15, linewidth=0)
             y = [_shown(point, measure) for point in points]
-            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25)
+            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, marker=".", markersize=5)
         for role, model, point in curves.marks:
             if _usable([point], measure):
                 _mark(axes, point.temperature, _shown(point, measure), role, model)
@@ -63,6 +64,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
         everywhere += [point.temperature for _, _, point in curves.marks]
         span = max(everywhere) - min(everywhere)
         axes.set_xlim(min(everywhere) - 0.04 * span, max(everywhere) + 0.04 * span)
+        widen(axes, "y", span=_LEAST)
         round_ticks(axes.xaxis, axes.yaxis)
         axes.grid(axis="y")
         _name_lines(axes, {model: points for model, points in lines.items() if points}, measure)
@@ -88,6 +90,7 @@ def frontier_chart(curves: Curves, first: str, last: str) -> str:
         axes.set_xlabel(f"{first}, % →")
         axes.text(0, 1.04, f"↑ {last}, %", transform=axes.transAxes, ha="left", color=MUTED, fontsize=10.5)
         axes.margins(0.12)
+        widen(axes, "x", "y", span=_LEAST)
         round_ticks(axes.xaxis, axes.yaxis)
         axes.grid()
         _name_temperatures(axes, lines, first, last)

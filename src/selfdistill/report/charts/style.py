@@ -73,6 +73,14 @@ def round_ticks(*axes: Axis, integer: bool = False) -> None:
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=integer))
 
 
+def widen(axes: Axes, *names: str, span: float) -> None:
+    """Let axes `x` or `y` cover at least this span, so that noise does not fill a chart."""
+    for name in names:
+        low, high = getattr(axes, f"get_{name}lim")()
+        missing = max(0.0, span - (high - low)) / 2
+        getattr(axes, f"set_{name}lim")(low - missing, high + missing)
+
+
 @contextmanager
 def canvas(height: float, *, margins: tuple[float, float, float, float]) -> Iterator[tuple[Figure, Axes]]:
     """A figure with one pair of axes, `height` units high, under the common style.
