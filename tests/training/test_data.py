@@ -75,9 +75,7 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     assert learned_ends == sum(sample.finish_reason == "stop" for sample in kept)
     if targets == "soft":
         has_target = batch["labels"] != IGNORED
-        torch.testing.assert_close(
-            batch["target_probabilities"].sum(-1), has_target.float(), atol=1e-5, rtol=0
-        )
+        torch.testing.assert_close(batch["target_probabilities"].sum(-1), has_target.float(), atol=1e-5, rtol=0)
         in_support = (batch["target_ids"] == batch["labels"].unsqueeze(-1)) & (batch["target_probabilities"] > 0)
         assert in_support.any(-1)[has_target].all(), "every drawn token is in its own target's support"
 
