@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_models import make_model
 
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense, draw
@@ -16,6 +15,7 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_model
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.seeds import generator
+from tiny_models import make_model
 
 SAMPLING = (Decoding(temperature=0.9, top_k=20, top_p=0.9),)
 

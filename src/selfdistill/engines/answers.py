@@ -53,7 +53,7 @@ def read_answer(body: Any) -> Answer:
         raise BrokenAnswerError(f"not a completions answer ({type(error).__name__}: {error})") from error
     if answer.finish_reason not in ("stop", "length"):
         raise BrokenAnswerError(f"finish_reason is {answer.finish_reason}")
-    if logprobs and len(logprobs) != len(answer.token_ids):
+    if answer.token_ids and logprobs and len(logprobs) != len(answer.token_ids):
         raise BrokenAnswerError(f"{len(logprobs)} log-probabilities for {len(answer.token_ids)} tokens")
     return answer
 

@@ -69,7 +69,7 @@ class Server:
         Raises:
             UserError: the server refuses, or still fails when the patience is over.
         """
-        deadline = time.monotonic() + self.patience_seconds
+        deadline: float | None = None  # from the first failure on: a good answer may take longer than the patience
         attempt = 0
         while True:
             wait = None
@@ -82,6 +82,7 @@ class Server:
             except (httpx.TransportError, BrokenAnswerError) as error:
                 fault = f"{type(error).__name__}: {error}".rstrip(": ")
             pause = max(self._pause(attempt), wait or 0.0)
+            deadline = deadline or time.monotonic() + self.patience_seconds
             if time.monotonic() + pause > deadline:
                 raise UserError(
                     f"the server still fails after {self.patience_seconds:g} s: {fault}",
