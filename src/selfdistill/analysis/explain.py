@@ -29,7 +29,7 @@ from selfdistill.records import Prompt, Sample
 Progress = Callable[[int], None]
 """Called with the number of positions measured since the last call."""
 
-_BEFORE = 80  # characters of text shown before a biggest mover
+_BEFORE, _LINES = 120, 4  # tokens and lines shown before a biggest mover
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,8 @@ def _biggest(chunk: Chunk, measured: Measured, count: int) -> list[tuple[int, in
 
 def _text_before(viewer: Viewer, context: Contexts, offset: int) -> str:
     ids = [*context.prompt_ids, *context.token_ids[:offset]][-_BEFORE:]
-    return str(viewer.tokenizer.decode(ids, skip_special_tokens=True))[-_BEFORE:]
+    text = str(viewer.tokenizer.decode(ids, skip_special_tokens=True))
+    return "\n".join(text.split("\n")[-_LINES:])
 
 
 def _show(pair: Pair, programs: Sequence[tuple[Program, Sample]]) -> tuple[Program, ...]:

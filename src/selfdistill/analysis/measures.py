@@ -50,7 +50,7 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
         of_model, difference = _of_model(own, target, sampling.temperature)
         values |= {f"{name}_{measure}": value for measure, value in of_model.items()}
         residual = max(residual, difference)
-    for name in ("kept", "head", "entropy"):
+    for name in ("kept", "head_entropy", "entropy"):
         values[f"{name}_change"] = values[f"student_{name}"] - values[f"base_{name}"]
     values["fit"] = identities.divergence(logprobs[1], target)
     values["base_fit"] = identities.divergence(logprobs[0], target)
@@ -78,6 +78,7 @@ def _of_model(own: Tensor, target: Ranked, temperature: float) -> tuple[dict[str
         "gate": split.gate,
         "head": split.head,
         "tail": split.tail,
+        "head_entropy": split.head * loss.support.exp(),  # conditional: what temperature acts on (paper B.4)
     }
     finite = residual[residual.isfinite()]
     return values, float(finite.max()) if len(finite) else 0.0

@@ -113,8 +113,8 @@ class KindRow:
     """Of all positions."""
     measures: dict[str, Band]
     """By name; `base_` and `student_` of: kept, cross_entropy, support, reshaping, anchor, constant, entropy, gate,
-    head, tail; `_change` (student less base) of: kept, head, entropy. Besides: fit, base_fit, moved, support_size,
-    effective, gain_compression, gain_reshaping."""
+    head, tail, head_entropy (conditional on the retained support); `_change` (student less base) of: kept,
+    head_entropy, entropy. Besides: fit, base_fit, moved, support_size, effective, gain_compression, gain_reshaping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class ThresholdRow:
     fork_tokens: float
     fork_share: float
     means: dict[str, float]
-    """`lock_` and `fork_` of: base_kept, student_kept, base_head, student_head, moved, fit."""
+    """`lock_` and `fork_` of: base_kept, student_kept, base_head_entropy, student_head_entropy, moved, fit."""
 
 
 @dataclass(frozen=True, slots=True)

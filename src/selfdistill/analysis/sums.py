@@ -18,7 +18,7 @@ from selfdistill.analysis.settings import AnalysisSettings
 RESAMPLES = 2_000
 _GROUPS: dict[Kind | Literal["all"], list[int]] = {"all": [0, 1], "lock": [0], "fork": [1]}
 """Columns of the sums that belong to a row of the tables."""
-_THRESHOLD_MEASURES = ("base_kept", "student_kept", "base_head", "student_head", "moved", "fit")
+_THRESHOLD_MEASURES = ("base_kept", "student_kept", "base_head_entropy", "student_head_entropy", "moved", "fit")
 
 
 class Sums:
@@ -99,7 +99,7 @@ class Sums:
         if name not in self._sums:
             self._sums[name] = np.zeros((self._samples, 2, *values.shape[1:]))
             self._counts[name] = np.zeros((self._samples, 2))
-        defined = np.isfinite(values).reshape(len(values), -1).all(1)
+        defined = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         np.add.at(self._sums[name], (rows[defined], kinds[defined]), values[defined])
         np.add.at(self._counts[name], (rows[defined], kinds[defined]), 1)
 

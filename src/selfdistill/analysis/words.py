@@ -13,7 +13,7 @@ def headline(result: ExplainResult) -> str:
     """One sentence: what became of locks and of forks."""
     rows = {row.kind: row for row in result.kinds}
     kept = _sign(rows["lock"].measures.get("kept_change"))
-    head = _sign(rows["fork"].measures.get("head_change"))
+    head = _sign(rows["fork"].measures.get("head_entropy_change"))
     locks = {1: "Locks became spikes", 0: "Locks hardly changed", -1: "Locks got leakier"}[kept]
     if not rows["fork"].positions:
         return f"{locks}; there was no fork to look at."
@@ -34,7 +34,7 @@ def lines(result: ExplainResult) -> list[str]:
         before, after = (percent(1 - _value(rows["lock"], f"{model}_kept"), 2) for model in ("base", "student"))
         sentences.append(f"At locks, mass outside the retained support: {before} in the base, {after} in the student.")
     if rows["fork"].positions:
-        before, after = (number(_value(rows["fork"], f"{model}_head"), 3) for model in ("base", "student"))
+        before, after = (number(_value(rows["fork"], f"{model}_head_entropy"), 3) for model in ("base", "student"))
         sentences.append(
             f"At forks, entropy within the retained head: {before} nats in the base, {after} in the student."
         )
