@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
 from typer.testing import CliRunner
 
 import selfdistill
+from conftest import REPOSITORY
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from run.small import command, environment, run, run_command
 from tiny_models import make_model
 

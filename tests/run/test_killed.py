@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+
 from run.small import environment, results, run, run_command
 
 KILLS = 20

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from run.small import command, run, run_command
-from tiny_models import make_model
 
+from run.small import command, run, run_command
 from selfdistill.engines.models import load_tokenizer
 from selfdistill.files import read_json, read_records
 from selfdistill.records import Prompt, Sample, Verdict
+from tiny_models import make_model
 
 PROBLEM = {
     "task_id": "Made/0",
@@ -22,8 +22,8 @@ PROBLEM = {
 }
 
 
-def overrides(tmp_path: Path, architecture: str) -> list[str]:
-    model = make_model(tmp_path / "model", architecture=architecture, chat=True)
+def overrides(tmp_path: Path, architecture: str, head_dim: int = 8) -> list[str]:
+    model = make_model(tmp_path / "model", architecture=architecture, chat=True, head_dim=head_dim)
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"question": f"Add {n} to a number."}) + "\n" for n in range(12)))
     benchmark = tmp_path / "made.jsonl"

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import make_model
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import SparseTargets
@@ -25,6 +24,7 @@ from selfdistill.training.filter import select_samples
 from selfdistill.training.soft import soft_cross_entropy
 from selfdistill.training.train import build_data
 from selfdistill.training.trainer import Collator
+from tiny_models import make_model
 
 SETTINGS = load_recipe("demo").training
 

@@ -10,13 +10,13 @@ from itertools import product
 
 import pytest
 import torch
-from tiny_models import make_model
 
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import Ranked, decode
 from selfdistill.engines.models import load_model
 from selfdistill.recipe.schema import ModelSettings
 from selfdistill.training.soft import soft_cross_entropy
+from tiny_models import make_model
 
 PROMPT = [40, 50, 60]
 DECODING = Decoding(temperature=0.8, top_k=3)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from selfdistill.prompts.prepare import PromptCounts
 
 
-def run_recipe(recipe: Recipe, out: Path) -> RunDirectory:
+def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
     """The whole loop, from where it stands.
 
     Raises:
         UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
     """
     check_recipe(recipe)
-    directory = begin(recipe, out)
+    directory = begin(recipe, Path(out))
     with exclusive(directory):
         sample(recipe, directory)
         train(recipe, directory)
