@@ -9,11 +9,12 @@ import pytest
 from simulated_run import Simulation, write_run
 
 from selfdistill.report import build_summary
+from selfdistill.report.html import render
 
 
 @pytest.fixture(scope="session")
 def simulation() -> Simulation:
-    return Simulation(problems=90)
+    return Simulation(problems=60)
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,8 @@ def run_dir(simulation: Simulation, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def summary(run_dir: Path) -> dict[str, Any]:
     return build_summary(run_dir)
+
+
+@pytest.fixture(scope="session")
+def page(summary: dict[str, Any]) -> str:
+    return render(summary)

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from selfdistill.report.html import render
-
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -59,9 +57,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def report(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render(summary))
+    path.write_text(page)
     return path
 
 

@@ -50,11 +50,6 @@ class Document(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(summary: dict[str, Any]) -> str:
-    return render(summary)
-
-
-@pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     texts = dict.fromkeys(Outcome, HOSTILE)
     return render(build_summary(write_run(tmp_path_factory.mktemp("hostile"), Simulation(30, texts=texts))))
@@ -123,6 +118,11 @@ def test_charts_are_described_coloured_by_the_page_and_well_formed(page: str, su
 
 def test_the_page_repeats(summary: dict[str, Any], page: str) -> None:
     assert render(summary) == page
+
+
+def test_the_explain_page_is_linked_once_it_exists(summary: dict[str, Any], page: str) -> None:
+    assert 'href="explain.html"' not in page
+    assert 'href="explain.html"' in render(summary | {"links": {"explain": "explain.html"}})
 
 
 def test_tables_name_their_columns_and_every_section_has_a_heading(page: str) -> None:

@@ -41,7 +41,7 @@ def test_pass_at_1_is_the_share_of_passed_programs(summary: dict[str, Any]) -> N
 
 
 def test_groups_make_up_the_whole(summary: dict[str, Any]) -> None:
-    assert summary["groups"] == {"all": 90, "easy": 30, "medium": 30, "hard": 30}
+    assert summary["groups"] == {"all": 60, "easy": 20, "medium": 20, "hard": 20}
     for system in summary["systems"]:
         parts = [system["scores"]["pass@5"][group]["value"] for group in ("easy", "medium", "hard")]
         assert system["scores"]["pass@5"]["all"]["value"] == pytest.approx(np.mean(parts), abs=2e-6)
@@ -110,11 +110,11 @@ def test_a_gain_that_decoding_gives_too_is_said_in_plain_words(tmp_path: Path) -
 
 
 def test_harness_errors_are_neither_right_nor_wrong(tmp_path: Path, summary: dict[str, Any]) -> None:
-    found = build_summary(write_run(tmp_path, Simulation(90, harness_errors=6)))
+    found = build_summary(write_run(tmp_path, Simulation(60, harness_errors=6)))
     for system in found["systems"]:
         assert system["outcomes"]["harness error"] == 6
-        assert system["scores"]["pass@1"]["all"]["problems"] == 90
-        assert system["scores"]["pass@5"]["all"]["problems"] == 89, "four judged programs give no pass@5"
+        assert system["scores"]["pass@1"]["all"]["problems"] == 60
+        assert system["scores"]["pass@5"]["all"]["problems"] == 59, "four judged programs give no pass@5"
     assert any("could not be judged" in note for note in found["unchecked"])
     assert not any("could not be judged" in note for note in summary["unchecked"])
 
@@ -149,11 +149,13 @@ def test_only_cost_and_provenance_know_the_time(copied: Path, summary: dict[str,
     assert {key for key in summary if summary[key] != changed[key]} == {"cost", "provenance"}
 
 
-def test_written_files_hold_the_summary_and_nothing_half_written(copied: Path, summary: dict[str, Any]) -> None:
+def test_written_files_hold_the_summary_and_nothing_half_written(
+    copied: Path, summary: dict[str, Any], page: str
+) -> None:
     path = write_report(copied)
     written = json.loads((copied / "summary.json").read_text(), parse_constant=lambda name: pytest.fail(name))
     assert written == summary
-    assert path.read_text() == render(written)
+    assert path.read_text() == page
     assert not list(copied.glob(".*"))
 
 
@@ -196,13 +198,13 @@ def test_problems_without_difficulty_are_one_group(copied: Path) -> None:
     path.write_bytes(b"".join(map(files.record_line, lines)))
     found = build_summary(copied)
     assert list(found["groups"]) == ["all"]
-    assert "By difficulty" not in render(found)
+    assert not any("By difficulty" in text for text in found["answer"]["sentences"])
 
 
-def test_the_explain_page_is_linked_once_it_exists(copied: Path) -> None:
-    assert 'href="explain.html"' not in render(build_summary(copied))
+def test_the_explain_page_is_noticed(copied: Path, summary: dict[str, Any]) -> None:
     (copied / "explain.html").write_text("<p>")
-    assert 'href="explain.html"' in render(build_summary(copied))
+    assert build_summary(copied)["links"] == {"explain": "explain.html"}
+    assert summary["links"] == {"explain": None}
 
 
 def test_examples_are_what_their_category_says(summary: dict[str, Any]) -> None:
@@ -213,4 +215,4 @@ def test_examples_are_what_their_category_says(summary: dict[str, Any]) -> None:
         assert (
             tuple(example[model]["outcome"] == "passed" for model in ("base", "student")) == passed[example["category"]]
         )
-    assert sum(summary["examples"]["counts"].values()) == 90
+    assert sum(summary["examples"]["counts"].values()) == 60
