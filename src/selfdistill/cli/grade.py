@@ -117,15 +117,13 @@ def _counted(submissions: Iterable[Submission]) -> Iterator[Submission]:
 
 def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
     batch: list[Verdict] = []
-    try:
-        for verdict in verdicts:
-            batch.append(verdict)
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
-    finally:
-        if batch:
+    for verdict in verdicts:
+        batch.append(verdict)
+        if len(batch) == _BATCH:
             yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _print_result(problems: Sequence[Problem], out: Path) -> None:

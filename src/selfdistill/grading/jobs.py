@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,8 @@ from selfdistill.errors import HarnessError
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.sandbox import Report, Sandbox, memory_file
 
+SCRIPT_GRACE_SECONDS = 0.5
+"""How long a test script may take to see that its program is gone."""
 Ended = Literal["exit", "timeout", "output limit"]
 
 
@@ -54,7 +57,7 @@ def run_job(
                 readers.append(output_reader)
             began = time.monotonic()
             sandbox.start_job(marshal.dumps(job, 2), [input_file, output, channel])
-        return _collect(sandbox, readers, began, limits, extensions)
+        return _collect(sandbox, readers, began, limits, extensions, stop=lambda: _stop(sandbox))
 
 
 def run_script(
@@ -83,14 +86,31 @@ def run_script(
                 sandbox.close()
                 raise
         try:
-            run = _collect(script_sandbox, [reply], began, limits)
+            run = _collect(script_sandbox, [reply], began, limits, stop=lambda: _stop_script(sandbox, script_sandbox))
         finally:
             sandbox.kill_job()
         return run, sandbox.report()
 
 
-def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits, extensions: int = 1) -> Run:
-    """Read until the process has ended; kill it at the deadline, or when it has written too much."""
+def _stop_script(sandbox: Sandbox, script_sandbox: Sandbox) -> Report:
+    """Kill the program; the script sees that and ends. A script that hangs by itself costs its sandbox."""
+    sandbox.kill_job()
+    try:
+        return script_sandbox.report(SCRIPT_GRACE_SECONDS)
+    except HarnessError:
+        script_sandbox.close()
+        return Report(0, 0, 0.0, dirty=True)
+
+
+def _stop(sandbox: Sandbox) -> Report:
+    sandbox.kill_job()
+    return sandbox.report()
+
+
+def _collect(
+    sandbox: Sandbox, readers: list[int], began: float, limits: Limits, extensions: int = 1, *, stop: Callable[[], Report]
+) -> Run:
+    """Read until the process has ended; stop it at the deadline, or when it has written too much."""
     deadline, limit = began + limits.seconds_per_test, limits.output_mb << 20
     control, ended = sandbox.fileno(), "exit"
     written: dict[int, list[bytes]] = {reader: [] for reader in readers}
@@ -112,9 +132,8 @@ def _collect(sandbox: Sandbox, readers: list[int], began: float, limits: Limits,
         flooded = max(sizes.values()) > limit
         if control not in ready and (flooded or time.monotonic() >= deadline):
             ended = "output limit" if flooded else "timeout"
-            sandbox.kill_job()
             break
-    report = sandbox.report()
+    report = sandbox.report() if ended == "exit" else stop()
     seconds = time.monotonic() - began
     if ended == "exit":
         ended = _drain(written, sizes, limit)

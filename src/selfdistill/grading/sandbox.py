@@ -26,6 +26,8 @@ START_SECONDS = 30.0
 """A cold machine may need seconds for the first start."""
 KILL_SECONDS = 10.0
 """After a kill the kernel only has to tear the processes down; longer means that the sandbox is broken."""
+END_SECONDS = 1.0
+"""What a zygote that is busy with a test script gets before it is killed."""
 _INSIDE = Path(__file__).with_name("inside")
 _SEALS = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 _numbers = itertools.count()
@@ -110,11 +112,11 @@ class Sandbox:
         return report
 
     def close(self) -> None:
-        """End the sandbox and everything in it; the next job starts a new one."""
+        """End the sandbox and everything in it, and wait until it is gone; the next job starts a new one."""
         if self._control is not None:
-            self._control.close()
+            self._control.close()  # the zygote sees that and ends, and its PID namespace with it
         if self._process is not None:
-            _kill(self._process, self._isolation)
+            _end(self._process)
         if self._log is not None:
             self._log.close()
         self._control = self._process = self._log = None
@@ -161,13 +163,15 @@ class Sandbox:
         return f": {words[-1]}" if words else ""
 
 
-def _kill(process: subprocess.Popen[bytes], isolation: Isolation) -> None:
-    if isolation == "process":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:
-            pass
-    process.kill()  # bubblewrap's death takes its PID namespace with it
+def _end(process: subprocess.Popen[bytes]) -> None:
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if not poll.poll(END_SECONDS * 1000):
+            os.killpg(process.pid, signal.SIGKILL)  # with `full`, bubblewrap, which takes its namespace with it
+    finally:
+        os.close(pidfd)
     process.wait()
 
 

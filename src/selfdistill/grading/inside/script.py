@@ -70,8 +70,10 @@ class Link:
     def start(self):
         """Wait until the program's module has run."""
         data = self._receive()
-        if data != b"ready":
-            raise ProgramEnded(data.decode("utf-8", "replace"))
+        if data != b"ready":  # a program can choose which failure it reports, and no more than that
+            tag = data[:1].decode("ascii", "replace")
+            detail = data[1:200].decode("utf-8", "replace")
+            raise ProgramEnded(tag + detail if tag in ("E", "S", "N") else "E" + "malformed answer")
 
     def ask(self, operation, target, args, kwargs):
         """Do `operation` over there; apply what it changed in the arguments; return or raise what it did."""

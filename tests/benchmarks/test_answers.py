@@ -1,0 +1,91 @@
+"""From chat answers and raw completions to programs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfdistill.benchmarks import assemble_program, extract_code, problem_prompt
+from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, StdinTests
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("no code", None),
+        ("", None),
+        ("```python\nx = 1\n```", "x = 1\n"),
+        ("```\nx = 1\n```", "x = 1\n"),
+        ("a\n```python\nx = 1\n```\nb\n```python\nx = 2\n```\nc", "x = 2\n"),
+        ("```python\nx = 1\n```\nthen\n```python\nx = 2", "x = 1\n"),
+        ("```python\nx = 1", "x = 1"),
+        ("<think>\n```python\nx = 1\n```\n</think>\nIt is:\n```python\nx = 2\n```", "x = 2\n"),
+        ("<think>\n```python\nx = 1\n```\n", None),
+        ("```python\nx = 1\n```\n</think>\nnothing", None),
+        ("````python\ns = '''\n```\n'''\n````", "s = '''\n```\n'''\n"),
+        ("~~~\nx = 1\n~~~", "x = 1\n"),
+        ("  ```python\nx = 1\n  ```", "x = 1\n"),
+        ("```python\n```", ""),
+        ("inline ```x``` only", None),
+        ("```python\r\nx = 1\r\n```", "x = 1\r\n"),
+    ],
+)
+def test_extract_code(text: str, code: str | None) -> None:
+    assert extract_code(text) == code
+
+
+@given(st.text(st.characters(exclude_characters="`~<"), max_size=200), st.text(max_size=50).filter(lambda t: "`" not in t and "~" not in t))
+def test_what_is_fenced_comes_out(code: str, chatter: str) -> None:
+    chatter = chatter.replace("</think>", "").replace("<think>", "")
+    code = code.replace("\r", "")
+    assert extract_code(f"{chatter}\n```python\n{code}\n```\n{chatter}") == code + "\n"
+
+
+@given(st.text(st.sampled_from("`~ \nx<think>/"), max_size=60))
+def test_extract_code_never_raises(text: str) -> None:
+    extract_code(text)
+
+
+CRUX_O = Problem("o", "", PredictionTests("output", "def f(x): return x", "3", "3"))
+CRUX_I = Problem("i", "", PredictionTests("input", "def f(x): return x", "3", "3"))
+
+
+@pytest.mark.parametrize(
+    ("problem", "text", "chat", "expression"),
+    [
+        (CRUX_O, "[ANSWER] [1, 2] [/ANSWER]", True, "[1, 2]"),
+        (CRUX_O, "so [ANSWER] f(3) == 3 [/ANSWER]", True, "3"),
+        (CRUX_O, "[ANSWER] assert f(3) == 3 [/ANSWER]", True, "3"),
+        (CRUX_O, "```python\n3\n```", True, "3"),
+        (CRUX_O, "it is 3", True, None),
+        (CRUX_O, "3\n", False, "3"),
+        (CRUX_O, "'a == b'", False, "'a == b'"),
+        (CRUX_I, "[ANSWER] f(3) [/ANSWER]", True, "3"),
+        (CRUX_I, "[ANSWER] assert f([3], (4)) == 3 [/ANSWER]", True, "[3], (4)"),
+        (CRUX_I, "3", False, "3"),
+    ],
+)
+def test_prediction_answers(problem: Problem, text: str, chat: bool, expression: str | None) -> None:
+    assert assemble_program(problem, text, chat=chat) == expression
+
+
+def test_preamble_stands_before_a_chat_answer() -> None:
+    problem = Problem("h", "", AssertTests(""), program_prefix="import math\ndef f(x):\n", metadata={"preamble": "import math"})
+    assert assemble_program(problem, "    return x", chat=False) == "import math\ndef f(x):\n    return x"
+    assert assemble_program(problem, "```\ndef f(x): ...\n```", chat=True) == "import math\ndef f(x): ...\n"
+    future = "```\nfrom __future__ import annotations\n```"
+    assert assemble_program(problem, future, chat=True) == "from __future__ import annotations\n"
+    assert assemble_program(problem, "no code", chat=True) is None
+
+
+def test_prompts_say_what_the_tests_need() -> None:
+    stdin = problem_prompt(Problem("s", "Add two numbers.", StdinTests(())))
+    assert "standard input" in stdin
+    assert "Add two numbers." in stdin
+    call = problem_prompt(Problem("c", "Add.", CallTests("add", ()), starter_code="class Solution:\n    def add(self): ..."))
+    assert "class Solution" in call
+    complete = problem_prompt(Problem("h", "", AssertTests("", "f"), program_prefix="def f(x):\n"))
+    assert "def f(x):" in complete
+    assert "f(3)" in problem_prompt(CRUX_O)
+    assert "```python" in problem_prompt(Problem("m", "Write f.", AssertTests("")))
