@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulated_run import systems
 
 from selfdistill.report import words
+from selfdistill.report.answer import answer
 from selfdistill.report.charts.training import running_mean
 from selfdistill.report.comparisons import best, comparisons, find
 from selfdistill.report.cost import cost
@@ -43,6 +44,51 @@ def test_every_preview_at_equal_decoding_is_compared() -> None:
     pairs = [c for c in comparisons(listed, {"pass@1": [0.5] * len(listed)}) if c.kind == "equal decoding, preview"]
     assert len(pairs) == 5, "six temperatures, of which greedy has no preview of its own"
     assert all(listed[c.base].stages[-1:] == listed[c.student].stages for c in pairs)
+
+
+def compared(kind: str, verdict: str, base: str = "other") -> dict:
+    score = {
+        "student": 0.5,
+        "base": 0.4,
+        "difference": {"value": 0.1, "low": 0.05, "high": 0.15, "problems": 600},
+        "verdict": verdict,
+    }
+    return {
+        "kind": kind,
+        "picked_by": "pass@1" if "best" in kind else "",
+        "title": f"the {kind}",
+        "chosen": "Somehow.",
+        "student": "s",
+        "student_title": "student, greedy",
+        "base": base,
+        "base_title": "base, greedy",
+        "scores": {"pass@1": {"all": score}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("best_verdict", "own", "base", "second"),
+    [
+        ("better", "better", "other", "It also beats the base’s best decoding."),
+        ("not distinguishable", "better", "other", "It beats the base’s best decoding only at its own best one"),
+        ("worse", "better", "other", "It beats the base’s best decoding only at its own best one"),
+        ("not distinguishable", "not distinguishable", "other", "It does not beat the base’s best decoding"),
+        ("worse", "worse", "other", "Decoding the base better does more"),
+        ("better", "better", "default", "No other decoding of the base does better"),
+    ],
+)
+def test_the_second_line_says_whether_training_was_needed(best_verdict: str, own: str, base: str, second: str) -> None:
+    found = answer(
+        [
+            compared("default", "better", "default"),
+            compared("best", best_verdict, base),
+            compared("best against best", own),
+        ],
+        ["pass@1"],
+        10,
+    )
+    assert found["headline"][1].startswith(second)
+    assert ("training does no more" in " ".join(found["sentences"])) == (best_verdict == "not distinguishable")
 
 
 @given(SCORES, SCORES, SCORES)

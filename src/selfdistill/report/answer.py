@@ -34,11 +34,13 @@ def answer(comparisons: list[Comparison], measures: list[str], samples: int) -> 
             "sentences": [],
         }
     best = pick(comparisons, "best", first)
-    headline = [_change(default, first), _against_best(default, best, first)]
+    own = pick(comparisons, "best against best", first)
+    headline = [_change(default, first), _against_best(default, best, own, first)]
     sentences = [
         _how_sure(default, first, samples),
         _best_sentence(best, first) if best and best["base"] != default["base"] else None,
         _last_sentence(default, last) if last != first else None,
+        _own_best_sentence(own, first),
         _by_difficulty(default, first),
         *(_rival(pick(comparisons, kind), default, first) for kind in ("preview", "sampling")),
     ]
@@ -63,17 +65,19 @@ def _change(default: Comparison, measure: str) -> str:
     }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
 
 
-def _against_best(default: Comparison, best: Comparison | None, measure: str) -> str | None:
-    if best is None:
+def _against_best(default: Comparison, best: Comparison | None, own: Comparison | None, measure: str) -> str | None:
+    if best is None or own is None:
         return None
     if best["base"] == default["base"]:
         return "No other decoding of the base does better than its default."
-    return {
-        "better": "It also beats the base’s best decoding.",
-        "worse": "Decoding the base better does more, without any training.",
-    }.get(
-        best["scores"][measure]["all"]["verdict"], "It does not beat the base’s best decoding, which needs no training."
-    )
+    verdict = best["scores"][measure]["all"]["verdict"]
+    if verdict == "better":
+        return "It also beats the base’s best decoding."
+    if own["scores"][measure]["all"]["verdict"] == "better":
+        return "It beats the base’s best decoding only at its own best one, both picked in hindsight."
+    if verdict == "worse":
+        return "Decoding the base better does more, without any training."
+    return "It does not beat the base’s best decoding, which needs no training."
 
 
 def _how_sure(default: Comparison, measure: str, samples: int) -> str:
@@ -95,6 +99,17 @@ def _best_sentence(best: Comparison, measure: str) -> str:
     return (
         f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding "
         f"is {_judged(score)} points. {moral} ({best['chosen']})"
+    )
+
+
+def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
+    if own is None:
+        return None
+    score = own["scores"][measure]["all"]
+    return (
+        f"Each model at its best decoding for {measure}, picked in hindsight: student {percent(score['student'])} "
+        f"({unbroken(own['student_title'])}), base {percent(score['base'])} ({unbroken(own['base_title'])}); the "
+        f"student is {_judged(score)}."
     )
 
 

@@ -16,8 +16,13 @@ from selfdistill.report.charts.training import training_curve
 
 Summary = dict[str, Any]
 
-RIVALS = ("default", "best", "preview", "sampling")
-"""Kinds of comparison in the answer's chart; each is a decoding of the base."""
+RIVALS = {
+    "default": "default decoding",
+    "best": "best in hindsight",
+    "preview": "ideal-fit preview",
+    "sampling": "sampling settings",
+}
+"""Kinds of comparison in the answer's chart, each a decoding of the base, and their names where they stand alone."""
 
 
 def figures(summary: Summary) -> dict[str, Any]:
@@ -48,7 +53,11 @@ def _differences(summary: Summary, measure: str) -> Markup:
         if comparison:
             score = comparison["scores"][measure]["all"]
             rivals.setdefault(comparison["base"], ([], score))[0].append(kind)
-    return Markup(differences([(f"base, {' = '.join(kinds)}", score) for kinds, score in rivals.values()], measure))
+    rows = [
+        (f"base, {RIVALS[kinds[0]] if len(kinds) == 1 else ' = '.join(kinds)}", score)
+        for kinds, score in rivals.values()
+    ]
+    return Markup(differences(rows, measure))
 
 
 def _bars(summary: Summary, measure: str) -> Markup:
