@@ -18,6 +18,9 @@ from selfdistill.grading.sandbox import Report, Sandbox, memory_file
 
 SCRIPT_GRACE_SECONDS = 0.5
 """How long a test script may take to see that its program is gone."""
+REPORT_SECONDS = 10.0
+"""The report is there already when it is asked for."""
+_KILLED = Report(9, 0, 0.0, dirty=True)
 Ended = Literal["exit", "timeout", "output limit"]
 
 
@@ -85,26 +88,30 @@ def run_script(
             except HarnessError:
                 sandbox.close()
                 raise
+        run = _collect(script_sandbox, [reply], began, limits, stop=lambda: _stop_script(sandbox, script_sandbox))
+        if run.ended != "exit":
+            return run, run.report
         try:
-            run = _collect(script_sandbox, [reply], began, limits, stop=lambda: _stop_script(sandbox, script_sandbox))
-        finally:
-            sandbox.kill_job()
-        return run, sandbox.report()
+            return run, sandbox.report(SCRIPT_GRACE_SECONDS)
+        except HarnessError:  # it does not end although its script has: its own doing, and the verdict is there
+            sandbox.close()
+            return run, _KILLED
+
+
+def _stop(sandbox: Sandbox) -> Report:
+    """The only way to stop a program is to kill its sandbox; nothing in there can prevent or delay that."""
+    sandbox.close()
+    return _KILLED
 
 
 def _stop_script(sandbox: Sandbox, script_sandbox: Sandbox) -> Report:
-    """Kill the program; the script sees that and ends. A script that hangs by itself costs its sandbox."""
-    sandbox.kill_job()
+    """Kill the program; the script sees that and ends. A script that hangs by itself costs its sandbox too."""
+    sandbox.close()
     try:
         return script_sandbox.report(SCRIPT_GRACE_SECONDS)
     except HarnessError:
         script_sandbox.close()
-        return Report(0, 0, 0.0, dirty=True)
-
-
-def _stop(sandbox: Sandbox) -> Report:
-    sandbox.kill_job()
-    return sandbox.report()
+        return _KILLED
 
 
 def _collect(
@@ -133,7 +140,7 @@ def _collect(
         if control not in ready and (flooded or time.monotonic() >= deadline):
             ended = "output limit" if flooded else "timeout"
             break
-    report = sandbox.report() if ended == "exit" else stop()
+    report = sandbox.report(REPORT_SECONDS) if ended == "exit" else stop()
     seconds = time.monotonic() - began
     if ended == "exit":
         ended = _drain(written, sizes, limit)

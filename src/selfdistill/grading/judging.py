@@ -25,7 +25,7 @@ class Bench:
     """What one worker grades with: a sandbox for programs, and one for test scripts, started when first needed."""
 
     def __init__(self, isolation: Isolation, limits: Limits, rules: Rules) -> None:
-        self.programs, self.scripts = Sandbox(isolation, limits), Sandbox(isolation, limits)
+        self.programs, self.scripts = Sandbox(isolation, limits), Sandbox(isolation, limits, "scripts")
         self.limits, self.rules = limits, rules
 
     def close(self) -> None:

@@ -46,8 +46,8 @@ class Wrapper:
     """Programs run as this id inside the sandbox; -1: as the zygote's own."""
 
 
-def wrapper(number: int, limits: Limits, inside: Path) -> Wrapper:
-    """Bubblewrap for the sandbox with this number; `inside` is the package that the zygote is in."""
+def wrapper(number: int, limits: Limits, inside: Path, information: int) -> Wrapper:
+    """Bubblewrap for the sandbox with this number; it writes to the descriptor `information` which process it started."""
     user: tuple[str, ...]
     if os.geteuid() == 0:
         namespace = _root_user_namespace()
@@ -60,17 +60,20 @@ def wrapper(number: int, limits: Limits, inside: Path) -> Wrapper:
     rights = ["--cap-drop", "ALL", *[word for name in capabilities for word in ("--cap-add", name)]]
     isolation = ["--die-with-parent", "--as-pid-1", "--new-session", "--clearenv", *_environment()]
     files = _read_only_files(inside) + _private_files(limits)
-    command = [bubblewrap_path() or "bwrap", *user, *_NAMESPACES, *rights, *isolation, *files, "--chdir", "/tmp", "--"]
-    return Wrapper(command, descriptors, uid)
+    end = ["--chdir", "/tmp", "--info-fd", str(information), "--"]
+    command = [bubblewrap_path() or "bwrap", *user, *_NAMESPACES, *rights, *isolation, *files, *end]
+    return Wrapper(command, (*descriptors, information), uid)
 
 
-def zygote_command(directory: Path, control: int, limits: Limits, uid: int | None = None) -> list[str]:
+def zygote_command(
+    directory: Path, sockets: tuple[int, int], role: str, limits: Limits, uid: int | None = None
+) -> list[str]:
     """The zygote's own command. `directory` holds the package `inside`; without `uid`, isolation is `process`."""
     level = ["process", "-1"] if uid is None else ["full", str(uid)]
     numbers = [str(limits.memory_mb << 20), str(limits.scratch_mb << 20), str(limits.processes)]
     site_packages = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-    start = [_python(), *PYTHON_FLAGS, "-c", _START, str(directory), str(control)]
-    return [*start, *level, *numbers, *site_packages]
+    start = [_python(), *PYTHON_FLAGS, "-c", _START, str(directory), *map(str, sockets)]
+    return [*start, role, *level, *numbers, *site_packages]
 
 
 @cache

@@ -1,128 +1,99 @@
-"""The warm process inside a sandbox: forks one child a job, waits for it, reports how it ended. Trusted.
+"""The warm process inside a sandbox: forks a child for each program, waits for it, reports how it ended. Trusted.
 
-It never looks at a program. With `full` isolation the child is process 1 of a PID namespace of its own: nothing in it
-can name this process, and everything in it dies with it. What can be done before the fork is done here, in pages that
-are already ours: after the fork each first touch of a page costs a copy, which is most of what a job costs.
+It never looks at a program. With `full` isolation a child is process 1 of a PID namespace of its own: nothing in it can
+name this process, and everything in it dies with it. A child is forked before its job is there, and gets ready (gives
+up its rights, touches the memory that it will need) while the host is still busy with the last one.
 
-Arguments: CONTROL_FD LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCESSES SITE_PACKAGES...
+A sandbox for test scripts has no children: a script is trusted, and runs in this process.
+
+Arguments: JOBS_FD EVENTS_FD ROLE LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCESSES SITE_PACKAGES...
 """
 
 import gc
-import marshal
 import os
 import random
 import resource
-import select
-import struct
 import sys
 
 import _socket
 
 from . import kernel, programs, script
-from .protocol import INLINE, JOB, JOB_FILE, KILL, READY, REPORT
+from .protocol import READY, REPORT, receive
 
 CHANNEL = 3
-_LIFTED = 100
 SCRATCH = ("/tmp", "/dev/shm")
+_LIFTED = 100
 
 
 def main():
-    """Serve jobs until the other end closes."""
-    control, level, uid, *limits = sys.argv[1:7]
-    sys.path[:] = [*sys.path[1:], *sys.argv[7:]]  # the first entry is where this package lies
+    """Serve jobs until the host has gone."""
+    jobs_fd, events_fd, role, level, uid, *limits = sys.argv[1:9]
+    sys.path[:] = [*sys.path[1:], *sys.argv[9:]]  # the first entry is where this package lies
     sys.argv[:] = ["solution.py"]
-    zygote = Zygote(_lift(int(control)), level == "full", int(uid))
+    jobs, events = (_socket.socket(fileno=_lift(int(descriptor))) for descriptor in (jobs_fd, events_fd))
+    os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
     programs.warm_up()
     _harden(level == "full", int(uid), *[int(limit) for limit in limits])
     gc.collect()
     gc.freeze()
-    zygote.serve()
+    events.send(READY)
+    if role == "scripts":
+        _serve_scripts(jobs, events)
+    else:
+        _serve_programs(jobs, events, level == "full", int(uid))
 
 
-class Zygote:
-    """The control socket, and what a fork needs to know."""
-
-    def __init__(self, control, full, uid):
-        self._control = _socket.socket(fileno=control)
-        self._full, self._uid = full, uid
-        self._null = _lift(os.open("/dev/null", os.O_RDWR))
-        os.dup2(self._null, CHANNEL)
-        os.closerange(CHANNEL + 1, _LIFTED)  # what bubblewrap inherited for itself
-
-    def serve(self):
-        """Run jobs one after the other."""
-        self._control.send(READY)
-        while True:
-            message, ancillary, _flags, _address = self._control.recvmsg(INLINE + 1, _socket.CMSG_SPACE(16))
-            if not message:
-                return
-            if message[:1] == KILL:
-                continue  # it came after its child had ended
-            descriptors = memoryview(ancillary[0][2]).cast("i").tolist()
-            job = self._read(message, descriptors)
-            for source, target in zip(descriptors, (0, 1, CHANNEL), strict=True):
-                os.dup2(source, target)
-                os.close(source)
-            if job["kind"] == "script":
-                self._run_script(job)
-            else:
-                self._run_program(job)
-
-    def _read(self, message, descriptors):
-        if message[:1] == JOB_FILE:
-            with open(descriptors.pop(), "rb", buffering=0) as file:
-                return marshal.loads(file.read())
-        assert message[:1] == JOB
-        return marshal.loads(memoryview(message)[1:])
-
-    def _run_script(self, job):
-        """A trusted script needs no process of its own; the program that it tests is in another sandbox."""
+def _serve_scripts(jobs, events):
+    null = os.open("/dev/null", os.O_RDWR)
+    while (received := receive(jobs)) is not None:
+        job, descriptors = received
         random.seed(0)
-        verdict = script.run(job["script"], job["setup"], job["entry_point"], script_socket=1)
-        os.write(CHANNEL, verdict)
-        self._release()
-        self._control.send(REPORT.pack(0, 0, 0.0, False))
+        verdict = script.run(job["script"], job["setup"], job["entry_point"], script_socket=descriptors[1])
+        os.write(descriptors[2], verdict)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        os.dup2(null, 1)  # in case that the script has closed or moved it
+        events.send(REPORT.pack(0, 0, 0.0, False))
 
-    def _run_program(self, job):
-        pid = kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC) if self._full else os.fork()
+
+def _serve_programs(jobs, events, full, uid):
+    while True:
+        pid = kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC) if full else os.fork()
         if pid == 0:
             try:
-                os.close(self._control.detach())
-                os.close(self._null)
-                os.setsid()
-                if self._full:
-                    _drop_rights(self._uid)
-                programs.KINDS[job["kind"]](job, CHANNEL)
+                _run_program(jobs, events, full, uid)
             finally:
                 os._exit(125)
-        self._release()
-        self._wait(pid)
-
-    def _release(self):
-        """Let go of the job's descriptors, so that their other ends see when the child is gone."""
-        for target in (0, 1, CHANNEL):
-            os.dup2(self._null, target)
-
-    def _wait(self, pid):
-        pidfd = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(pidfd, select.POLLIN)
-        ended = False
-        while not ended:
-            for ready, _event in poll.poll():
-                if ready == pidfd:
-                    ended = True
-                elif self._control.recv(16) in (KILL, b""):
-                    _kill(pid, self._full)
-                    poll.unregister(self._control)
-        os.close(pidfd)
-        if not self._full:
-            _kill(pid, self._full)  # what is left of its process group; in `full` it died with its namespace
         _pid, status, usage = os.wait4(pid, 0)
-        dirty = self._full and not all([_empty(directory) for directory in SCRATCH])
+        if not full:
+            _kill_group(pid)  # what is left of its process group; in `full` it died with its namespace
+        dirty = full and not all([_empty(directory) for directory in SCRATCH])
         seconds = usage.ru_utime + usage.ru_stime
-        self._control.send(REPORT.pack(status, usage.ru_maxrss * 1024, seconds, dirty))
+        try:
+            events.send(REPORT.pack(status, usage.ru_maxrss * 1024, seconds, dirty))
+        except OSError:
+            return  # the host has gone
+
+
+def _run_program(jobs, events, full, uid):
+    """The child: give up everything but the job socket, wait for the job, let go of the socket, become the program."""
+    os.close(events.detach())
+    os.setsid()
+    if full:
+        _drop_rights(uid)
+    else:
+        kernel.die_with_parent()
+    programs.rehearse()
+    received = receive(jobs)
+    os.close(jobs.detach())
+    if received is None:
+        return
+    job, descriptors = received
+    for source, target in zip(descriptors, (0, 1, CHANNEL), strict=True):
+        if source != target:
+            os.dup2(source, target)
+    os.closerange(CHANNEL + 1, CHANNEL + 8)
+    programs.KINDS[job["kind"]](job, CHANNEL)
 
 
 def _lift(descriptor):
@@ -145,9 +116,11 @@ def _harden(full, uid, memory, file_size, processes):
             file.write("1000")
     except OSError:
         pass
-    null = os.open("/dev/null", os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (2, CHANNEL):
+        os.dup2(null, descriptor)
+    if null > CHANNEL:
+        os.close(null)
     for kind, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, memory),
@@ -169,11 +142,9 @@ def _drop_rights(uid):
     kernel.set_dumpable(True)
 
 
-def _kill(pid, full):
+def _kill_group(pid):
     try:
-        os.kill(pid, 9)
-        if not full:
-            os.killpg(pid, 9)
+        os.killpg(pid, 9)
     except OSError:
         pass
 
