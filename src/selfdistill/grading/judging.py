@@ -14,6 +14,7 @@ from typing import Any
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
+from selfdistill.grading.asserts import calls_of, run_calls
 from selfdistill.grading.compare import output_matches, value_matches
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
@@ -97,6 +98,9 @@ def _call(bench: Bench, job: dict[str, Any], expected: Any) -> tuple[Result, flo
 
 
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
+    calls = calls_of(tests)
+    if calls is not None:
+        return run_calls(bench.programs, program, calls, bench.limits)
     script = {"kind": "script", "script": tests.script, "setup": tests.setup, "entry_point": tests.entry_point}
     run, report = jobs.run_script(
         bench.programs, bench.scripts, {"kind": "serve", "program": program}, script, bench.limits
