@@ -37,6 +37,7 @@ def render(summary: dict[str, Any]) -> str:
         "number": words.number,
         "duration": words.duration,
         "sentence": words.sentence,
+        "unbroken": words.unbroken,
         "program": program_html,
         "decoding": lambda settings: Decoding(**settings).label,
         "yaml": _yaml,
