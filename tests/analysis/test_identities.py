@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 import scipy.stats
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,6 +43,7 @@ def logits(seed: int, spread: float, rows: int = 5, dtype: torch.dtype = torch.f
     return (spread * torch.randn(rows, VOCABULARY, generator=generator, dtype=torch.float64)).to(dtype)
 
 
+@settings(max_examples=40)
 @given(SEEDS, SPREADS, SPREADS, DECODINGS)
 def test_loss_split_sums_to_the_cross_entropy(seed: int, spread: float, other: float, decoding: Decoding) -> None:
     target = decode(logits(seed, spread), (decoding,))
@@ -57,6 +58,7 @@ def test_loss_split_sums_to_the_cross_entropy(seed: int, spread: float, other: f
     assert (split.constant >= -1e-12).all()
 
 
+@settings(max_examples=40)
 @given(SEEDS, DECODINGS)
 def test_reshaping_is_the_renyi_entropy_times_one_less_t(seed: int, decoding: Decoding) -> None:
     target = decode(logits(seed, 2.0), (decoding,))
@@ -99,6 +101,7 @@ def test_a_retained_token_without_mass_costs_infinity_not_nan() -> None:
     assert divergence(model, target) == math.inf
 
 
+@settings(max_examples=40)
 @given(SEEDS, SPREADS, SPREADS, DECODINGS)
 def test_entropy_split_sums_to_the_entropy(seed: int, spread: float, other: float, decoding: Decoding) -> None:
     support = decode(logits(seed, spread), (decoding,))
@@ -136,6 +139,7 @@ def test_float32_logits_sum_to_1e_6() -> None:
         assert (entropy_split(model, target).total - entropy(model)).abs().max() < 1e-6
 
 
+@settings(max_examples=40)
 @given(SEEDS, SPREADS, DECODINGS, st.floats(0.1, 4))
 def test_gain_split_is_the_ratio_of_student_and_base(
     seed: int, spread: float, sampling: Decoding, t_eval: float
@@ -166,6 +170,7 @@ def test_gain_split_limits_of_remark_b4() -> None:
     assert split.compression.min() > 0
 
 
+@settings(max_examples=40)
 @given(SEEDS, SPREADS, DECODINGS, st.floats(0.1, 4))
 def test_ideal_student_at_t_eval_is_the_base_at_the_product_on_the_support(
     seed: int, spread: float, sampling: Decoding, t_eval: float
@@ -179,6 +184,7 @@ def test_ideal_student_at_t_eval_is_the_base_at_the_product_on_the_support(
 
 
 @pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=40)
 @given(seed=SEEDS, spread=SPREADS, decoding=DECODINGS)
 def test_every_operator_order_has_the_normal_form(order: tuple, seed: int, spread: float, decoding: Decoding) -> None:
     """Prop. B.5: a prefix of the base's ranking, transformed by the one power 1/T."""
@@ -201,6 +207,7 @@ def test_orders_differ_in_the_prefix_only_and_the_first_is_the_shared_decoding()
     assert torch.allclose(together.logprobs, apart.logprobs)
 
 
+@settings(max_examples=40)
 @given(SEEDS, st.floats(0.01, 20))
 def test_renyi_entropy_is_monotone_and_continuous_at_shannon(seed: int, order: float) -> None:
     model = logits(seed, 2.0).log_softmax(-1)

@@ -111,25 +111,23 @@ def entropy_split(logprobs: Tensor, support: Ranked) -> EntropySplit:
         support: whose retained tokens are S_s; its probabilities do not matter.
     """
     log_kept, head = head_logprobs(logprobs, support)
-    retained = support.logprobs > -math.inf
-    outside = logprobs.double().clone()
+    kept = log_kept.exp()
     # amin, not a plain scatter: the arbitrary ids beyond a row's support may name a token that is outside it.
-    blank = torch.where(retained, -math.inf, math.inf).double()
-    outside = outside.scatter_reduce(-1, support.token_ids, blank, reduce="amin")
-    log_left = outside.logsumexp(-1)
-    kept, left = log_kept.exp(), log_left.exp()
-    tail = expectation(outside, log_left.unsqueeze(-1) - outside)
+    blank = torch.where(support.logprobs > -math.inf, 0.0, math.inf).double()
+    wide = logprobs.double()
+    outside = wide.exp().scatter_reduce_(-1, support.token_ids, blank, reduce="amin")
+    left = outside.sum(-1)
     return EntropySplit(
-        gate=-(_xlogy(kept, log_kept) + _xlogy(left, log_left)),
+        gate=torch.special.entr(kept) + torch.special.entr(left),
         head=-kept * expectation(head, head),
-        tail=tail,
+        tail=-_vector_dot(outside, wide) - torch.special.entr(left),
     )
 
 
 def entropy(logprobs: Tensor) -> Tensor:
     """Shannon entropy, (...) in nats, of log-probabilities (..., N) that may be -inf."""
     wide = logprobs.double()
-    return -expectation(wide, wide)
+    return -_vector_dot(wide.exp(), wide)
 
 
 def gain_split(base_logits: Tensor, support: Ranked, event: Tensor, *, t_train: float, t_eval: float) -> GainSplit:
@@ -142,9 +140,12 @@ def gain_split(base_logits: Tensor, support: Ranked, event: Tensor, *, t_train: 
         t_train: temperature that made the student.
         t_eval: temperature at evaluation.
     """
-    log_kept, head = head_logprobs((base_logits.double() / t_eval).log_softmax(-1), support)
+    everything = (base_logits / t_eval).logsumexp(-1).double()
+    retained = _on_support(base_logits, support) / t_eval
+    head = retained.log_softmax(-1)
     student = (head / t_train).log_softmax(-1)  # Temper_{T_train} of a T_eval-tempered head: Lemma B.1
-    return GainSplit(compression=-log_kept, reshaping=_mass(student, event) - _mass(head, event))
+    compression = everything - retained.logsumexp(-1)
+    return GainSplit(compression=compression, reshaping=_mass(student, event) - _mass(head, event))
 
 
 def renyi_entropy(logprobs: Tensor, order: float) -> Tensor:
@@ -174,14 +175,15 @@ def expectation(log_weights: Tensor, values: Tensor) -> Tensor:
 
 
 def _on_support(logprobs: Tensor, support: Ranked) -> Tensor:
-    """(..., K) float64 log-probabilities of the retained tokens, -inf beyond each row's support."""
+    """(..., K) float64 values (logits, log-probabilities) of the retained tokens, -inf beyond each row's support."""
     gathered = logprobs.gather(-1, support.token_ids).double()
     return gathered.masked_fill(support.logprobs == -math.inf, -math.inf)
 
 
+def _vector_dot(weights: Tensor, log_values: Tensor) -> Tensor:
+    """sum of weights * log_values over the last axis, in which 0 * -inf counts nothing."""
+    return torch.linalg.vecdot(weights, log_values.clamp(min=torch.finfo(log_values.dtype).min))
+
+
 def _mass(logprobs: Tensor, event: Tensor) -> Tensor:
     return logprobs.masked_fill(~event, -math.inf).logsumexp(-1)
-
-
-def _xlogy(x: Tensor, log_x: Tensor) -> Tensor:
-    return x * log_x.masked_fill(x == 0, 0)

@@ -42,7 +42,8 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
     """
     logits = tuple(each.float() if each.dtype != torch.float64 else each for each in (chunk.base, chunk.student))
     logprobs = (logits[0].log_softmax(-1), logits[1].log_softmax(-1))
-    target = decode(logits[0], (sampling,))
+    heads = tuple(_head(each, sampling, evaluation, settings) for each in logits)
+    target = _within(heads[0], sampling)
     effective = effective_tokens(target)
     values = {"effective": effective, "support_size": target.support_sizes.double()}
     residual = 0.0
@@ -57,8 +58,8 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
     values["moved"] = 0.5 * (logprobs[0].exp() - logprobs[1].exp()).abs().sum(-1).double()
     values |= _gain(logits[0], target, chunk.drawn.to(logits[0].device), sampling, evaluation)
     curves: dict[str, Tensor] = {}
-    for name, each in zip(("base", "student"), logits, strict=True):
-        curves |= {f"{name}_{curve}_curve": value for curve, value in _curves(each, evaluation, settings).items()}
+    for name, own, head in zip(("base", "student"), logprobs, heads, strict=True):
+        curves |= {f"{name}_{curve}_curve": value for curve, value in _curves(own, head, evaluation, settings).items()}
     return Measured(values, curves, target, logprobs, residual)
 
 
@@ -96,14 +97,26 @@ def _gain(logits: Tensor, target: Ranked, drawn: Tensor, sampling: Decoding, eva
     }
 
 
-def _curves(logits: Tensor, evaluation: Decoding, settings: AnalysisSettings) -> dict[str, Tensor]:
+def _head(logits: Tensor, sampling: Decoding, evaluation: Decoding, settings: AnalysisSettings) -> Ranked:
+    """The likeliest tokens, as many as any decoding here can retain: the vocabulary is ranked once.
+
+    Top-k retains the same tokens at every temperature, and what follows it sees only those.
+    """
+    unlimited = not sampling.top_k or not evaluation.top_k
+    top_k = 0 if unlimited else max(sampling.top_k, evaluation.top_k, settings.ranks)
+    return decode(logits, (Decoding(temperature=1, top_k=top_k),))
+
+
+def _within(head: Ranked, decoding: Decoding) -> Ranked:
+    """A decoding of the whole distribution, computed on its head."""
+    ranked = decode(head.logprobs, (decoding,))
+    return Ranked(head.token_ids.gather(-1, ranked.token_ids), ranked.logprobs)
+
+
+def _curves(own: Tensor, head: Ranked, evaluation: Decoding, settings: AnalysisSettings) -> dict[str, Tensor]:
     """Figure 6 at one position: mass by rank, and what truncation leaves at each T_eval."""
-    ranks = min(settings.ranks, logits.shape[-1])
-    top = logits.topk(ranks, dim=-1).values
-    mass = (top - logits.logsumexp(-1, keepdim=True)).double().exp().cumsum(-1)
-    # Top-k retains the same tokens at every temperature, so the vocabulary is ranked once and not once a temperature.
-    head = decode(logits, (Decoding(temperature=1, top_k=evaluation.top_k),)).logprobs
-    decoded = [decode(head, (Decoding(temperature=t, top_p=evaluation.top_p),)) for t in settings.temperatures]
+    mass = own.gather(-1, head.token_ids[..., : settings.ranks]).double().exp().cumsum(-1)
+    decoded = [_within(head, evaluation.model_copy(update={"temperature": t})) for t in settings.temperatures]
     return {
         "mass": mass,
         "survivors": torch.stack([each.support_sizes.double() for each in decoded], -1),

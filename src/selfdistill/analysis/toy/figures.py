@@ -30,7 +30,7 @@ def write_figures(experiment: Experiment, result: ToyResult, directory: Path) ->
 
 def success_figure(result: ToyResult) -> str:
     """Success probability against the one global temperature, base and student."""
-    with canvas(230, margins=(40, 12, 38, 12)) as (figure, axes):
+    with canvas(230, margins=(46, 12, 38, 12)) as (figure, axes):
         for name, colour, line in _LINES:
             curve = getattr(result, name)
             axes.plot(*_over_temperature(curve.points, "success"), linestyle=line, color=colour, linewidth=2)
@@ -61,7 +61,7 @@ def distributions_figure(experiment: Experiment, result: ToyResult) -> str:
                 points = getattr(result, name).points
                 row[1].plot(*_over_temperature(points, state), linestyle=line, color=colour, linewidth=2)
             row[1].set(xlabel="temperature", ylabel="%")
-            row[1].set_title(f"{state}: right token, decoded", loc="left", fontsize=11, color=INK)
+            row[1].set_title(f"{state}: right token", loc="left", fontsize=11, color=INK)
             row[1].set_ylim(bottom=0)
             row[1].grid(axis="y")
         axes[0][0].legend(loc="upper right")
@@ -72,7 +72,7 @@ def distributions_figure(experiment: Experiment, result: ToyResult) -> str:
 def lead_figure(result: ToyResult) -> str:
     """The student's best less the base's best, over the decoding's top-p."""
     gaps = {f"{top_p:g}": 100 * gap for top_p, gap in result.gaps.items()}
-    with canvas(180, margins=(40, 12, 38, 12)) as (figure, axes):
+    with canvas(180, margins=(46, 12, 38, 12)) as (figure, axes):
         bars = axes.bar(list(gaps), list(gaps.values()), color=STUDENT, width=0.6)
         axes.bar_label(bars, fmt="%+.1f", color=INK, fontsize=10)
         axes.margins(y=0.15)
