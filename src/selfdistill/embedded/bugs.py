@@ -1,4 +1,4 @@
-"""Bugs as code on the web has them: a wrong operator or constant, a step forgotten or swapped, a wrong name, a typing slip.
+"""Bugs as code on the web has them: a wrong operator, constant or name, a step forgotten or swapped, a typing slip.
 
 They give the base its distractor tails. They are put into pretraining programs and into texts, never into references.
 """
@@ -24,7 +24,7 @@ def write_buggy(chain: Chain, argument: str, rng: Random) -> str:
 
 
 def wrong_chain(chain: Chain, rng: Random) -> Chain | None:
-    """The chain with a constant off, an operation confused, or a step left out or moved; None if eight tries find none."""
+    """The chain with a constant off, an operation confused, or a step left out or moved; None if that is hard."""
     for _ in range(8):
         wrong = rng.choice((_wrong_constant, _wrong_operation, _forgotten, _swapped))(chain, rng)
         if wrong is not None and wrong.key != chain.key:

@@ -2,9 +2,9 @@
 
     python -m selfdistill.embedded.build --out DIR
 
-About 15 minutes on 2 cores. Fixed seeds: the same machine and thread count give the same weights. `--stage pretrained` stops
-before the second stage; `--scale 0.002` shrinks everything, to see that it runs. DIR becomes an ordinary Hugging Face
-model directory. The package reads the committed one, `selfdistill/embedded/model/`.
+About 15 minutes on 2 cores. Fixed seeds: the same machine and thread count give the same weights. `--stage pretrained`
+stops before the second stage; `--scale 0.002` shrinks everything, to see that it runs. DIR becomes an ordinary Hugging
+Face model directory. The package reads the committed one, `selfdistill/embedded/model/`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Expected results come from the operations' own meaning (chains.run), never from 
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -13,9 +14,10 @@ from selfdistill.records import CallCase, CallTests
 
 CASES = 14
 _WORDS = (
-    "tree stone art eastern rose in no iron nest orange it sensor Toe ear noon site rat intention ant train so rain one "
-    "toaster onion is a Sea tattoo"
-).split()
+    *("tree", "stone", "art", "eastern", "rose", "in", "no", "iron", "nest", "orange", "it", "sensor", "Toe", "ear"),
+    *("noon", "site", "rat", "intention", "ant", "train", "so", "rain", "one", "toaster", "onion", "is", "a", "Sea"),
+    "tattoo",
+)
 _LARGEST_DIGITS = 10**9
 
 
@@ -25,6 +27,11 @@ def tests(chain: Chain, entry_point: str, rng: Random) -> CallTests:
     while len(arguments) < CASES:
         arguments.append(_random_argument(chain, rng))
     return CallTests(entry_point, tuple(CallCase((argument,), run(chain, argument)) for argument in arguments))
+
+
+def are_varied(tests: CallTests) -> bool:
+    """Whether no answer is right for more than half of the cases, so that no constant comes near to passing."""
+    return max(Counter(repr(case.expected) for case in tests.cases).values()) <= len(tests.cases) // 2
 
 
 def _edges(chain: Chain, rng: Random) -> list[Any]:

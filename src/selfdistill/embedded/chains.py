@@ -1,12 +1,12 @@
 """Chains of operations: what an embedded problem asks for, apart from its English and its Python.
 
-A chain is drawn, run, named by a canonical key and put into one split by a hash of that key, so that pretraining, prompts,
-validation and test never share a chain. Chains that hide a pointless step (sorting before a sum) are not drawn.
+A chain is drawn, run, named by a canonical key and put into one split by a hash of that key (splits.py), so that
+pretraining, prompts, validation and test never share a chain. Chains with a pointless step (sorting before a sum) are
+not drawn.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +14,12 @@ from random import Random
 from typing import Any, Literal
 
 from selfdistill.embedded.operations import OPERATIONS, Constant, Operation, Shape, Type
+from selfdistill.embedded.splits import Split, split_of
 
-Split = Literal["pretraining", "prompts", "validation", "test"]
 Family = Literal["lists", "scalars", "strings"]
 Source = Literal["ints", "strs", "text", "range", "digits"]
 """What the function is given: a list of ints, of strings, a string, or a number (1..n, or its decimal digits)."""
 
-SPLIT_PERCENT: dict[Split, int] = {"pretraining": 56, "prompts": 28, "validation": 8, "test": 8}
 FAMILY_SOURCES: dict[Family, tuple[Source, ...]] = {
     "lists": ("ints", "ints", "strs"),  # named twice: two thirds are about numbers
     "scalars": ("range", "digits"),
@@ -39,6 +38,7 @@ class Step:
 
     @property
     def key(self) -> str:
+        """Canonical name, e.g. `gt:3`."""
         return self.operation.name if self.constant is None else f"{self.operation.name}:{self.constant}"
 
 
@@ -57,12 +57,7 @@ class Chain:
     @property
     def split(self) -> Split:
         """The one split that this chain belongs to."""
-        place = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "big") % 100
-        for split, percent in SPLIT_PERCENT.items():
-            if place < percent:
-                return split
-            place -= percent
-        raise AssertionError("SPLIT_PERCENT sums to 100")
+        return split_of(self.key)
 
 
 def run(chain: Chain, argument: Any) -> Any:
@@ -85,10 +80,10 @@ def draw(rng: Random, family: Family, length: int, split: Split) -> Chain:
             return chain
 
 
-def draw_distinct(rng: Random, family: Family, split: Split, lengths: dict[int, int], count: int) -> Iterator[Chain]:
-    """`count` different chains; `lengths` maps chain length to its weight."""
+def draw_distinct(rng: Random, family: Family, split: Split, lengths: dict[int, int]) -> Iterator[Chain]:
+    """Different chains without end; `lengths` maps chain length to its weight."""
     seen: set[str] = set()
-    while len(seen) < count:
+    while True:
         length = rng.choices(tuple(lengths), tuple(lengths.values()))[0]
         chain = draw(rng, family, length, split)
         if chain.key not in seen:
@@ -104,7 +99,7 @@ def is_sensible(chain: Chain) -> bool:
         return False
     return all(
         any(run(shorter, probe) != result for probe, result in zip(probes, results, strict=True))
-        for shorter in map(lambda i: without_step(chain, i), range(len(chain.steps) - 1))
+        for shorter in (without_step(chain, index) for index in range(len(chain.steps) - 1))
         if shorter is not None
     )
 

@@ -1,7 +1,7 @@
-"""What the embedded base learns from: pretraining documents (30 % buggy), then clean solutions (the instruct-like stage).
+"""What the embedded base learns from: pretraining documents (30 % buggy), then clean solutions (the second stage).
 
-A document is a prompt and a completion; training puts the end-of-text token after it. Only chains of the pretraining split
-are used, and every item's text depends on its own index alone.
+A document is a prompt and a completion; training puts the end-of-text token after it. Only chains of the pretraining
+split are used, and every item's text depends on its own index alone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 from selfdistill.embedded import bugs, chains, documents, programs, statements
-from selfdistill.embedded.chains import Family, Split
+from selfdistill.embedded.chains import Family
+from selfdistill.embedded.splits import Split
 
 BUGGY_SHARE = 0.3
 PRETRAINING_LENGTHS = {1: 22, 2: 50, 3: 21, 4: 7}
@@ -20,7 +22,7 @@ TASK_LENGTHS = {1: 3, 2: 27, 3: 30, 4: 40}
 """Weights of chain lengths in SSD prompts, validation, test and the instruct-like stage: hard chains are common."""
 SIDE_LENGTHS = {2: 60, 3: 40}
 """Weights for the families beside lists."""
-_FAMILY_WEIGHTS = {"lists": 82, "scalars": 6, "strings": 6, "json": 6}
+_FAMILY_WEIGHTS: dict[Family | Literal["json"], int] = {"lists": 82, "scalars": 6, "strings": 6, "json": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Document:
 
     @property
     def text(self) -> str:
+        """The whole document."""
         return self.prompt + self.completion
 
 
@@ -64,9 +67,4 @@ def _document(rng: Random, split: Split, lengths: dict[int, int], *, buggy: bool
         return Document(documents.statement(properties), documents.spoil(text, rng) if buggy else text)
     weights = lengths if family == "lists" else SIDE_LENGTHS
     length = rng.choices(tuple(weights), tuple(weights.values()))[0]
-    return write_document(chains.draw(rng, _family(family), length, split), rng, buggy=buggy)
-
-
-def _family(name: str) -> Family:
-    assert name in chains.FAMILY_SOURCES
-    return name  # type: ignore[return-value]
+    return write_document(chains.draw(rng, family, length, split), rng, buggy=buggy)

@@ -6,13 +6,12 @@ SSD can be run on it too: `prompts` draws its own prompts.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from selfdistill.embedded.chains import SPLIT_PERCENT, Split
+from selfdistill.embedded.splits import Split, split_of
 from selfdistill.errors import MissingExtraError
 
 NAMES = (
@@ -86,16 +85,6 @@ def draw(rng: Random, split: Split) -> tuple[Property, ...]:
 def statement(properties: tuple[Property, ...]) -> str:
     """The prompt, e.g. `# JSON: age is an integer from 3 to 7, ok is a boolean.`"""
     return f"# JSON: {', '.join(f'{each.name} is {each.words}' for each in properties)}."
-
-
-def split_of(text: str) -> Split:
-    """The one split that a description belongs to, in the same shares as chains."""
-    place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 100
-    for split, percent in SPLIT_PERCENT.items():
-        if place < percent:
-            return split
-        place -= percent
-    raise AssertionError("SPLIT_PERCENT sums to 100")
 
 
 def schema(properties: tuple[Property, ...]) -> dict[str, Any]:

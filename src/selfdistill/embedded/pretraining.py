@@ -1,6 +1,7 @@
 """The plain training loop that makes the embedded base, both stages. The package's own trainer is another (training/).
 
-Next-token cross-entropy on whole documents, the end-of-text token included. Deterministic on one machine and thread count.
+Next-token cross-entropy on whole documents, the end-of-text token included. Deterministic on one machine and thread
+count.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def train(model: Any, tokenizer: Any, documents: Sequence[Document], stage: Stag
             ids, labels = _collate(batch, stage.completion_only, tokenizer.pad_token_id)
             logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # (batch, length - 1, vocabulary)
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
 from itertools import islice
 from random import Random
@@ -20,6 +20,7 @@ from typing import Any, Literal
 from selfdistill.embedded import bugs, cases, chains, corpus, documents, programs, statements
 from selfdistill.embedded.chains import Chain, Family
 from selfdistill.embedded.documents import JsonProblem
+from selfdistill.embedded.splits import Split
 from selfdistill.records import Problem
 
 EvaluationSplit = Literal["validation", "test"]
@@ -50,8 +51,10 @@ def problems(split: EvaluationSplit, family: Family = "lists") -> tuple[Problem,
     is_main = family == "lists"
     lengths = corpus.TASK_LENGTHS if is_main else corpus.SIDE_LENGTHS
     count = PROBLEM_COUNTS[split] if is_main else SIDE_PROBLEM_COUNT
-    drawn = chains.draw_distinct(Random(f"{split}/{family}"), family, split, lengths, count)
-    return tuple(_problem(chain, f"{split}/{family}/{index:04d}") for index, chain in enumerate(drawn))
+    drawn = chains.draw_distinct(Random(f"{split}/{family}"), family, split, lengths)
+    made = (_problem(chain, split) for chain in drawn)
+    varied = islice((problem for problem in made if cases.are_varied(problem.tests)), count)
+    return tuple(replace(problem, task_id=f"{split}/{family}/{index:04d}") for index, problem in enumerate(varied))
 
 
 def prompts(limit: int = PROMPT_COUNT) -> Iterator[tuple[str, str]]:
@@ -71,7 +74,7 @@ def texts(limit: int = PROMPT_COUNT, family: Literal["lists", "scalars", "string
 
 
 def held_out(limit: int = 1_000) -> Iterator[str]:
-    """Documents like those of pretraining, of chains it never saw, for perplexity. An end-of-text token belongs after each."""
+    """Documents like those of pretraining, of chains it never saw, for perplexity; each ends with an end-of-text."""
     return (document.text for document in corpus.pretraining(limit, name="held-out", split="validation"))
 
 
@@ -104,11 +107,12 @@ def fingerprint(items: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _problem(chain: Chain, task_id: str) -> Problem:
-    rng = Random(task_id)
+def _problem(chain: Chain, split: EvaluationSplit) -> Problem:
+    """The problem of a chain, still without its number."""
+    rng = Random(f"{split}/{chain.key}")
     prompt, function, argument = statements.prompt(chain, rng)
     return Problem(
-        task_id=task_id,
+        task_id="",
         statement=prompt,
         tests=cases.tests(chain, function, rng),
         program_prefix=prompt,
@@ -119,8 +123,8 @@ def _problem(chain: Chain, task_id: str) -> Problem:
 
 
 def _prompt_chains() -> Iterator[tuple[str, Chain]]:
-    drawn = chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", corpus.TASK_LENGTHS, PROMPT_COUNT)
-    return ((f"prompts/lists/{index:05d}", chain) for index, chain in enumerate(drawn))
+    drawn = chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", corpus.TASK_LENGTHS)
+    return ((f"prompts/lists/{index:05d}", chain) for index, chain in enumerate(islice(drawn, PROMPT_COUNT)))
 
 
 def _side_chains(family: Family) -> Iterator[tuple[str, Chain]]:
@@ -133,7 +137,7 @@ def _side_chains(family: Family) -> Iterator[tuple[str, Chain]]:
         index += 1
 
 
-def _distinct_documents(split: chains.Split) -> Iterator[tuple[documents.Property, ...]]:
+def _distinct_documents(split: Split) -> Iterator[tuple[documents.Property, ...]]:
     rng = Random(f"{split}/json")
     seen: set[str] = set()
     while True:

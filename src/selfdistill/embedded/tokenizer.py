@@ -1,7 +1,8 @@
 """The embedded tokenizer: byte-level BPE of 640 entries, digits split, saved as an ordinary fast tokenizer.
 
-A newline and the spaces after it are a piece of their own, so a prompt (which ends with a colon or full stop) and its completion
-(which starts with a newline) tokenise together exactly as they do apart. No chat template: this is a base model.
+A newline and the spaces after it are a piece of their own, so a prompt (which ends with a colon or full stop) and its
+completion (which starts with a newline) tokenise together exactly as they do apart. No chat template: this is a base
+model.
 """
 
 from __future__ import annotations
