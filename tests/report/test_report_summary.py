@@ -192,6 +192,20 @@ def test_a_base_alone_is_reported_without_comparisons(copied: Path) -> None:
     assert "No student was evaluated" in render(found)
 
 
+@pytest.mark.parametrize("temperatures", [(), (0.0,), (0.0, 0.7)])
+def test_few_temperatures_or_none_are_enough(copied: Path, temperatures: tuple[float, ...]) -> None:
+    path = copied / "evaluation" / "systems.json"
+    kept = [
+        system
+        for system in files.read_json(path)
+        if {"default", "sampling"} & set(system["roles"]) or system["stages"][-1]["temperature"] in temperatures
+    ]
+    files.write_json(path, kept)
+    page = render(build_summary(copied))
+    assert ('id="temperature"' in page) == bool(temperatures), "the default decodings alone are no curve"
+    assert "Scores, by system" in page
+
+
 def test_problems_without_difficulty_are_one_group(copied: Path) -> None:
     path = copied / "evaluation" / "problems.jsonl"
     lines = [line | {"difficulty": None} for line in files.read_records(path, dict)]

@@ -1,4 +1,8 @@
-"""The report of a run: `summary.json` with every number, `report.html` for readers, a short table for the terminal."""
+"""The report of a run: `summary.json` with every number, `report.html` for readers, a short table for the terminal.
+
+A further part of the report is a key of the summary, a template that shows it where it is there (included in
+templates/report.html.jinja), a row in docs/report.md and, if its absence leaves a question open, a line in `unchecked`.
+"""
 
 from __future__ import annotations
 

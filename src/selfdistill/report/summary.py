@@ -47,7 +47,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     problems = read_problems(run_dir)
     evaluated = [read_evaluated(run_dir, system, problems) for system in read_systems(run_dir)]
     systems = [each.system for each in evaluated]
-    tables = score_tables(evaluated, recipe["evaluation"]["pass_at"])
+    tables = score_tables(evaluated, sorted(recipe["evaluation"]["pass_at"]))
     means = {name: _means(table) for name, table in tables.items()}
     compared = comparisons(systems, means)
     masks = groups(problems)
