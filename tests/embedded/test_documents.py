@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import jsonschema
@@ -21,7 +22,7 @@ def test_references_fit():
 
 def test_another_problems_document_does_not_fit():
     problems = embedded.json_problems("test")
-    fitting = [embedded.fits(one, other.reference) for one, other in zip(problems, problems[1:], strict=False)]
+    fitting = [embedded.fits(one, other.reference) for one, other in pairwise(problems)]
     assert not any(fitting)
 
 

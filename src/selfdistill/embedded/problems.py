@@ -52,9 +52,10 @@ def problems(split: EvaluationSplit, family: Family = "lists") -> tuple[Problem,
     lengths = corpus.TASK_LENGTHS if is_main else corpus.SIDE_LENGTHS
     count = PROBLEM_COUNTS[split] if is_main else SIDE_PROBLEM_COUNT
     drawn = chains.draw_distinct(Random(f"{split}/{family}"), family, split, lengths)
-    made = (_problem(chain, split) for chain in drawn)
-    varied = islice((problem for problem in made if cases.are_varied(problem.tests)), count)
-    return tuple(replace(problem, task_id=f"{split}/{family}/{index:04d}") for index, problem in enumerate(varied))
+    made = (problem for chain in drawn if (problem := _problem(chain, split)))
+    return tuple(
+        replace(problem, task_id=f"{split}/{family}/{index:04d}") for index, problem in enumerate(islice(made, count))
+    )
 
 
 def prompts(limit: int = PROMPT_COUNT) -> Iterator[tuple[str, str]]:
@@ -107,14 +108,17 @@ def fingerprint(items: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _problem(chain: Chain, split: EvaluationSplit) -> Problem:
-    """The problem of a chain, still without its number."""
+def _problem(chain: Chain, split: EvaluationSplit) -> Problem | None:
+    """The problem of a chain, still without its number; None where a constant would pass too many cases."""
     rng = Random(f"{split}/{chain.key}")
     prompt, function, argument = statements.prompt(chain, rng)
+    tests = cases.tests(chain, function, rng)
+    if not cases.are_varied(tests):
+        return None
     return Problem(
         task_id="",
         statement=prompt,
-        tests=cases.tests(chain, function, rng),
+        tests=tests,
         program_prefix=prompt,
         difficulty=_DIFFICULTIES[len(chain.steps)],
         reference=prompt + programs.write(chain, argument, rng) + "\n",
