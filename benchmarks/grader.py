@@ -54,7 +54,7 @@ def main() -> None:
 
 def speed(path: Path, rounds: int) -> None:
     """Programs a second on HumanEval's gold, and the overhead of a stdin test."""
-    rows = [json.loads(line) for line in gzip.open(path, "rt")]
+    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     problems = load_benchmark(str(path))
     submissions = [Submission(p.task_id, p.reference, p.tests) for p in problems]
     contenders: dict[str, Callable[[], None]] = {
@@ -74,10 +74,7 @@ def speed(path: Path, rounds: int) -> None:
 def _stdin_overhead(rounds: int) -> None:
     """20 stdin problems of 20 tests, a fresh process for each test, against running the same code in this process."""
     program = "n = int(input())\nprint(2 * n + {})\n"
-    submissions = [
-        Submission(str(i), program.format(i), StdinTests(tuple(StdinCase(f"{n}\n", f"{2 * n + i}\n") for n in range(20))))
-        for i in range(20)
-    ]
+    submissions = [Submission(str(i), program.format(i), _doubling(i)) for i in range(20)]
     ours = statistics.median(_alternate({"ours": _worker(submissions)}, rounds)["ours"])
     began = time.perf_counter()
     for submission in submissions:
@@ -86,14 +83,22 @@ def _stdin_overhead(rounds: int) -> None:
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(submission.program or "", "x", "exec"), namespace)
     bare = time.perf_counter() - began
-    print(f"stdin: {1000 * (ours - bare) / 400:.2f} ms overhead a test (20 problems of 20 tests, 1 worker, median of {rounds})")
+    print(
+        f"stdin: {1000 * (ours - bare) / 400:.2f} ms overhead a test"
+        f" (20 problems of 20 tests, 1 worker, median of {rounds})"
+    )
+
+
+def _doubling(added: int) -> StdinTests:
+    return StdinTests(tuple(StdinCase(f"{n}\n", f"{2 * n + added}\n") for n in range(20)))
 
 
 def scaling(rounds: int) -> None:
-    """The same programs with one and with two workers. Programs of 5 ms, as small ones are."""
-    loop = "s = 0\nfor i in range(30000): s += i\ndef f(n): return n + {}\n"
+    """The same programs with one and with two workers. Tests of about 20 ms."""
+    loop = "s = 0\nfor i in range(300000): s += i\ndef f(n): return n + {}\n"
     submissions = [
-        Submission(str(i), loop.format(i), CallTests("f", (CallCase((1,), 1 + i), CallCase((2,), 2 + i)))) for i in range(200)
+        Submission(str(i), loop.format(i), CallTests("f", (CallCase((1,), 1 + i), CallCase((2,), 2 + i))))
+        for i in range(50)
     ]
     contenders = {
         "1 worker": lambda: _all(v.passed for v in grade(submissions, limits=LIMITS, workers=1)),
@@ -101,7 +106,10 @@ def scaling(rounds: int) -> None:
     }
     seconds = _alternate(contenders, rounds)
     one, two = (statistics.median(values) for values in seconds.values())
-    print(f"1 worker {one:.2f} s, 2 workers {two:.2f} s: {one / two:.2f} times (median of {rounds}, {os.cpu_count()} cores)")
+    print(
+        f"1 worker {one:.2f} s, 2 workers {two:.2f} s: {one / two:.2f} times"
+        f" (median of {rounds}, {os.cpu_count()} cores)"
+    )
 
 
 def memory(programs: int) -> None:

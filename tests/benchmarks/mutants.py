@@ -1,3 +1,4 @@
+# ruff: noqa: E501, B008 - rows of data and small programs
 """Wrong versions of a right solution: one operator, constant or bound changed, kept if a plain Python run shows it wrong."""
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def _places(function: ast.AST) -> Iterator[object]:
                     node, field, [swap, *value[1:]] if isinstance(value, list) else swap
                 )
         if isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-            yield lambda node=node: setattr(node, "value", (not node.value) if node.value is True or node.value is False else node.value + 1)
+            yield lambda node=node: setattr(
+                node, "value", (not node.value) if node.value is True or node.value is False else node.value + 1
+            )
         if isinstance(node, ast.Constant) and type(node.value) is str and node is not _docstring(function):
             yield lambda node=node: setattr(node, "value", node.value + "!")
         if isinstance(node, ast.Return) and node.value is not None:

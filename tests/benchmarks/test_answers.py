@@ -35,7 +35,10 @@ def test_extract_code(text: str, code: str | None) -> None:
     assert extract_code(text) == code
 
 
-@given(st.text(st.characters(exclude_characters="`~<"), max_size=200), st.text(max_size=50).filter(lambda t: "`" not in t and "~" not in t))
+@given(
+    st.text(st.characters(exclude_characters="`~<"), max_size=200),
+    st.text(max_size=50).filter(lambda t: "`" not in t and "~" not in t),
+)
 def test_what_is_fenced_comes_out(code: str, chatter: str) -> None:
     chatter = chatter.replace("</think>", "").replace("<think>", "")
     code = code.replace("\r", "")
@@ -71,7 +74,9 @@ def test_prediction_answers(problem: Problem, text: str, chat: bool, expression:
 
 
 def test_preamble_stands_before_a_chat_answer() -> None:
-    problem = Problem("h", "", AssertTests(""), program_prefix="import math\ndef f(x):\n", metadata={"preamble": "import math"})
+    problem = Problem(
+        "h", "", AssertTests(""), program_prefix="import math\ndef f(x):\n", metadata={"preamble": "import math"}
+    )
     assert assemble_program(problem, "    return x", chat=False) == "import math\ndef f(x):\n    return x"
     assert assemble_program(problem, "```\ndef f(x): ...\n```", chat=True) == "import math\ndef f(x): ...\n"
     future = "```\nfrom __future__ import annotations\n```"
@@ -83,7 +88,9 @@ def test_prompts_say_what_the_tests_need() -> None:
     stdin = problem_prompt(Problem("s", "Add two numbers.", StdinTests(())))
     assert "standard input" in stdin
     assert "Add two numbers." in stdin
-    call = problem_prompt(Problem("c", "Add.", CallTests("add", ()), starter_code="class Solution:\n    def add(self): ..."))
+    call = problem_prompt(
+        Problem("c", "Add.", CallTests("add", ()), starter_code="class Solution:\n    def add(self): ...")
+    )
     assert "class Solution" in call
     complete = problem_prompt(Problem("h", "", AssertTests("", "f"), program_prefix="def f(x):\n"))
     assert "def f(x):" in complete

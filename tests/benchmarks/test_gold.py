@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.benchmarks.mutants import is_wrong, mutants
 
 from selfdistill.benchmarks import assemble_program, load_benchmark
 from selfdistill.grading import Limits, Submission, grade
 from selfdistill.records import AssertTests, Problem
+from tests.benchmarks.mutants import is_wrong, mutants
 
 pytestmark = pytest.mark.usefixtures("sandbox_works")
 

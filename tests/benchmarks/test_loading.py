@@ -66,7 +66,10 @@ def test_livecodebench_functional(tmp_path: Path) -> None:
 
 
 def test_livecodebench_window_and_difficulty(tmp_path: Path) -> None:
-    rows = [lcb_row(question_id=date, contest_date=date) for date in ("2025-01-31", "2025-02-01", "2025-04-30", "2025-05-01")]
+    rows = [
+        lcb_row(question_id=date, contest_date=date)
+        for date in ("2025-01-31", "2025-02-01", "2025-04-30", "2025-05-01")
+    ]
     path = write(tmp_path / "test6.jsonl", [*rows, lcb_row(question_id="hard", difficulty="hard")])
     problems = load_benchmark(path, since="2025-02-01", until="2025-05-01", difficulty="easy")
     assert [problem.date for problem in problems] == ["2025-02-01", "2025-04-30"]
@@ -144,7 +147,12 @@ def test_own_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "cannot be read"), ('{"a": 1}\n', "unknown format"), ('{"task_id": 1, "test_list": []}\n', "lacks"), ("", "no problems")],
+    [
+        ("{", "cannot be read"),
+        ('{"a": 1}\n', "unknown format"),
+        ('{"task_id": 1, "test_list": []}\n', "lacks"),
+        ("", "no problems"),
+    ],
 )
 def test_bad_files_are_named(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of data and small programs
 """Hostile programs of our own, by class. Each is asked for `solve(n) == 2 * n + 7`, or to print that.
 
 WRONG must not pass; RIGHT behave badly but answer rightly and must pass.
@@ -78,9 +79,7 @@ WRONG_CALLS = {
         "\nimport time; time.sleep(60)"
     ),
     "deletes_builtins": "import builtins\ndef solve(n):\n    vars(builtins).clear()\n    return 0",
-    "use_after_fork": (
-        "import os\ndef solve(n):\n    for _ in range(5):\n        os.fork()\n    return 0"
-    ),
+    "use_after_fork": ("import os\ndef solve(n):\n    for _ in range(5):\n        os.fork()\n    return 0"),
 }
 
 RIGHT_CALLS = {
@@ -154,9 +153,7 @@ LOOKS_OUTSIDE = {
     "python": (
         "import sys, subprocess, os\nprint('no' if os.spawnv(os.P_WAIT, sys.executable, ['python', '-c', '0']) else 'reached')"
     ),
-    "user_namespace": (
-        "import ctypes\nprint('no' if ctypes.CDLL(None).unshare(0x10000000) else 'reached')"
-    ),
+    "user_namespace": ("import ctypes\nprint('no' if ctypes.CDLL(None).unshare(0x10000000) else 'reached')"),
     "trace": "import ctypes\nprint('no' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) else 'reached')",
     "other_processes": "import os\ntry:\n    os.kill(2, 0); print('reached')\nexcept OSError: print('no')",
     "write_system": (

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of data and small programs
 """The grader's own behaviour: outcomes, early stop, memo, laziness, faults, weaker isolation."""
 
 from __future__ import annotations
@@ -8,7 +9,17 @@ import pytest
 
 from selfdistill.errors import UserError
 from selfdistill.grading import Limits, Submission, grade, isolation, isolation_report, namespaces
-from selfdistill.records import AssertTests, CallCase, CallTests, Outcome, PredictionTests, StdinCase, StdinTests, Tests, Verdict
+from selfdistill.records import (
+    AssertTests,
+    CallCase,
+    CallTests,
+    Outcome,
+    PredictionTests,
+    StdinCase,
+    StdinTests,
+    Tests,
+    Verdict,
+)
 
 pytestmark = pytest.mark.usefixtures("sandbox_works")
 
@@ -63,7 +74,9 @@ def test_identical_programs_run_once() -> None:
 
 def test_the_same_program_under_other_tests_is_another_question() -> None:
     other = StdinTests((StdinCase("1\n", "2\n"),))
-    verdicts = {v.key: v for v in grade([Submission("a", "print(input())", ONE), Submission("b", "print(input())", other)])}
+    verdicts = {
+        v.key: v for v in grade([Submission("a", "print(input())", ONE), Submission("b", "print(input())", other)])
+    }
     assert verdicts["a"].passed
     assert not verdicts["b"].passed
 

@@ -1,15 +1,14 @@
-"""Hostile programs: right verdicts, in time, no damage, nothing left running, and good programs beside them unharmed."""
+"""Hostile programs: right verdicts, in time, no damage, nothing left running, good programs beside them unharmed."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from tests.grading import corpus, hostile
 
 from selfdistill.grading import Limits, Submission, grade
 from selfdistill.records import AssertTests, CallCase, CallTests, Outcome, StdinCase, StdinTests
+from tests.grading import corpus, hostile
 
 pytestmark = pytest.mark.usefixtures("sandbox_works", "no_leftovers")
 
@@ -26,7 +25,7 @@ def test_shared_corpus_among_good_programs(
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "tok-7f3a9c")
     monkeypatch.chdir(tmp_path)
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     rows = corpus.rows(shared_dir / "grader" / "hostile.jsonl")
     bad = [corpus.submission(key, row, outside) for key, row in rows.items()]
     mixed = [item for pair in zip(bad, GOOD * 4, strict=False) for item in pair]
@@ -37,9 +36,9 @@ def test_shared_corpus_among_good_programs(
         assert verdict.outcome is not Outcome.HARNESS_ERROR, verdict
         assert verdict.seconds <= LIMITS.seconds_per_test * len(verdict.tests) + 1.0, verdict
     assert all(verdicts[good.key].passed for good in GOOD)
-    assert os.listdir(outside) == ["canary.txt"]
+    assert list(outside.iterdir()) == [outside / "canary.txt"]
     assert (outside / "canary.txt").read_text() == "alive"
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_wrong_calls_fail() -> None:
@@ -87,7 +86,9 @@ def test_nothing_outside_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_state_does_not_travel_between_programs() -> None:
-    leave = "open('/tmp/left', 'w').write('x')\nopen('/dev/shm/left', 'w').write('x')\nimport os\nos.mkdir('/tmp/d')\nprint('no')"
+    leave = (
+        "import os\nfor d in ('/tmp', '/dev/shm'): open(d + '/left', 'w').write('x')\nos.mkdir('/tmp/d')\nprint('no')"
+    )
     look = "import os\nprint('reached' if os.listdir('/tmp') + os.listdir('/dev/shm') else 'no')"
     programs = [Submission(str(i), f"{code}  # {i}", SAYS_NO) for i, code in enumerate([leave, look] * 3)]
     assert all(verdict.passed for verdict in grade(programs, limits=LIMITS, workers=1))

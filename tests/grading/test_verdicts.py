@@ -1,13 +1,13 @@
-"""Programs on which graders disagree: our two rule sets against an ordinary judge and the official LiveCodeBench harness."""
+"""Programs on which graders disagree: our rule sets against an ordinary judge and LiveCodeBench's harness."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.grading import corpus
 
 from selfdistill.grading import Limits, grade
+from tests.grading import corpus
 
 pytestmark = pytest.mark.usefixtures("sandbox_works")
 

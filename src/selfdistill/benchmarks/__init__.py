@@ -1,7 +1,7 @@
 """Benchmarks as problems: load them from local files or from the hub, ask a model, and turn its answers into programs.
 
-    from selfdistill.benchmarks import load_benchmark, assemble_program
-    problems = load_benchmark("HumanEval.jsonl.gz")
+from selfdistill.benchmarks import load_benchmark, assemble_program
+problems = load_benchmark("HumanEval.jsonl.gz")
 """
 
 from selfdistill.benchmarks.answers import assemble_program, extract_code

@@ -13,8 +13,8 @@ _ANSWER_TAG = re.compile(r"\[ANSWER\](.*?)(?:\[/ANSWER\]|\Z)", re.DOTALL)
 def extract_code(text: str) -> str | None:
     """The code of a chat answer: its last fenced block.
 
-    - What a thinking model wrote before its last `</think>` is not part of the answer. An opened `<think>` that is never
-      closed means that there is no answer.
+    - What a thinking model wrote before its last `</think>` is not part of the answer. A `<think>` that is never closed
+      means that there is no answer.
     - A block is what stands between a line of at least three backticks or tildes, with or without a language, and the
       next line of at least as many of them and nothing else. The last closed block counts, whatever its language, as in
       LiveCodeBench.
@@ -63,7 +63,7 @@ def assemble_program(problem: Problem, completion_text: str, *, chat: bool) -> s
 
 
 def _expression(tests: PredictionTests, text: str, *, chat: bool) -> str | None:
-    """CRUXEval's forms: `[ANSWER]...[/ANSWER]`, a fenced block, or the text; `assert f(...) == ...` or one side of it."""
+    """CRUXEval's forms: `[ANSWER]` tags, a fenced block, or the text; `assert f(...) == ...` or one side of it."""
     if chat:
         tagged = _ANSWER_TAG.findall(text.rpartition("</think>")[2])
         answer = tagged[-1] if tagged else extract_code(text)

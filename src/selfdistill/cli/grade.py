@@ -22,13 +22,17 @@ def grade(
     completions: Annotated[Path, typer.Argument(metavar="COMPLETIONS.jsonl", help="Lines of task_id and completion.")],
     benchmark: Annotated[str, typer.Option("--benchmark", metavar="NAME_OR_FILE", help="A name, or a local file.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Verdicts, one JSON line each; grows, resumes.")],
-    chat: Annotated[bool, typer.Option("--chat", help="Completions are chat answers: take their last code block.")] = False,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Completions are chat answers: take their last code block.")
+    ] = False,
     rules: Annotated[str, typer.Option("--rules", help="judge, or livecodebench: the official harness.")] = "judge",
     seconds: Annotated[float, typer.Option("--seconds", help="Wall-clock limit of one test.")] = 6.0,
     memory_mb: Annotated[int, typer.Option("--memory-mb", help="Memory limit of a program, MiB.")] = 1024,
     workers: Annotated[int | None, typer.Option("--workers", help="Programs at a time; default: all cores.")] = None,
     all_tests: Annotated[bool, typer.Option("--all-tests", help="Go on after a failed test.")] = False,
-    isolation: Annotated[str, typer.Option("--isolation", help="full, or process: weaker, on machines without it.")] = "full",
+    isolation: Annotated[
+        str, typer.Option("--isolation", help="full, or process: weaker, on machines without it.")
+    ] = "full",
     since: Annotated[str | None, typer.Option("--since", help="First contest date, e.g. 2025-02-01.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Day after the last contest date.")] = None,
     difficulty: Annotated[str | None, typer.Option("--difficulty", help="easy, medium or hard.")] = None,
@@ -58,7 +62,9 @@ def grade(
     problems = load_benchmark(benchmark, **filters)
     settings = {"benchmark": benchmark, "chat": chat, "rules": rules, "seconds": seconds, "memory_mb": memory_mb}
     done = _resume(out, completions, {**settings, "isolation": isolation, "all_tests": all_tests, **filters})
-    todo = (submission for submission in read_submissions(completions, problems, chat=chat) if submission.key not in done)
+    todo = (
+        submission for submission in read_submissions(completions, problems, chat=chat) if submission.key not in done
+    )
     options: dict[str, Any] = {"rules": rules, "isolation": isolation, "workers": workers, "stop_early": not all_tests}
     verdicts = run(_counted(todo), limits=limits, **options)
     for batch in _batches(verdicts):
@@ -156,5 +162,3 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
         print(f"pass@{k}: {100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]")
     if len(ids) < len(problems):
         print(f"{len(problems) - len(ids)} problems have no program and are left out")
-
-

@@ -1,7 +1,7 @@
 """Grade programs: run untrusted code in a sandbox and give verdicts that it cannot forge. See docs/grading.md.
 
-    from selfdistill.grading import Limits, Submission, grade
-    for verdict in grade([Submission("a", "print(input())", tests)]): ...
+from selfdistill.grading import Limits, Submission, grade
+for verdict in grade([Submission("a", "print(input())", tests)]): ...
 """
 
 from selfdistill.grading.isolation import isolation_report

@@ -1,8 +1,8 @@
 """Assertion scripts that are only a list of `assert f(literals) == literal`: read them as calls, run no script at all.
 
-That is most of HumanEval and MBPP, and saves a conversation between two processes. The meaning is the script's: one
-process, the calls in order, Python's `==` without tolerance, the first that fails decides. The comparison is made on the
-host. Scripts that hold anything else return None here and run as scripts.
+That is most of HumanEval and MBPP, and saves a talk between two processes. The meaning is the script's: one process,
+the calls in order, Python's `==` without tolerance, the first that fails decides. The comparison is made on the host.
+Scripts that hold anything else give None here and run as scripts.
 """
 
 from __future__ import annotations

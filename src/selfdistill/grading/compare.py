@@ -1,9 +1,9 @@
 """Does an answer match what was expected? Runs on the host only, on exact built-in types only.
 
-Standard output (LiveCodeBench's rule): strip, the same number of lines, each line stripped, then equal or equal token by
-token as Decimals. The `judge` rules differ in two points: a token is a number only if it is spelled as one
-(`1_000` is not), and where the expected token has a fraction or an exponent, 1e-6 relative or absolute is close enough.
-Results of calls: Python's `==`; a tuple stands for a list at the top; `judge` allows the same 1e-6 on floats.
+Standard output (LiveCodeBench's rule): strip, the same number of lines, each stripped, then equal or equal token by
+token as Decimals. The `judge` rules differ in two points: a token is a number only if it is spelled as one (`1_000` is
+not), and where the expected token has a fraction or an exponent, 1e-6 relative or absolute is close enough. Results of
+calls: Python's `==`; a tuple stands for a list at the top; `judge` allows the same 1e-6 on floats.
 """
 
 from __future__ import annotations

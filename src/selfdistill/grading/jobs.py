@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from selfdistill.errors import HarnessError
@@ -53,7 +54,7 @@ def run_job(
         with ExitStack() as theirs:
             reply, channel = _pipe(ours, theirs)
             readers = [reply]
-            input_file = output = _null(theirs)
+            input_file = output = _null()
             if stdin is not None:
                 output_reader, output = _pipe(ours, theirs)
                 input_file = theirs.enter_context(memory_file(stdin.encode("utf-8", "surrogatepass"))).fileno()
@@ -79,7 +80,7 @@ def run_script(
     with ExitStack() as ours:
         with ExitStack() as theirs:
             reply, channel = _pipe(ours, theirs)
-            null = _null(theirs)
+            null = _null()
             ends = [theirs.enter_context(end).fileno() for end in socket.socketpair()]
             began = time.monotonic()
             sandbox.start_job(marshal.dumps(program, 2), [null, null, ends[0]])
@@ -115,7 +116,13 @@ def _stop_script(sandbox: Sandbox, script_sandbox: Sandbox) -> Report:
 
 
 def _collect(
-    sandbox: Sandbox, readers: list[int], began: float, limits: Limits, extensions: int = 1, *, stop: Callable[[], Report]
+    sandbox: Sandbox,
+    readers: list[int],
+    began: float,
+    limits: Limits,
+    extensions: int = 1,
+    *,
+    stop: Callable[[], Report],
 ) -> Run:
     """Read until the process has ended; stop it at the deadline, or when it has written too much."""
     deadline, limit = began + limits.seconds_per_test, limits.output_mb << 20
@@ -168,7 +175,7 @@ def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
     return reader, writer
 
 
-def _null(stack: ExitStack) -> int:
-    descriptor = os.open("/dev/null", os.O_RDWR)
-    stack.callback(os.close, descriptor)
-    return descriptor
+@cache
+def _null() -> int:
+    """One descriptor of /dev/null for the life of the process."""
+    return os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)

@@ -22,6 +22,7 @@ from selfdistill.grading.outcomes import Result, answer, failure, stopped, text
 from selfdistill.grading.sandbox import Report, Sandbox
 from selfdistill.records import AssertTests, CallTests, Outcome, PredictionTests, StdinTests, Verdict
 
+
 class Bench:
     """What one worker grades with: a sandbox for programs, and one for test scripts, started when first needed."""
 

@@ -10,7 +10,7 @@ from selfdistill.records import Tests
 Rules = Literal["judge", "livecodebench"]
 """`judge`: a program behaves as from a shell. `livecodebench`: the official harness, quirks included."""
 Isolation = Literal["full", "process"]
-"""`full`: bubblewrap, namespaces, no capabilities, seccomp. `process`: a separate process under rlimits, nothing more."""
+"""`full`: bubblewrap, namespaces, no capabilities, seccomp. `process`: a process under rlimits, nothing more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,10 @@ class Wrapper:
 
 
 def wrapper(number: int, limits: Limits, inside: Path, information: int) -> Wrapper:
-    """Bubblewrap for the sandbox with this number; it writes to the descriptor `information` which process it started."""
+    """Bubblewrap for the sandbox with this number; it writes to `information` which process it started."""
     user: tuple[str, ...]
+    descriptors: tuple[int, ...]
+    capabilities: tuple[str, ...]
     if os.geteuid() == 0:
         namespace = _root_user_namespace()
         user, descriptors, uid = ("--userns", str(namespace)), (namespace,), 1 + number % _ID_COUNT
@@ -103,17 +105,17 @@ def _read_only_files(inside: Path) -> list[str]:
     for name in ("/lib", "/lib64", "/lib32"):
         path = Path(name)
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), name]
+            arguments += ["--symlink", str(path.readlink()), name]
         elif path.exists():
             arguments += ["--ro-bind", name, name]
     libraries = {"/usr/lib", "/usr/lib64", "/usr/lib32", sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     libraries |= {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), f"{sys.base_prefix}/lib"}
     bound = sorted(str(library) for library in libraries)  # parents before children
     bound += ["/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/usr/share/zoneinfo", _python()]
-    for path in _ancestors(bound):
-        arguments += ["--perms", "0755", "--dir", path]  # bubblewrap's own choice may shut programs out
-    for path in bound:
-        arguments += ["--ro-bind-try", path, path]
+    for directory in _ancestors(bound):
+        arguments += ["--perms", "0755", "--dir", directory]  # bubblewrap's own choice may shut programs out
+    for source in bound:
+        arguments += ["--ro-bind-try", source, source]
     return [*arguments, "--ro-bind", str(inside), str(HARNESS / inside.name)]
 
 

@@ -21,22 +21,23 @@ def livecodebench_results(
 ) -> Iterator[tuple[Result, float]]:
     """Outcome, detail and seconds of each test up to the first that fails, as in the official harness."""
     is_call = isinstance(tests, CallTests)
+    cases: tuple[StdinCase | CallCase, ...] = tests.cases
     job = {
         "kind": "livecodebench",
         "program": program,
         "entry_point": tests.entry_point if isinstance(tests, CallTests) else None,
-        "tests": [case.args if isinstance(case, CallCase) else case.input for case in tests.cases],
+        "tests": [case.args if isinstance(case, CallCase) else case.input for case in cases],
         "prelude": True,
     }
-    run = jobs.run_job(sandbox, job, limits, extensions=len(tests.cases))
+    run = jobs.run_job(sandbox, job, limits, extensions=len(cases))
     replies = split_replies(run.reply)
     seconds = run.seconds / max(1, len(replies))
-    for case, reply in zip(tests.cases, replies, strict=False):
+    for case, reply in zip(cases, replies, strict=False):
         result = _compare(case, reply, run)
         yield result, seconds
         if result[0] is not Outcome.PASSED:
             return
-    if len(replies) < len(tests.cases):
+    if len(replies) < len(cases):
         no_reply = (Outcome.EXCEPTION, "no solution") if is_call and not run.reply else failure(b"", run.report)
         yield (stopped(run.ended) if run.ended != "exit" else no_reply), seconds
 

@@ -7,15 +7,55 @@ built-in names: no assignment, no private attribute, no frame, only harmless nam
 import ast
 
 _NAMES = frozenset(
-    "abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset hex int"
-    " isinstance len list map max min oct ord pow range repr reversed round set slice sorted str sum tuple zip"
-    " True False None".split()
+    [
+        "abs",
+        "all",
+        "any",
+        "ascii",
+        "bin",
+        "bool",
+        "bytearray",
+        "bytes",
+        "chr",
+        "complex",
+        "dict",
+        "divmod",
+        "enumerate",
+        "filter",
+        "float",
+        "frozenset",
+        "hex",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "oct",
+        "ord",
+        "pow",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "slice",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "True",
+        "False",
+        "None",
+    ]
 )
 _NODES = (
-    ast.Call, ast.Constant, ast.Name, ast.Load, ast.Store, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp, ast.BinOp,
-    ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Slice, ast.Starred, ast.keyword, ast.Attribute, ast.Lambda,
-    ast.arguments, ast.arg, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr,
-    ast.FormattedValue, ast.unaryop, ast.operator, ast.boolop, ast.cmpop,
+    ast.Call, ast.Constant, ast.Name, ast.Load, ast.Store, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp,
+    ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Slice, ast.Starred, ast.keyword, ast.Attribute,
+    ast.Lambda, ast.arguments, ast.arg, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
+    ast.JoinedStr, ast.FormattedValue, ast.unaryop, ast.operator, ast.boolop, ast.cmpop,
 )  # fmt: skip
 _FRAME_PREFIXES = ("_", "gi_", "cr_", "ag_", "f_", "tb_", "co_", "func_", "format", "mro")
 
@@ -27,9 +67,11 @@ def call_of(answer, defined):
         SyntaxError: the answer is not a list of arguments, or does more than build values.
     """
     call = ast.parse(f"f({answer}\n)".strip(), mode="eval")
-    if not (isinstance(call.body, ast.Call) and isinstance(call.body.func, ast.Name) and call.body.func.id == "f"):
+    body = call.body
+    if not (isinstance(body, ast.Call) and isinstance(body.func, ast.Name) and body.func.id == "f"):
         raise SyntaxError("not a list of arguments")
-    nodes = [node for part in [*call.body.args, *call.body.keywords] for node in ast.walk(part)]
+    parts = [*body.args, *body.keywords]
+    nodes = [node for part in parts for node in ast.walk(part)]
     bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
     bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     allowed = _NAMES | bound | (set(defined) - {"f"})

@@ -9,8 +9,8 @@ import signal
 import struct
 
 _MACHINE = os.uname().machine
-_COLUMN = {"x86_64": 0, "aarch64": 1}.get(_MACHINE)
-SUPPORTED = _COLUMN is not None
+SUPPORTED = _MACHINE in ("x86_64", "aarch64")
+_COLUMN = 1 if _MACHINE == "aarch64" else 0
 _AUDIT_ARCH = (0xC000003E, 0xC00000B7)
 
 CLONE_NEWUSER = 0x10000000

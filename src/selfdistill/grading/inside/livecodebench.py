@@ -105,7 +105,7 @@ def _standard_input(source):
 
     def call(text):
         captured = io.StringIO()
-        captured.close = lambda *ignored: 1
+        captured.close = lambda *ignored: 1  # type: ignore[assignment,method-assign]
         standard_output, sys.stdout = sys.stdout, captured
         try:
             _with_input(function, text)
@@ -116,12 +116,16 @@ def _standard_input(source):
     return call
 
 
+def _unparse(statements):
+    return ast.unparse(ast.Module(statements, []))
+
+
 def _without_main_guard(source):
     try:
         tree = ast.parse(source)
         last = tree.body[-1]
         if isinstance(last, ast.If) and ast.unparse(last.test).strip() == "__name__ == '__main__'":
-            return ast.unparse(tree.body[:-1]) + "\n" + ast.unparse(last.body)
+            return _unparse(tree.body[:-1]) + "\n" + _unparse(last.body)
     except Exception:
         pass
     return source
@@ -134,7 +138,7 @@ def _wrapped(source):
         rest = [node for node in body if not isinstance(node, (ast.Import, ast.ImportFrom))]
         empty = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
         function = ast.FunctionDef("wrapped_function", empty, rest, [], lineno=-1)
-        return PRELUDE + "\n" + ast.unparse(imports) + "\n" + ast.unparse(function)
+        return PRELUDE + "\n" + _unparse(imports) + "\n" + _unparse([function])
     except Exception:
         return source
 
@@ -147,7 +151,7 @@ class _MockOpen:
 
     def __call__(self, *args, **kwargs):
         file = io.StringIO(self._text)
-        file.write = lambda data: None
+        file.write = lambda data: None  # type: ignore[assignment,method-assign,return-value]
         return file
 
 

@@ -10,6 +10,7 @@ Does not pickle. Used on both sides; imports nothing of the package.
 
 import marshal
 import struct
+from typing import Any
 
 VERSION = 2
 MAX_DEPTH = 200
@@ -19,7 +20,7 @@ class NotPlainError(ValueError):
     """The value, or the bytes, are not plain data."""
 
 
-def encode(value, _dumps=marshal.dumps):
+def encode(value: Any, _dumps: Any = marshal.dumps) -> bytes:
     """Plain data as bytes.
 
     Raises:
@@ -50,7 +51,7 @@ def _exact(value, depth):
     raise NotPlainError(f"a value of type {kind.__name__}")
 
 
-_CONVERSIONS = (
+_CONVERSIONS: tuple = (
     (int, lambda value, depth: int.__add__(value, 0)),
     (float, lambda value, depth: float.__add__(value, 0.0)),
     (str, lambda value, depth: str.__str__(value)[:]),
@@ -66,7 +67,7 @@ _CONVERSIONS = (
 )
 
 
-def decode(data):
+def decode(data: bytes) -> Any:
     """Bytes of `encode` as exact built-in types.
 
     Raises:

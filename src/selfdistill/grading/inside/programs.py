@@ -15,7 +15,7 @@ from _sitebuiltins import Quitter
 
 from . import arguments, livecodebench, plain, serve
 
-PRELUDE = {}
+PRELUDE: dict = {}
 """What LeetCode imports before a solution; LiveCodeBench's list."""
 _COMPILE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
 
@@ -33,7 +33,7 @@ def warm_up():
 
 def rehearse():
     """Do on a tiny program what every job does, so that the memory it touches is this process's own by then."""
-    namespace = {}
+    namespace: dict = {}
     exec(compile(b"def f(x):\n    return [x, str(x)]\n", "rehearsal", "exec", dont_inherit=True), namespace)
     plain.encode(namespace["f"](marshal.loads(marshal.dumps({"kind": (1, 2.5)}))["kind"]))
     types.ModuleType("rehearsal")
@@ -43,7 +43,7 @@ def run_stdin(job, channel):
     """A whole program: real stdin and stdout, `__name__ == "__main__"`, an exit code."""
     code = _compile(job["program"], channel)
     module = types.ModuleType("__main__")
-    module.__builtins__ = builtins
+    module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     exit_code, write, leave = 0, os.write, os._exit
     shut_down = _shut_down
@@ -134,7 +134,7 @@ def load(source, channel, *, prelude=False, frame=bytes):
     """Execute a program as a module and give its namespace; report and exit where that fails."""
     code = _compile(source, channel, frame)
     module = types.ModuleType("solution")
-    module.__builtins__ = builtins
+    module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = sys.modules["solution"] = module
     if prelude:
         module.__dict__.update(PRELUDE, __name__="solution")

@@ -1,15 +1,14 @@
 """Messages between the host and a sandbox, on two SOCK_SEQPACKET sockets.
 
-On the first the host sends jobs: `JOB` + data, or, if that is longer than `INLINE`, `JOB_FILE` with the data in a file.
-The data is marshal of a dict (`programs.py`, `script.py`); it comes from the host, which is trusted. Descriptors that go
-with it: stdin, stdout, the channel, and the file if there is one. On the second the zygote says `READY`, and after each
-job one `REPORT`. There is no message to stop a job: the host kills the sandbox.
+On the first the host sends jobs: `JOB` + data, or, if that is longer than `INLINE`, `JOB_FILE` and a file of the data.
+The data is marshal of a dict (`programs.py`, `script.py`) and comes from the host, which is trusted. With it go the
+descriptors of stdin, stdout and the channel, and of the file if there is one. On the second the zygote says `READY`, and
+after each job one `REPORT`. There is no message to stop a job: the host kills the sandbox.
 """
 
+import _socket
 import marshal
 import struct
-
-import _socket
 
 JOB, JOB_FILE, READY = b"J", b"F", b"ready"
 INLINE = 32 << 10

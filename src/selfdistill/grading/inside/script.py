@@ -9,6 +9,7 @@ answer), `D` the program's process ended, `S` + type name it did not compile, `H
 """
 
 import builtins
+import functools
 import marshal
 import os
 import sys
@@ -31,6 +32,7 @@ class Remote:
         object.__setattr__(self, "_target", target)
 
     def __call__(self, *args, **kwargs):
+        """Call it over there."""
         return self._link.ask("call", self._target, args, kwargs)
 
     def __getattr__(self, name):
@@ -129,7 +131,7 @@ def run(source, setup, entry_point, script_socket):
     namespace = Namespace(link)
     _offer_solution_module(link)
     try:
-        code = [compile(part, "checks.py", "exec", dont_inherit=True) for part in (setup, source)]
+        code = [_compiled(part) for part in (setup, source)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"Hthe test script does not compile: {error}".encode("utf-8", "replace")[:300]
     try:
@@ -145,9 +147,15 @@ def run(source, setup, entry_point, script_socket):
         return _failed(error, link)
 
 
+@functools.lru_cache(maxsize=1024)
+def _compiled(source):
+    """A benchmark's script is run for every program of its problem."""
+    return compile(source, "checks.py", "exec", dont_inherit=True)
+
+
 def _failed(error, link):
     if isinstance(error, AssertionError) and error is not link.raised:
-        lines = [at for at in _lines(error.__traceback__)]
+        lines = list(_lines(error.__traceback__))
         return b"A" + f"assertion at line {lines[-1]} of the test script".encode() if lines else b"A"
     return b"E" + type(error).__name__.encode("utf-8", "replace")[:200]
 
@@ -174,7 +182,7 @@ def _offer_solution_module(link):
             raise AttributeError(name)
         return _from_program(link, name)
 
-    module.__getattr__ = find
+    module.__getattr__ = find  # type: ignore[method-assign]
     sys.modules["solution"] = module
 
 

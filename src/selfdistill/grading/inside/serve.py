@@ -44,7 +44,7 @@ def _read_exactly(read, size):
 def serve(namespace, channel):
     """Answer until the script has gone. Never returns."""
     read, write, leave = os.read, os.write, os._exit
-    handles = []
+    handles: list = []
     reply = frame(b"ready")
     while True:
         view = memoryview(reply)
@@ -109,7 +109,7 @@ def _resolve(value, handles):
     return value
 
 
-_OPERATIONS = {
+_OPERATIONS: dict = {
     "call": lambda target, *args, **kwargs: target(*args, **kwargs),
     "get": lambda target: target,
     "attribute": getattr,

@@ -2,20 +2,19 @@
 
 It never looks at a program. With `full` isolation a child is process 1 of a PID namespace of its own: nothing in it can
 name this process, and everything in it dies with it. A child is forked before its job is there, and gets ready (gives
-up its rights, touches the memory that it will need) while the host is still busy with the last one.
+up its rights, touches the memory that it will need) while the one before it runs. One job runs at a time.
 
 A sandbox for test scripts has no children: a script is trusted, and runs in this process.
 
 Arguments: JOBS_FD EVENTS_FD ROLE LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCESSES SITE_PACKAGES...
 """
 
+import _socket
 import gc
 import os
 import random
 import resource
 import sys
-
-import _socket
 
 from . import kernel, programs, script
 from .protocol import READY, REPORT, receive
@@ -57,17 +56,13 @@ def _serve_scripts(jobs, events):
 
 
 def _serve_programs(jobs, events, full, uid):
+    _fork(jobs, events, full, uid)
     while True:
-        pid = kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC) if full else os.fork()
-        if pid == 0:
-            try:
-                _run_program(jobs, events, full, uid)
-            finally:
-                os._exit(125)
-        _pid, status, usage = os.wait4(pid, 0)
+        _fork(jobs, events, full, uid)  # the spare: it waits behind the one that has or awaits the job
+        pid, status, usage = os.wait4(-1, 0)
         if not full:
             _kill_group(pid)  # what is left of its process group; in `full` it died with its namespace
-        dirty = full and not all([_empty(directory) for directory in SCRATCH])
+        dirty = full and not _scratch_is_empty()
         seconds = usage.ru_utime + usage.ru_stime
         try:
             events.send(REPORT.pack(status, usage.ru_maxrss * 1024, seconds, dirty))
@@ -75,8 +70,20 @@ def _serve_programs(jobs, events, full, uid):
             return  # the host has gone
 
 
+def _fork(jobs, events, full, uid):
+    pid = kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC) if full else os.fork()
+    if pid == 0:
+        try:
+            _run_program(jobs, events, full, uid)
+        finally:
+            os._exit(125)
+
+
 def _run_program(jobs, events, full, uid):
-    """The child: give up everything but the job socket, wait for the job, let go of the socket, become the program."""
+    """The child: give up everything but the job socket, wait for the job, let go of the socket, become the program.
+
+    Until the job is there it is not dumpable: a program that runs beside it has the same user id.
+    """
     os.close(events.detach())
     os.setsid()
     if full:
@@ -93,6 +100,8 @@ def _run_program(jobs, events, full, uid):
         if source != target:
             os.dup2(source, target)
     os.closerange(CHANNEL + 1, CHANNEL + 8)
+    if full:
+        kernel.set_dumpable(True)  # a program may open /dev/stdin, which lies in its own /proc
     programs.KINDS[job["kind"]](job, CHANNEL)
 
 
@@ -134,12 +143,11 @@ def _harden(full, uid, memory, file_size, processes):
 
 
 def _drop_rights(uid):
-    """Keep no capability; be dumpable, as a program may open /dev/stdin, which lies in its own /proc."""
+    """Keep no capability."""
     if uid >= 0:
         os.setresuid(uid, uid, uid)  # from root to another id: that clears the capabilities
     else:
         kernel.drop_capabilities()
-    kernel.set_dumpable(True)
 
 
 def _kill_group(pid):
@@ -147,6 +155,11 @@ def _kill_group(pid):
         os.killpg(pid, 9)
     except OSError:
         pass
+
+
+def _scratch_is_empty():
+    """Whether both places are empty now; neither is left out because the other is not."""
+    return all([_empty(directory) for directory in SCRATCH])  # noqa: C419 - a generator would stop early
 
 
 def _empty(directory):
