@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfdistill.errors import UserError
+from selfdistill.processes import is_main_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,14 @@ class RunDirectory:
 
 @contextmanager
 def exclusive(directory: RunDirectory) -> Iterator[None]:
-    """Hold the run for this process; the lock goes with the process, however it ends.
+    """Hold the run for this process and those that train with it; the lock goes with the process, however it ends.
 
     Raises:
         UserError: another process is working on the run.
     """
+    if not is_main_process():
+        yield
+        return
     with (directory.root / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

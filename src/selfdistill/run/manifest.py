@@ -16,6 +16,7 @@ from typing import Any
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
+from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.run.directory import RunDirectory
 
@@ -84,7 +85,9 @@ def read_recipe(directory: RunDirectory) -> Recipe:
 
 
 def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
-    """Set one top-level key."""
+    """Set one top-level key; of processes that train together, only the main one does."""
+    if not is_main_process():
+        return
     manifest = read_json(directory.manifest)
     write_json(directory.manifest, {**manifest, key: value})
 

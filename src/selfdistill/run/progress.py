@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from selfdistill.processes import is_main_process
+
 LINE_EVERY = 15.0
 """Seconds between lines where the output is not a terminal."""
 
@@ -29,7 +31,7 @@ def progress(title: str, total: int | None, unit: str) -> Iterator[Update]:
         total: how many items, if known.
         unit: what an item is.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and is_main_process():
         with _live(title, total, unit) as update:
             yield update
     else:

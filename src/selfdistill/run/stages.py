@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
+from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.directory import RunDirectory, exclusive
@@ -84,6 +85,7 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
 
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base."""
+    _refuse_launcher("sample")
     from selfdistill.engines.load import on_demand
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
@@ -130,7 +132,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
         dataset, store, counts = build_data(recipe, prompts, samples, directory.targets, whole_answers=whole_answers)
-        write_json(directory.training_data, counts.to_json())
+        if is_main_process():
+            write_json(directory.training_data, counts.to_json())
         steps = [0]
 
         def stepped(step: int, total: int) -> None:
@@ -147,11 +150,13 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             progress=stepped,
         )
         facts["steps"] = steps[0]
+        facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
 
 
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
+    _refuse_launcher("evaluate")
     _require(directory.student, "train")
     from selfdistill.evaluation.evaluate import systems_of
     from selfdistill.evaluation.grade import grade_systems
@@ -204,8 +209,8 @@ def _sample_systems(
 def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
     _require(directory.systems, "evaluate")
-    from selfdistill.files import write_text
     from selfdistill import report
+    from selfdistill.files import write_text
     from selfdistill.report.card import model_card
     from selfdistill.run.manifest import read_recipe
 
@@ -242,6 +247,11 @@ def _plain(system: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type(system)).dump_python(system, mode="json")
+
+
+def _refuse_launcher(stage: str) -> None:
+    if process_count() > 1:
+        raise UserError(f"{stage} does not run under accelerate launch or torchrun; only train does")
 
 
 def _require(path: Path, stage: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from transformers import TrainerCallback
 
 from selfdistill.files import append_records, fsync_directory, write_text
@@ -46,7 +47,8 @@ class MarkCheckpoints(TrainerCallback):
     """Marks a checkpoint as whole once everything in it is on disk."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Write the mark last."""
+        """Write the mark last, after every process has written its part."""
+        PartialState().wait_for_everyone()
         if state.is_world_process_zero:
             directory = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             fsync_directory(directory)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset, disable_progress_bars
-from transformers import PreTrainedModel, PrinterCallback
+from transformers import PrinterCallback
 from trl import SFTConfig, pack_dataset
 
 from selfdistill.engines.models import load_model, load_tokenizer, resolve_device
 from selfdistill.errors import UserError
-from selfdistill.files import fsync_directory, write_text
+from selfdistill.files import write_text
+from selfdistill.processes import process_count
 from selfdistill.recipe.schema import Recipe, TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.targets import read_targets, size_on_disk
@@ -29,6 +28,7 @@ from selfdistill.seeds import integer_seed
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
+from selfdistill.training.saving import save_student
 from selfdistill.training.trainer import Collator, SelfDistillationTrainer
 
 
@@ -99,17 +99,19 @@ def train_student(
     )
     trainer.remove_callback(PrinterCallback)  # the run shows its own progress
     checkpoint = last_whole_checkpoint(checkpoints)
-    _cut_log(log, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, recipe, directory, card)
+        _cut_log(log, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    save_student(trainer, tokenizer, recipe, directory, card)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
     settings = recipe.training
     device = resolve_device(recipe.model.device)
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = process_count()
     per_step = settings.micro_batch_size * processes
     if settings.batch_size % per_step:
         raise UserError(
@@ -168,34 +170,6 @@ def _adapters(settings: TrainingSettings) -> Any:
     return LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=modules, task_type="CAUSAL_LM"
     )
-
-
-def _save(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, card: str) -> None:
-    """Save beside the target and rename, so that a student directory is always whole."""
-    temporary = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if recipe.training.method == "lora":
-        model.save_pretrained(temporary / "adapter")
-        model = model.merge_and_unload()
-    assert isinstance(model, PreTrainedModel)
-    _as_base(model, recipe).save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
-    write_text(temporary / "README.md", card)
-    fsync_directory(temporary)
-    shutil.rmtree(directory, ignore_errors=True)
-    temporary.rename(directory)
-    fsync_directory(directory.parent)
-
-
-def _as_base(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel:
-    """In the base checkpoint's dtype, and with its configuration's settings that training changed put back."""
-    from selfdistill.engines.models import load_config
-
-    config = load_config(recipe.model.path, recipe.model.revision)
-    model.config.use_cache = getattr(config, "use_cache", True)
-    dtype = getattr(config, "dtype", None)
-    return model.to(dtype) if isinstance(dtype, torch.dtype) else model
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:

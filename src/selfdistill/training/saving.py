@@ -1,0 +1,53 @@
+"""The student on disk: an ordinary Hugging Face directory, whatever trained it.
+
+However the weights were held in training (sharded over processes, wrapped, as adapters over a quantized base), they are
+gathered and put into a plain model, read afresh from the base: so the directory is the base's in all but the weights.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from selfdistill.engines.models import load_config, load_model
+from selfdistill.files import fsync_directory, write_text
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+
+def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, card: str) -> None:
+    """Put the student at `directory`, whole: written beside it and renamed.
+
+    Every process calls it, because gathering shards takes all of them; the main one writes.
+    """
+    weights = trainer.accelerator.get_state_dict(trainer.model)
+    if not trainer.is_world_process_zero():
+        return
+    temporary = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    plain = load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
+    if recipe.training.method == "full":
+        plain.load_state_dict(weights)
+    else:
+        plain = _merged(trained, weights, plain, temporary / "adapter")
+    dtype = getattr(load_config(recipe.model.path, recipe.model.revision), "dtype", None)
+    (plain.to(dtype) if isinstance(dtype, torch.dtype) else plain).save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    write_text(temporary / "README.md", card)
+    fsync_directory(temporary)
+    shutil.rmtree(directory, ignore_errors=True)
+    temporary.rename(directory)
+    fsync_directory(directory.parent)
+
+
+def _merged(trained: Any, weights: dict[str, Any], plain: Any, adapter: Path) -> Any:
+    """The base with the adapters added in float32; they are kept beside it as well."""
+    from peft import PeftModel
+
+    trained.save_pretrained(adapter, state_dict=weights)
+    return PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()

@@ -1,0 +1,114 @@
+"""Two processes train the same student as one, at equal global batch: DDP and FSDP, full and LoRA, hard and soft."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from conftest import REPOSITORY
+from run.small import SMALL, environment, run
+from run.test_other_models import overrides
+from selfdistill.engines.models import load_model
+from selfdistill.errors import UserError
+from selfdistill.files import read_json
+from selfdistill.recipe import load_recipe
+from selfdistill.recipe.schema import ModelSettings
+from selfdistill.run import stages
+from selfdistill.run.directory import RunDirectory
+
+pytestmark = pytest.mark.engines
+
+CONFIGS = REPOSITORY / "configs" / "accelerate"
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def recipe_lines(tmp_path_factory) -> list[str]:
+    made = [line for line in overrides(tmp_path_factory.mktemp("made"), "llama") if "top_" not in line]
+    return [*SMALL, *made, "training.epochs=null", f"training.steps={STEPS}", "training.micro_batch_size=1"]
+
+
+def sampled(recipe_lines: list[str], out: Path, targets: str, method: str):
+    """A run that has been sampled, 12 sequences for batches of 4; all processes read it."""
+    lines = [*recipe_lines, "training.batch_size=4", f"training.targets={targets}", f"training.method={method}"]
+    recipe = load_recipe("demo", lines)
+    directory = stages.begin(recipe, out)
+    stages.sample(recipe, directory)
+    return recipe, directory
+
+
+def launch(config: str, out: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """`accelerate launch` with a shipped configuration, two processes of it, on the CPU."""
+    settings = {**yaml.safe_load((CONFIGS / config).read_text()), "num_processes": 2, "use_cpu": True}
+    changed = tmp_path / config
+    changed.write_text(yaml.safe_dump(settings))
+    program = [str(REPOSITORY / "tests" / "training" / "fsdp_on_cpu.py")] if "fsdp" in config else ["-m", "selfdistill"]
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(changed)]
+    return subprocess.run(
+        [*accelerate, *program, "train", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment(),
+        check=False,
+    )
+
+
+def losses(directory: RunDirectory) -> list[float]:
+    return [json.loads(line)["loss"] for line in directory.training_log.read_text().splitlines()]
+
+
+def weights(student: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(ModelSettings(path=str(student), device="cpu")).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("config", "targets", "method"),
+    [
+        ("cpu.yaml", "soft", "full"),
+        ("cpu.yaml", "hard", "lora"),
+        ("fsdp.yaml", "hard", "full"),
+        ("fsdp.yaml", "soft", "lora"),
+    ],
+)
+def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, targets, method):
+    recipe, one = sampled(recipe_lines, tmp_path / "one", targets, method)
+    two = RunDirectory(shutil.copytree(one.root, tmp_path / "two"))
+    stages.train(recipe, one)
+    done = launch(config, two.root, tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert len(losses(one)) == STEPS
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+    assert len(set(losses(one))) == STEPS, "a student that does not move would prove nothing"
+    mine, theirs = weights(one.student), weights(two.student)
+    assert mine.keys() == theirs.keys()
+    base = weights(Path(recipe.model.path))
+    moved = max(float((mine[name] - base[name]).abs().max()) for name in mine)
+    apart = max(float((mine[name] - theirs[name]).abs().max()) for name in mine)
+    assert apart < moved / 100
+    assert read_json(two.manifest)["stages"]["train"]["processes"] == 2
+    assert {path.name for path in two.root.iterdir()} == {path.name for path in one.root.iterdir()}
+
+
+def test_only_training_runs_in_several_processes(tmp_path, recipe_lines, monkeypatch):
+    recipe, directory = sampled(recipe_lines, tmp_path / "one", "hard", "full")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="only train does"):
+        stages.sample(recipe, directory)
+
+
+def test_a_batch_that_cannot_be_split_is_one_line(tmp_path, recipe_lines):
+    lines = [part for line in recipe_lines for part in ("--set", line)]
+    out = tmp_path / "one"
+    arguments = [*lines, "--set", "training.batch_size=3", "--recipe", "demo"]
+    assert run([sys.executable, "-m", "selfdistill", "sample", str(out), *arguments]).returncode == 0
+    done = launch("cpu.yaml", out, tmp_path)
+    assert done.returncode != 0
+    assert "batch_size 3 is not a multiple of micro_batch_size 1 times 2 processes" in done.stderr
