@@ -2,8 +2,8 @@
 
 On the first the host sends jobs: `JOB` + data, or, if that is longer than `INLINE`, `JOB_FILE` and a file of the data.
 The data is marshal of a dict (`programs.py`, `script.py`) and comes from the host, which is trusted. With it go the
-descriptors of stdin, stdout and the channel, and of the file if there is one. On the second the zygote says `READY`, and
-after each job one `REPORT`. There is no message to stop a job: the host kills the sandbox.
+descriptors of stdin, stdout and the channel, and of the file if there is one. On the second the zygote says `READY`,
+and after each job one `REPORT`. There is no message to stop a job: the host kills the sandbox.
 """
 
 import _socket
