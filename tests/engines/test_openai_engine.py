@@ -71,7 +71,7 @@ def test_asks_exactly_and_within_its_bound(server, model):
     server.seconds = 0.02
     tokens = [0]
 
-    def progress(count: int) -> None:
+    def progress(_finished: int, count: int) -> None:
         tokens[0] += count
 
     completions = engine.generate(requests(40), SAMPLING, max_new_tokens=9, progress=progress)

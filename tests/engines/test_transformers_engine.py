@@ -99,12 +99,14 @@ def test_a_completion_ends_where_the_context_ends(tmp_path):
     directory = make_model(tmp_path, context=20)
     engine = load_engine(ModelSettings(path=str(directory), device="cpu"), EngineSettings())
     requests = [Request(tuple(range(10, 28)), (0, "a")), Request((10, 11), (0, "b"))]
-    tokens = [0]
+    tokens, done = [0], [0]
 
-    def progress(count: int) -> None:
+    def progress(finished: int, count: int) -> None:
         tokens[0] += count
+        done[0] += finished
 
     long, short = engine.generate(requests, (Decoding(temperature=0.01),), max_new_tokens=50, progress=progress)
     assert len(long.token_ids) <= 2
     assert len(short.token_ids) <= 18
     assert tokens[0] == len(long.token_ids) + len(short.token_ids)
+    assert done[0] == 2

@@ -50,8 +50,8 @@ class Completion:
     targets: SparseTargets | None = None
 
 
-Progress = Callable[[int], None]
-"""Called with the number of tokens generated since the last call."""
+Progress = Callable[[int, int], None]
+"""Called with the numbers of completions finished and of tokens generated since the last call."""
 
 
 class Engine(Protocol):
@@ -78,7 +78,7 @@ class Engine(Protocol):
             stages: the decoding, in one or two stages.
             max_new_tokens: a completion is cut off here, or where the context ends; its finish reason is then `length`.
             targets: also return q_s at every position.
-            progress: told of generated tokens.
+            progress: told of finished completions and generated tokens.
 
         Returns:
             One completion a request, in order.

@@ -76,7 +76,7 @@ def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None) -> 
 
 
 def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
-    from selfdistill.engines.models import context_length, known_end_of_turn_ids, load_config
+    from selfdistill.engines.models import context_length, known_end_of_turn_ids, load_config, load_tokenizer
 
     try:
         from selfdistill.engines.asking import Server
@@ -97,6 +97,7 @@ def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None) -
         end_of_turn=known_end_of_turn_ids(source, revision),
         context=context_length(load_config(source, revision)),
         concurrency=engine.batch_size,
+        probe=load_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
     )
 
 

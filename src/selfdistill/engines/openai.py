@@ -29,6 +29,9 @@ PROBE_TOKENS = 8
 PROBE_TEMPERATURE = 2.0
 """The highest that OpenAI's API allows: a server that ignores top-k then draws different tokens for different seeds."""
 
+EXACT = {"return_token_ids": True, "return_tokens_as_token_ids": True, "repetition_penalty": 1.0, "min_p": 0.0}
+"""In every request: tokens by id, and nothing left to the defaults that a server takes from the model's directory."""
+
 
 @dataclass(frozen=True)
 class OpenAIEngine:
@@ -77,9 +80,8 @@ class OpenAIEngine:
             "max_tokens": min(max_new_tokens, self.context - len(request.token_ids)),
             "seed": integer_seed(int(seed), *key),
             "stop_token_ids": list(self.end_of_turn),
-            "return_token_ids": True,
-            "return_tokens_as_token_ids": True,
             "logprobs": decoding.top_k if targets and not decoding.greedy else 0,
+            **EXACT,
             **decoding_fields(decoding),
         }
 
@@ -99,7 +101,7 @@ class OpenAIEngine:
             for index, body in waiting:
                 completions[index] = completion = await self.server.ask(client, "POST", "completions", body, parse)
                 if progress:
-                    progress(len(completion.token_ids))
+                    progress(1, len(completion.token_ids))
 
         try:
             async with self.server.client(self.concurrency) as client, asyncio.TaskGroup() as group:
@@ -127,7 +129,13 @@ def decoding_fields(decoding: Decoding) -> dict[str, Any]:
 
 
 def connect(
-    server: Server, *, model: str | None, end_of_turn: tuple[int, ...], context: int, concurrency: int
+    server: Server,
+    *,
+    model: str | None,
+    end_of_turn: tuple[int, ...],
+    context: int,
+    concurrency: int,
+    probe: Sequence[int],
 ) -> OpenAIEngine:
     """Find the model on the server and probe what the server can do.
 
@@ -137,15 +145,21 @@ def connect(
         end_of_turn: ids that end a turn.
         context: tokens of prompt and completion; a smaller limit of the server's counts.
         concurrency: requests in flight.
+        probe: token ids of an ordinary prompt. (After a lone padding token all logits may tie.)
 
     Raises:
         UserError: it cannot be reached, has another model or several, returns no token ids, or ignores top-k.
     """
-    return asyncio.run(_connect(server, model, end_of_turn, context, concurrency))
+    return asyncio.run(_connect(server, model, end_of_turn, context, concurrency, list(probe)))
 
 
 async def _connect(
-    server: Server, model: str | None, end_of_turn: tuple[int, ...], context: int, concurrency: int
+    server: Server,
+    model: str | None,
+    end_of_turn: tuple[int, ...],
+    context: int,
+    concurrency: int,
+    probe: list[int],
 ) -> OpenAIEngine:
     async with server.client(1) as client:
         listed = await server.ask(client, "GET", "models", None, _models)
@@ -158,11 +172,10 @@ async def _connect(
             )
         body = {
             "model": name,
-            "prompt": [end_of_turn[0] if end_of_turn else 0],
+            "prompt": probe,
             "max_tokens": PROBE_TOKENS,
-            "return_token_ids": True,
-            "return_tokens_as_token_ids": True,
             "logprobs": 2,
+            **EXACT,
             **decoding_fields(Decoding(temperature=PROBE_TEMPERATURE, top_k=1)),
         }
         first, second = [

@@ -74,7 +74,7 @@ class TransformersEngine:
             stopped = torch.isin(tokens, end_of_turn).cpu().numpy()
             alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, step + 1 >= limits[batch.rows])
             if progress:
-                progress(active)
+                progress(active - int(alive.sum()), active)
             active = int(alive.sum())
             if not active:
                 break

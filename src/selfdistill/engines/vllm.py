@@ -71,7 +71,7 @@ class VllmEngine:
             for output in self.llm.llm_engine.step():
                 finished.append(output)
                 if progress:
-                    progress(len(output.outputs[0].token_ids))
+                    progress(1, len(output.outputs[0].token_ids))
         finished.sort(key=lambda output: int(output.request_id))
         return [_completion(output.outputs[0], greedy=stages[-1].greedy, targets=targets) for output in finished]
 

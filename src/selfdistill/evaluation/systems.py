@@ -47,8 +47,6 @@ def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Se
         ("student", (student,), "default"),
         *(("base", (decoding,), "grid") for decoding in grid),
         *(("student", (decoding,), "grid") for decoding in grid),
-        # The preview of every grid point shows how much of a student's curve needs no training at all.
-        *(("base", (sampling, decoding), "preview") for decoding in grid),
     ]
     roles: dict[tuple[Literal["base", "student"], Stages], list[Role]] = {}
     for model, stages, role in wanted:

@@ -46,7 +46,7 @@ def generate_samples(
     tokenizer: Any,
     shard_size: int,
     targets_dir: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Append to `path` what is missing of the job's samples.
 
@@ -61,7 +61,8 @@ def generate_samples(
     """
     done = sum(1 for _ in read_records(path, Sample))
     if progress and done:
-        progress(done, 0)
+        # A shard that was not finished is generated whole again.
+        progress(done if done >= job.size else done // shard_size * shard_size, 0)
     if done >= job.size:
         return
     engine = load_engine()
@@ -75,8 +76,6 @@ def generate_samples(
             write_targets(target_path(targets_dir, number), [completion.targets for completion in completions])
         records = [_sample(prompt, index, c, tokenizer) for (prompt, index), c in zip(shard, completions, strict=True)]
         append_records(path, records[max(0, done - first) :])
-        if progress:
-            progress(len(records) - max(0, done - first), 0)
 
 
 def _work(job: Job) -> Iterator[tuple[Prompt, int]]:
@@ -95,11 +94,21 @@ def _run(
     job: Job,
     shard: list[tuple[Prompt, int]],
     targets: bool,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> list[Completion]:
-    tokens: Progress | None = (lambda count: progress(0, count)) if progress else None
-    requests = [Request(prompt.token_ids, (*job.stream, prompt.prompt_id, index)) for prompt, index in shard]
-    return engine.generate(requests, job.stages, max_new_tokens=job.max_new_tokens, targets=targets, progress=tokens)
+    """The shard's completions. A greedy one does not depend on its stream: it is generated once for each prompt."""
+    greedy = job.stages[-1].greedy
+    keys = [(prompt.prompt_id, 0 if greedy else index) for prompt, index in shard]
+    requests = {
+        key: Request(prompt.token_ids, (*job.stream, *key)) for key, (prompt, _) in zip(keys, shard, strict=True)
+    }
+    completions = engine.generate(
+        list(requests.values()), job.stages, max_new_tokens=job.max_new_tokens, targets=targets, progress=progress
+    )
+    if progress:
+        progress(len(shard) - len(requests), 0)
+    by_key = dict(zip(requests, completions, strict=True))
+    return [by_key[key] for key in keys]
 
 
 def _sample(prompt: Prompt, index: int, completion: Completion, tokenizer: Any) -> Sample:
