@@ -139,6 +139,11 @@ RIGHT_STDIN = {
 }
 
 LOOKS_OUTSIDE = {
+    "memory_of_others": (
+        "import os\nown = os.readlink('/proc/self')\nhits = own == '1'\nfor p in os.listdir('/proc'):\n    for f in ('mem', 'environ', 'maps', 'fd/0'):\n"
+        "        if p.isdigit() and p != own:\n            try: open(f'/proc/{p}/{f}', 'rb'); hits += 1\n            except OSError: pass\n"
+        "print('reached' if hits else 'no')"
+    ),
     "network": (
         "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 39999), 1); print('reached')\nexcept OSError: print('no')"
     ),

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 
 from selfdistill.errors import HarnessError, UserError
-from selfdistill.grading import namespaces
+from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.limits import Isolation, Limits
 
 INSTALL = "apt-get install bubblewrap"
+_CGROUP = "optional: run as root, or where a cgroup with memory and pids is delegated to you"
 _USER_NAMESPACES = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, or the container's settings)"
 
 
@@ -26,6 +27,7 @@ def isolation_report() -> list[tuple[str, bool, str]]:
         ("read-only system, private tmpfs of limited size, clean environment, no network", works, sandbox),
         ("no capabilities, no new privileges, an unprivileged user", works, sandbox),
         ("seccomp: no other programs, no tracing, no kernel objects that outlive a test", works, sandbox),
+        ("cgroup: memory and processes of a whole sandbox", works and cgroups.available(), _CGROUP),
         ("rlimits: memory, file size, processes, open files, core", True, ""),
     ]
     return [(name, available, "" if available else advice) for name, available, advice in layers]

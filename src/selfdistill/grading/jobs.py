@@ -15,14 +15,14 @@ from typing import Any, Literal
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading.limits import Limits
-from selfdistill.grading.sandbox import Report, Sandbox, memory_file
+from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError, memory_file
 
 SCRIPT_GRACE_SECONDS = 0.5
 """How long a test script may take to see that its program is gone."""
 REPORT_SECONDS = 10.0
 """The report is there already when it is asked for."""
-_KILLED = Report(9, 0, 0.0, dirty=True)
-Ended = Literal["exit", "timeout", "output limit"]
+_KILLED = Report(15, 0, 0.0, dirty=True)
+Ended = Literal["exit", "timeout", "output limit", "memory limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,10 @@ def _collect(
         if control not in ready and (flooded or time.monotonic() >= deadline):
             ended = "output limit" if flooded else "timeout"
             break
-    report = sandbox.report(REPORT_SECONDS) if ended == "exit" else stop()
+    try:
+        report = sandbox.report(REPORT_SECONDS) if ended == "exit" else stop()
+    except SandboxMemoryError:
+        ended, report = "memory limit", _stop(sandbox)
     seconds = time.monotonic() - began
     if ended == "exit":
         ended = _drain(written, sizes, limit)

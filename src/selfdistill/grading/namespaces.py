@@ -46,8 +46,8 @@ class Wrapper:
     """Programs run as this id inside the sandbox; -1: as the zygote's own."""
 
 
-def wrapper(number: int, limits: Limits, inside: Path, information: int) -> Wrapper:
-    """Bubblewrap for the sandbox with this number; it writes to `information` which process it started."""
+def wrapper(number: int, limits: Limits, inside: Path, information: int, gate: int) -> Wrapper:
+    """Bubblewrap for the sandbox with this number; it says on `information` what it started, then waits at `gate`."""
     user: tuple[str, ...]
     descriptors: tuple[int, ...]
     capabilities: tuple[str, ...]
@@ -62,9 +62,9 @@ def wrapper(number: int, limits: Limits, inside: Path, information: int) -> Wrap
     rights = ["--cap-drop", "ALL", *[word for name in capabilities for word in ("--cap-add", name)]]
     isolation = ["--die-with-parent", "--as-pid-1", "--new-session", "--clearenv", *_environment()]
     files = _read_only_files(inside) + _private_files(limits)
-    end = ["--chdir", "/tmp", "--info-fd", str(information), "--"]
+    end = ["--chdir", "/tmp", "--info-fd", str(information), "--block-fd", str(gate), "--"]
     command = [bubblewrap_path() or "bwrap", *user, *_NAMESPACES, *rights, *isolation, *files, *end]
-    return Wrapper(command, (*descriptors, information), uid)
+    return Wrapper(command, (*descriptors, information, gate), uid)
 
 
 def zygote_command(

@@ -31,7 +31,7 @@ def answer(run: Run) -> tuple[Any, Result | None]:
 
 def stopped(ended: Ended) -> Result:
     """The outcome of a run that the host stopped."""
-    return (Outcome.TIMEOUT if ended == "timeout" else Outcome.OUTPUT_LIMIT), ""
+    return {"timeout": Outcome.TIMEOUT, "memory limit": Outcome.MEMORY_LIMIT}.get(ended, Outcome.OUTPUT_LIMIT), ""
 
 
 def failure(reply: bytes, report: Report) -> Result:
@@ -46,6 +46,10 @@ def failure(reply: bytes, report: Report) -> Result:
     if tag == b"E":
         return Outcome.EXCEPTION, detail
     number = report.status & 0x7F
+    if (
+        number == signal.SIGKILL
+    ):  # nothing inside can send that to process 1 of a namespace; the kernel does, for memory
+        return Outcome.MEMORY_LIMIT, "killed"
     if number:
         return Outcome.EXCEPTION, f"killed by {signal.Signals(number).name}" if number < 32 else f"signal {number}"
     return Outcome.EXCEPTION, f"ended with exit code {report.status >> 8} and no answer"

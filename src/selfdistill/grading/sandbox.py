@@ -21,6 +21,7 @@ from typing import IO, Literal
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading import namespaces
+from selfdistill.grading.cgroups import Group, make_group
 from selfdistill.grading.inside import protocol
 from selfdistill.grading.limits import Isolation, Limits
 
@@ -89,10 +90,13 @@ class Sandbox:
         """Wait for the end of the job's process.
 
         Raises:
+            SandboxMemoryError: the program used up the memory of the whole sandbox, which the kernel has killed.
             HarnessError: no report came.
         """
         assert self._running is not None
         data = _receive(self._running.events, seconds)
+        if not data and self._running.group is not None and self._running.group.killed_for_memory():
+            raise SandboxMemoryError("the sandbox used up its memory")
         if len(data) != protocol.REPORT.size:
             raise HarnessError(f"the sandbox has died{_last_words(self._running.log)}")
         report = Report(*protocol.REPORT.unpack(data))
@@ -107,6 +111,10 @@ class Sandbox:
         self._running = None
 
 
+class SandboxMemoryError(HarnessError):
+    """The sandbox is gone, and it is the program's doing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
@@ -116,16 +124,18 @@ class _Running:
     jobs: socket.socket
     events: socket.socket
     log: IO[bytes]
+    group: Group | None
 
 
 def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
     jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     events, their_events = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     information, their_information = os.pipe()
+    gate, our_gate = os.pipe()
     log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the sandbox
     sockets = (their_jobs.fileno(), their_events.fileno())
     if isolation == "full":
-        wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, their_information)
+        wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, their_information, gate)
         zygote = namespaces.zygote_command(namespaces.HARNESS, sockets, role, limits, wrapper.uid)
         command, inherited = [*wrapper.command, *zygote], (*sockets, *wrapper.descriptors)
     else:
@@ -145,14 +155,17 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
         for end in (jobs, events, log):
             end.close()
         os.close(information)
+        os.close(our_gate)
         raise HarnessError(f"cannot start {command[0]}: {error}") from error
     finally:
         their_jobs.close()
         their_events.close()
         os.close(their_information)
-    with os.fdopen(information, "rb") as file:
+        os.close(gate)
+    with os.fdopen(information, "rb") as file, os.fdopen(our_gate, "wb"):  # closing the gate opens it
         found = json.loads(file.read() or b"{}").get("child-pid", process.pid) if isolation == "full" else process.pid
-    running = _Running(process, found, jobs, events, log)
+        group = _group(found, limits) if isolation == "full" else None
+    running = _Running(process, found, jobs, events, log, group)
     if _receive(events, START_SECONDS) != protocol.READY:
         words = _last_words(log)
         _end(running)
@@ -168,6 +181,18 @@ def _end(running: _Running) -> None:
     running.process.wait()
     for end in (running.jobs, running.events, running.log):
         end.close()
+    if running.group is not None:
+        running.group.remove()
+
+
+def _group(pid: int, limits: Limits) -> Group | None:
+    group = make_group(limits)
+    try:
+        if group is not None:
+            group.add(pid)
+    except OSError:  # it has died already, which the missing greeting will show
+        return None
+    return group
 
 
 def _receive(events: socket.socket, seconds: float) -> bytes:
