@@ -50,6 +50,8 @@ def _places(function: ast.AST) -> Iterator[object]:
             pair = ast.Tuple([value, ast.Constant(0)], ast.Load())
             yield lambda node=node, pair=pair: setattr(node, "value", pair)
             yield lambda node=node: setattr(node, "value", ast.Constant(None))
+            row = ast.List([copy.deepcopy(node.value)], ast.Load())
+            yield lambda node=node, row=row: setattr(node, "value", row)
 
 
 def _docstring(function: ast.AST) -> ast.AST | None:
