@@ -177,6 +177,7 @@ def test_movers_are_sorted_and_differ(result: ExplainResult) -> None:
     moved = [mover.position.moved for mover in result.movers]
     assert moved == sorted(moved, reverse=True)
     assert len({(mover.before, mover.position.text) for mover in result.movers}) == len(result.movers) == 5
+    assert sum(mover.position.kind == "lock" for mover in result.movers) == 3
 
 
 def test_result_is_json(result: ExplainResult) -> None:

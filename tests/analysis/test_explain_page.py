@@ -13,9 +13,10 @@ import pytest
 from tiny_run import SAMPLING, TinyRun
 
 from selfdistill.analysis.explain import explain_models
-from selfdistill.analysis.page import render, token_name, write_explain
+from selfdistill.analysis.page import render, write_explain
 from selfdistill.analysis.records import ExplainResult, PreviewGap
 from selfdistill.analysis.settings import AnalysisSettings
+from selfdistill.analysis.tokens import token_name
 from selfdistill.files import read_json
 
 ARGUMENTS = [

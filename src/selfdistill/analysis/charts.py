@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from selfdistill.analysis.records import Curve, ExplainResult, KindRow
+from selfdistill.analysis.records import Curve, ExplainResult, KindRow, Mover
+from selfdistill.analysis.tokens import token_name
 from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, canvas, svg
 
 COLOUR = {"base": BASE, "student": STUDENT}
@@ -35,6 +36,44 @@ def curve_charts(result: ExplainResult) -> list[tuple[str, str]]:
     return charts
 
 
+def example_charts(result: ExplainResult) -> list[tuple[str, str, str]]:
+    """(kind, text before, inline SVG) of the lock and the fork that moved most."""
+    firsts = [
+        next((mover for mover in result.movers if mover.position.kind == kind), None) for kind in ("lock", "fork")
+    ]
+    return [(mover.position.kind, mover.before, _example(mover)) for mover in firsts if mover]
+
+
+def _example(mover: Mover) -> str:
+    choices, kind = mover.position.choices, mover.position.kind
+    label = f"A {kind}. " + ", ".join(
+        f"{token_name(c.text)}: base {100 * c.base:.1f} %, student {100 * c.student:.1f} %" for c in choices
+    )
+    with canvas(24 + 36 * len(choices), margins=(84, 44, 6, 6)) as (figure, axes):
+        for index, choice in enumerate(choices):
+            for model, shift in (("base", 0.2), ("student", -0.2)):
+                value, y = 100 * getattr(choice, model), shift - index
+                fill, hatch = ("none", "////") if model == "base" else (STUDENT, "")
+                axes.barh(y, value, height=0.36, linewidth=0.75, facecolor=fill, edgecolor=COLOUR[model], hatch=hatch)
+                _beside(axes, value, y, f"{value:.1f} %", COLOUR[model])
+            name = token_name(choice.text)
+            axes.text(
+                -0.02,
+                -index,
+                name if len(name) < 12 else name[:10] + "…",
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                color=INK if choice.target else MUTED,
+                parse_math=False,
+            )
+        axes.set(yticks=[], xticks=[])
+        axes.set_xlim(left=0)
+        axes.spines["bottom"].set_visible(False)
+        axes.axvline(0, color=RULE)
+        return svg(figure, f"example-{kind}", label)
+
+
 def entropy_chart(rows: Sequence[KindRow]) -> str:
     """Stacked bars of gate, head and tail: locks and forks, base and student."""
     bars = [(row.kind, model, row.measures) for row in rows if row.kind != "all" for model in ("base", "student")]
@@ -52,7 +91,7 @@ def entropy_chart(rows: Sequence[KindRow]) -> str:
                     y, value, left=left, height=0.62, fill=False, hatch=hatch, edgecolor=COLOUR[model], linewidth=0.75
                 )
                 left += value
-            axes.text(left, y, f" {left:.2f}", va="center", color=INK, fontsize=10.5)
+            _beside(axes, left, y, f"{left:.2f}", INK)
             axes.text(
                 -0.015,
                 y,
@@ -112,6 +151,11 @@ def _name_ends(axes: Any, pair: Sequence[Curve], scale: float) -> None:
             fontsize=10.5,
             weight="bold",
         )
+
+
+def _beside(axes: Any, x: float, y: float, text: str, colour: str) -> None:
+    """A number just right of a bar's end."""
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", color=colour, fontsize=10)
 
 
 def _mean(means: Any, model: str, term: str) -> float:

@@ -16,6 +16,7 @@ import torch
 from selfdistill.analysis.breaks import Break, LocatedBreak, break_rows, find_breaks, token_class
 from selfdistill.analysis.choose import evenly, programs_to_show
 from selfdistill.analysis.measures import Measured, measure
+from selfdistill.analysis.movers import Movers
 from selfdistill.analysis.records import ExplainResult, Graded, Mover, PreviewGap, Program
 from selfdistill.analysis.settings import AnalysisSettings
 from selfdistill.analysis.stream import Chunk, Contexts, stream_logits
@@ -28,8 +29,6 @@ from selfdistill.records import Prompt, Sample
 
 Progress = Callable[[int], None]
 """Called with the number of positions measured since the last call."""
-
-_BEFORE, _LINES = 120, 4  # tokens and lines shown before a biggest mover
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,39 +137,17 @@ def _load(
 def _measure_all(
     pair: Pair, samples: Sequence[Sample], prompts: dict[str, Prompt], progress: Progress | None
 ) -> tuple[Sums, tuple[Mover, ...]]:
-    """One pass over all chosen samples: sums for the means, and the biggest movers, each context once."""
-    sums = Sums(len(samples), pair.settings)
-    best: dict[str, Mover] = {}
+    """One pass over all chosen samples: sums for the means, and the biggest movers."""
+    sums, movers = Sums(len(samples), pair.settings), Movers(pair.viewer)
     contexts = [Contexts(prompts[sample.prompt_id].token_ids, sample.token_ids) for sample in samples]
+    names = [sample.prompt_id for sample in samples]
     for chunk in pair.stream(contexts):
         measured = pair.measure(chunk)
         sums.add(chunk.rows.numpy(), measured)
-        for row, entry in _biggest(chunk, measured, 4 * pair.settings.movers):
-            before = _text_before(pair.viewer, contexts[row], int(chunk.offsets[entry]))
-            known = best.get(before)
-            if known is None or float(measured.values["moved"][entry]) > known.position.moved:
-                best[before] = Mover(samples[row].prompt_id, before, pair.viewer.position(chunk, measured, entry))
+        movers.add(chunk, measured, contexts, names)
         if progress:
             progress(len(chunk.rows))
-    movers = sorted(best.values(), key=lambda mover: -mover.position.moved)
-    return sums, tuple(movers[: pair.settings.movers])
-
-
-def _biggest(chunk: Chunk, measured: Measured, count: int) -> list[tuple[int, int]]:
-    """(row, entry) of the biggest mover of each row, the biggest rows first."""
-    order = measured.values["moved"].argsort(descending=True).tolist()
-    first: dict[int, int] = {}
-    for entry in order:
-        first.setdefault(int(chunk.rows[entry]), entry)
-        if len(first) == count:
-            break
-    return list(first.items())
-
-
-def _text_before(viewer: Viewer, context: Contexts, offset: int) -> str:
-    ids = [*context.prompt_ids, *context.token_ids[:offset]][-_BEFORE:]
-    text = str(viewer.tokenizer.decode(ids, skip_special_tokens=True))
-    return "\n".join(text.split("\n")[-_LINES:])
+    return sums, movers.biggest()
 
 
 def _show(pair: Pair, programs: Sequence[tuple[Program, Sample]]) -> tuple[Program, ...]:

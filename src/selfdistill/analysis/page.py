@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -16,13 +17,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from selfdistill.analysis import words
-from selfdistill.analysis.charts import curve_charts, entropy_chart
+from selfdistill.analysis.charts import curve_charts, entropy_chart, example_charts
+from selfdistill.analysis.figures import write_svg
 from selfdistill.analysis.records import Band, ExplainResult, Position, Program
+from selfdistill.analysis.tokens import token_code, token_name
 from selfdistill.files import write_json, write_text
 from selfdistill.report.programs import visible
 from selfdistill.report.words import UNDEFINED, number, percent
-
-_MARKS = str.maketrans({"\n": "⏎\n", "\t": "⇥\t"})
 
 
 def write_explain(result: ExplainResult, out_dir: Path) -> Path:
@@ -34,6 +35,16 @@ def write_explain(result: ExplainResult, out_dir: Path) -> Path:
     write_json(out_dir / "explain.json", asdict(result))
     write_text(out_dir / "explain.html", render(result))
     return out_dir / "explain.html"
+
+
+def write_figures(result: ExplainResult, out_dir: Path) -> list[Path]:
+    """Write the page's charts as SVG files of their own; returns their paths."""
+    charts = {f"explain-{kind}": svg for kind, _, svg in example_charts(result)}
+    charts |= {f"explain-{_slug(heading)}": svg for heading, svg in curve_charts(result)}
+    charts["explain-entropy-split"] = entropy_chart(result.kinds)
+    for name, svg in charts.items():
+        write_svg(out_dir / f"{name}.svg", svg)
+    return [out_dir / f"{name}.svg" for name in charts]
 
 
 def render(result: ExplainResult) -> str:
@@ -62,6 +73,7 @@ def render(result: ExplainResult) -> str:
         rows={row.kind: row for row in result.kinds},
         headline=words.headline(result),
         lines=words.lines(result),
+        examples=[(kind, before, Markup(svg)) for kind, before, svg in example_charts(result)],
         charts=[(heading, Markup(svg)) for heading, svg in curve_charts(result)],
         entropy_chart=Markup(entropy_chart(result.kinds)),
         style=Markup(_source("report.css", "selfdistill.report") + _source("explain.css")),
@@ -84,17 +96,6 @@ def percent_band(value: Band, digits: int = 2) -> str:
     return band(Band(100 * value.value, 100 * value.low, 100 * value.high), digits)
 
 
-def token_name(text: str) -> str:
-    """A token as a name in a list: quoted white space, pictures for what cannot be seen."""
-    shown = visible(text).replace("\n", "⏎").replace("\t", "⇥")
-    return shown.replace(" ", "␣") if shown != shown.strip() or not shown.strip() else shown
-
-
-def token_code(text: str) -> str:
-    """A token as it stands in a program; an end of line stays one, with a mark to point at."""
-    return visible(text).translate(_MARKS)
-
-
 def listing(program: Program) -> list[tuple[Position, str]]:
     """The positions of a program with the class that shades each: kind, whether it moved much, where it leaves."""
     return [(position, _classes(position, program)) for position in program.positions]
@@ -104,6 +105,10 @@ def _classes(position: Position, program: Program) -> str:
     moved = " moved" if position.moved >= 0.1 else ""
     leaves = " leaves" if position.offset == program.leaves_at else ""
     return f"{position.kind}{moved}{leaves}"
+
+
+def _slug(heading: str) -> str:
+    return re.sub(r"[^a-z]+", "-", heading.lower()).strip("-")
 
 
 def _forks(program: Program) -> list[Position]:

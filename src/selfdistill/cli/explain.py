@@ -30,6 +30,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where explain.html goes; by default the run's directory.")
     ] = None,
+    figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write the charts as SVG files.")] = None,
 ) -> None:
     """See a lock turn into a spike and a fork stay a plateau, on your own model and programs.
 
@@ -51,7 +52,7 @@ def explain(
         decoding = {"temperature": t_train, "top_k": top_k, "top_p": top_p}
         source = {"source": str(prompts), "columns": {"statement": column}, "limit": samples}
         result = _of_models(str(base), str(student), source, decoding, max_new_tokens=max_new_tokens, seed=seed)
-    _write(result, out or directory or Path("explain"))
+    _write(result, out or directory or Path("explain"), figures)
 
 
 def _of_run(directory: Path) -> ExplainResult:
@@ -81,11 +82,13 @@ def _of_models(
         return explain_models(base, student, prompts, samples, sampling, settings, progress=update)
 
 
-def _write(result: ExplainResult, out: Path) -> None:
+def _write(result: ExplainResult, out: Path, figures: Path | None) -> None:
     from selfdistill.analysis import words
-    from selfdistill.analysis.page import write_explain
+    from selfdistill.analysis.page import write_explain, write_figures
 
     path = write_explain(result, out)
+    if figures is not None:
+        write_figures(result, figures)
     typer.echo(words.headline(result))
     for line in words.lines(result):
         typer.echo(line)
