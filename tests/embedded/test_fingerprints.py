@@ -33,12 +33,12 @@ DATA: dict[str, Callable[[], Iterable[Any]]] = {
     "instruct": lambda: corpus.instruct(1_000),
 }
 FINGERPRINTS = {
-    "validation": "931f6585cd808e744cecf8e25492936f49b8c499882c0bb06f6362624200a92b",
-    "test": "e6566011a36afdb6484a1221d01c12c27bfac44e1f3736797857964fb35436f4",
-    "validation scalars": "953b512e5256665d1c13e7c076027e7d31e74bd944c1b5ea6868debc05b449f0",
-    "test scalars": "3450bd07b64b8ddecc6e1a4a1ae29fd83778344c27850c49c0904eba63fcf460",
-    "validation strings": "0201b0a574f86ef54cc0f5878b45bdc239d44bec21d7c311fcb95058fb8c53a5",
-    "test strings": "dd52fc16ed1f273d55e1f97409223ce4c8d34b48b0d5e283270be606706eac98",
+    "validation": "c84358e2e2da299842fe815b83a3eeab405fb7e5bb2fb818d8b6a146fc38b317",
+    "test": "4da07d50a9a5e6e7f04e47ad9cb41aab05df388eaa8e37234391bb46c9bc56ee",
+    "validation scalars": "7d8ebe39dd13c87eaf3c9c8d6f518dc8c59cbc88490ee142d26b167feb2cd2f2",
+    "test scalars": "b220ba5aabafca0f7015987fa0f8ca60709f81aca798613725574150bddd3575",
+    "validation strings": "6c8d1e987e2e49629d34b25f1ecf9bca92770814e0abbb78243fb142be4d576e",
+    "test strings": "cfbe67a9f79331a192db6b731e4d140c730d156c9bb198403d153758d322a317",
     "validation json": "2855fe41ea0daaf67ead4b6a329cd3070c8e719f68a867d6934127bdecd369be",
     "test json": "5afcdf926a2fabb8f9fe0a44eca8c4808ba5a8bb373260b304d7c1d76a205d69",
     "prompts": "b96bc40ab8f5a9e0fdba260322722c2545a44ac432e93c43f8856d2c548ab6bc",

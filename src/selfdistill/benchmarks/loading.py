@@ -27,8 +27,11 @@ _HUB: dict[str, tuple[str, dict[str, Any]]] = {
     "mbpp+": ("evalplus/mbppplus", {"split": "test"}),
     "cruxeval-i": ("cruxeval-org/cruxeval", {"split": "test"}),
     "cruxeval-o": ("cruxeval-org/cruxeval", {"split": "test"}),
-    "livecodebench-v5": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (4, 5)]}),
-    "livecodebench-v6": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test6.jsonl"]}),
+    "livecodebench-v5": (
+        "json",
+        {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (3, 4, 5, 6)]},
+    ),
+    "livecodebench-v6": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (5, 6)]}),
 }
 _WINDOWS = {"livecodebench-v5": ("2024-08-01", "2025-02-01"), "livecodebench-v6": ("2025-02-01", "2025-06-01")}
 """First day, and the day after the last, of the problems that published results are about (method paper, Table 1)."""

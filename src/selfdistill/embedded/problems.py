@@ -118,7 +118,7 @@ def _problem(chain: Chain, split: EvaluationSplit) -> Problem | None:
     return Problem(
         task_id="",
         statement=prompt,
-        tests=tests,
+        tests=cases.telling(tests),
         program_prefix=prompt,
         difficulty=_DIFFICULTIES[len(chain.steps)],
         reference=prompt + programs.write(chain, argument, rng) + "\n",
