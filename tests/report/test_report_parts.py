@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated_run import systems
+from simulated_run import TRAINING, systems
 
+from selfdistill.evaluation.systems import System
 from selfdistill.report import words
 from selfdistill.report.answer import answer
 from selfdistill.report.charts.training import running_mean
@@ -40,10 +41,12 @@ def test_the_preview_that_is_compared_decodes_as_the_student_does() -> None:
 
 
 def test_every_preview_at_equal_decoding_is_compared() -> None:
-    listed = systems()
+    listed = list(systems())
+    later = [s.stages[-1] for s in listed if s.model == "student" and "grid" in s.roles and not s.stages[-1].greedy]
+    listed += [System(f"p{i}", "base", (TRAINING, stage), ("preview",), "preview") for i, stage in enumerate(later)]
     pairs = [c for c in comparisons(listed, {"pass@1": [0.5] * len(listed)}) if c.kind == "equal decoding, preview"]
-    assert len(pairs) == 5, "six temperatures, of which greedy has no preview of its own"
-    assert all(listed[c.base].stages[-1:] == listed[c.student].stages for c in pairs)
+    assert {listed[c.student].stages for c in pairs} == {(stage,) for stage in later}
+    assert all(listed[c.base].stages == (TRAINING, *listed[c.student].stages) for c in pairs)
 
 
 def compared(kind: str, verdict: str, base: str = "other") -> dict:

@@ -94,8 +94,8 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
     name = f"the ideal-fit preview at {unbroken(stages[-1].label)}" if len(stages) > 1 else unbroken(label(stages))
     title = f"the base’s best decoding for {measure}, {name}"
     chosen = (
-        f"Best of {tried} decodings of the base, previews included, picked by {measure} on these same test problems: "
-        "hindsight that favours the base."
+        f"Best of {tried} decodings of the base, the preview among them, picked by {measure} on these same test "
+        "problems: hindsight that favours the base."
     )
     both = f"Best of each model’s decodings, both picked by {measure} on these same problems: hindsight on both sides."
     return [

@@ -15,6 +15,8 @@ from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas,
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
+DOT: dict[str, dict[str, Any]] = {model: {"marker": ".", "markersize": 6} for model in COLOUR}
+DOT["preview"] = {"marker": "D", "markersize": 5.5}
 MARKERS = {"default": "o", "sampling": "s"}
 _LEAST = 4.0  # percentage points that an axis covers at least
 _APART = 17.0  # units between points whose labels do not touch
@@ -55,7 +57,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
                 low, high = ([100 * point.scores[measure][end] for point in points] for end in ("low", "high"))
                 axes.fill_between(x, low, high, color=COLOUR[model], alpha=0.15, linewidth=0)
             y = [_shown(point, measure) for point in points]
-            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, marker=".", markersize=5)
+            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, **DOT[model])
         for role, model, point in curves.marks:
             if _usable([point], measure):
                 _mark(axes, point.temperature, _shown(point, measure), role, model)
@@ -67,7 +69,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
         widen(axes, "y", span=_LEAST)
         round_ticks(axes.xaxis, axes.yaxis)
         axes.grid(axis="y")
-        _name_lines(axes, {model: points for model, points in lines.items() if points}, measure)
+        _name_lines(axes, {model: points for model, points in lines.items() if len(points) > 1}, measure)
         return svg(figure, f"curve-{measure.replace('@', '-')}", label)
 
 
@@ -83,7 +85,7 @@ def frontier_chart(curves: Curves, first: str, last: str) -> str:
     with canvas(320, margins=(30, 8, 40, 26)) as (figure, axes):
         for model, points in lines.items():
             x, y = [_shown(p, first) for p in points], [_shown(p, last) for p in points]
-            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, marker=".", markersize=7)
+            axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, **DOT[model])
         for role, model, point in curves.marks:
             if _usable(_usable([point], first), last):
                 _mark(axes, _shown(point, first), _shown(point, last), role, model)
