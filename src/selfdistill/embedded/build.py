@@ -41,6 +41,7 @@ def build(
     import torch
 
     from selfdistill.embedded import corpus, pretraining
+    from selfdistill.embedded import tokenizer as tokenizer_module
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -55,7 +56,7 @@ def build(
         )
         print(f"instruct: loss {loss:.3f}")
     model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    tokenizer_module.save(tokenizer, out)
 
 
 def _pretrain(settings: Any) -> tuple[Any, Any]:

@@ -9,12 +9,14 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+from selfdistill.embedded import bugs
 from selfdistill.embedded.chains import Chain, run
 from selfdistill.records import CallCase, CallTests
 
 DRAWN = 14
 CASES = 6
 """Each test is a process of its own: a few telling cases, out of all that are drawn."""
+NEAR_MISSES = 32
 _WORDS = (
     *("tree", "stone", "art", "eastern", "rose", "in", "no", "iron", "nest", "orange", "it", "sensor", "Toe", "ear"),
     *("noon", "site", "rat", "intention", "ant", "train", "so", "rain", "one", "toaster", "onion", "is", "a", "Sea"),
@@ -31,18 +33,33 @@ def tests(chain: Chain, entry_point: str, rng: Random) -> CallTests:
     return CallTests(entry_point, tuple(CallCase((argument,), run(chain, argument)) for argument in arguments))
 
 
-def telling(tests: CallTests) -> CallTests:
-    """CASES of the calls: of results as different as there are, random arguments before edges, the empty one last."""
+def telling(tests: CallTests, chain: Chain) -> CallTests:
+    """CASES of the calls: those that tell the chain from most of its near misses, the empty argument last.
+
+    What is left to choose goes to results as different as there are, random arguments before edges.
+    """
     empty, *others = tests.cases
     remaining = others[::-1]
+    rng = Random(f"telling/{chain.key}")
+    near_misses = {mutant for _ in range(NEAR_MISSES) if (mutant := bugs.wrong_chain(chain, rng)) is not None}
     results = Counter([repr(empty.expected)])
-    kept = []
+    kept: list[CallCase] = []
     while len(kept) < CASES - 1:
-        rarest = min(remaining, key=lambda case: results[repr(case.expected)])  # the first of equals
-        remaining.remove(rarest)
-        results[repr(rarest.expected)] += 1
-        kept.append(rarest)
+        tells = {id(case): {m for m in near_misses if differs(m, case)} for case in remaining}
+        best = max(remaining, key=lambda case: (len(tells[id(case)]), -results[repr(case.expected)]))  # first of equals
+        near_misses -= tells[id(best)]
+        remaining.remove(best)
+        results[repr(best.expected)] += 1
+        kept.append(best)
     return CallTests(tests.entry_point, (*kept, empty))
+
+
+def differs(mutant: Chain, case: CallCase) -> bool:
+    """Whether a case tells a wrong chain from the right one."""
+    try:
+        return bool(run(mutant, case.args[0]) != case.expected)
+    except ZeroDivisionError:  # a confused operation may have been given the constant 0
+        return True
 
 
 def are_varied(tests: CallTests) -> bool:

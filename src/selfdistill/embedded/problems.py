@@ -118,7 +118,7 @@ def _problem(chain: Chain, split: EvaluationSplit) -> Problem | None:
     return Problem(
         task_id="",
         statement=prompt,
-        tests=cases.telling(tests),
+        tests=cases.telling(tests, chain),
         program_prefix=prompt,
         difficulty=_DIFFICULTIES[len(chain.steps)],
         reference=prompt + programs.write(chain, argument, rng) + "\n",

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from selfdistill import files
+
 END_OF_TEXT = "<|endoftext|>"
 """Ends every document; id 0."""
 PAD = "<|pad|>"
@@ -47,6 +49,15 @@ def train(texts: Iterable[str]) -> Any:
         model_max_length=512,
         padding_side="left",
     )
+
+
+def save(tokenizer: Any, directory: Path) -> None:
+    """Write tokenizer.json and tokenizer_config.json, under the class name that every version of transformers knows."""
+    tokenizer.save_pretrained(directory)
+    path = directory / "tokenizer_config.json"
+    settings = files.read_json(path)
+    kept = {name: value for name, value in settings.items() if name not in ("is_local", "local_files_only", "backend")}
+    files.write_json(path, kept | {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 def load(directory: Path) -> Any:
