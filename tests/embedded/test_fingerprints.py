@@ -33,12 +33,12 @@ DATA: dict[str, Callable[[], Iterable[Any]]] = {
     "instruct": lambda: corpus.instruct(1_000),
 }
 FINGERPRINTS = {
-    "validation": "c84358e2e2da299842fe815b83a3eeab405fb7e5bb2fb818d8b6a146fc38b317",
-    "test": "4da07d50a9a5e6e7f04e47ad9cb41aab05df388eaa8e37234391bb46c9bc56ee",
-    "validation scalars": "7d8ebe39dd13c87eaf3c9c8d6f518dc8c59cbc88490ee142d26b167feb2cd2f2",
-    "test scalars": "b220ba5aabafca0f7015987fa0f8ca60709f81aca798613725574150bddd3575",
-    "validation strings": "6c8d1e987e2e49629d34b25f1ecf9bca92770814e0abbb78243fb142be4d576e",
-    "test strings": "cfbe67a9f79331a192db6b731e4d140c730d156c9bb198403d153758d322a317",
+    "validation": "5546d61c88221aa81b7831791195fb68d843729e0473a55fe40214836b2c3a7a",
+    "test": "fb2d4d0db4193a5470b9e7cc9017b858160a82447bf4a151fb3202c8e9b25b10",
+    "validation scalars": "58867e81d14aed0a4cb7fadb0826bb26d538209a718ef101561e3deadc7261b6",
+    "test scalars": "faa5d1444bc0cd89f49bbd9dc3652bce1a55394ea233780ad449650cb05eaf20",
+    "validation strings": "be11b3514db15278da0f8a90eb6ae0a3313dc35a51beb91bdf0f193e8458b246",
+    "test strings": "2444a09596a96037dad5a2fad0e6d8c14b8ebd4dfda3a3355aaa8664b2a27e4a",
     "validation json": "2855fe41ea0daaf67ead4b6a329cd3070c8e719f68a867d6934127bdecd369be",
     "test json": "5afcdf926a2fabb8f9fe0a44eca8c4808ba5a8bb373260b304d7c1d76a205d69",
     "prompts": "b96bc40ab8f5a9e0fdba260322722c2545a44ac432e93c43f8856d2c548ab6bc",

@@ -135,18 +135,21 @@ def test_tests_are_plain_json():
             assert again == [list(case.args), case.expected]
 
 
+def english(prompt: str) -> str:
+    """The task in words: every comment line."""
+    return "\n".join(line for line in prompt.splitlines() if line.startswith("#"))
+
+
 def test_splits_share_no_chain_and_no_statement():
-    """Chains differ by construction; statements (comment line) must differ too, or a chain would have leaked."""
+    """Chains differ by construction; statements must differ too, or a chain would have leaked."""
     statements: dict[str, set[str]] = {
-        split: {
-            problem.statement.splitlines()[0] for family in FAMILIES for problem in embedded.problems(split, family)
-        }
+        split: {english(problem.statement) for family in FAMILIES for problem in embedded.problems(split, family)}
         for split in SPLITS
     }
     keys = {split: {problem.metadata["chain"] for problem in embedded.problems(split)} for split in SPLITS}
-    statements["prompts"] = {prompt.splitlines()[0] for _, prompt in embedded.prompts()}
+    statements["prompts"] = {english(prompt) for _, prompt in embedded.prompts()}
     documents = [*corpus.pretraining(15_000), *corpus.instruct(2_000)]
-    statements["pretraining"] = {document.prompt.splitlines()[0] for document in documents}
+    statements["pretraining"] = {english(document.prompt) for document in documents}
     for one, other in ((a, b) for a in statements for b in statements if a < b):
         assert not statements[one] & statements[other]
     assert len(keys["test"]) == 700
