@@ -100,6 +100,8 @@ def test_means_equal_a_plain_computation(tiny_run: TinyRun, result: ExplainResul
             assert measures[f"{name}_entropy"].value == pytest.approx(entropy, abs=1e-4)
     moved = (logits[0].softmax(-1) - logits[1].softmax(-1)).abs().sum(-1).mean() / 2
     assert rows["all"].measures["moved"].value == pytest.approx(float(moved), abs=1e-5)
+    flipped = (logits[0].argmax(-1) != logits[1].argmax(-1)).double().mean()
+    assert rows["all"].measures["flipped"].value == pytest.approx(float(flipped), abs=2e-3)
 
 
 def test_curves_equal_a_plain_computation(tiny_run: TinyRun, result: ExplainResult) -> None:

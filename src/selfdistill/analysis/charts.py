@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from selfdistill.analysis.records import Curve, ExplainResult, KindRow, Mover
+from selfdistill.analysis.records import Curve, ExplainResult, KindRow, Position, Program
 from selfdistill.analysis.tokens import token_name
 from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, canvas, svg
 
@@ -22,6 +22,7 @@ FIGURES: tuple[tuple[str, str, str, str, str], ...] = (
 )
 """(curve, kind, heading, axis, unit) of the page's curves."""
 
+_LINES = 4  # shown before an example
 _SEGMENTS = (("gate", "", 1.0), ("head", "", 0.55), ("tail", "////", 0.2))
 """(term, hatch, opacity) of the entropy bars: told apart by more than colour."""
 
@@ -36,16 +37,32 @@ def curve_charts(result: ExplainResult) -> list[tuple[str, str]]:
     return charts
 
 
-def example_charts(result: ExplainResult) -> list[tuple[str, str, str]]:
-    """(kind, text before, inline SVG) of the lock and the fork that moved most."""
-    firsts = [
-        next((mover for mover in result.movers if mover.position.kind == kind), None) for kind in ("lock", "fork")
-    ]
-    return [(mover.position.kind, mover.before, _example(mover)) for mover in firsts if mover]
+def example_charts(result: ExplainResult) -> list[tuple[str, str, str, str]]:
+    """(kind, why this one, text before, inline SVG) of one lock and one fork of the programs on the page.
+
+    Chosen by rule, to show what a lock and a fork are; what moved most, for better or worse, is in the list of movers.
+    """
+    places = [(program, position) for program in result.programs for position in program.positions]
+    locks = [place for place in places if place[1].kind == "lock"]
+    forks = [place for place in places if place[1].kind == "fork"]
+    charts = []
+    if locks:
+        chosen = max(locks, key=lambda place: place[1].student_kept - place[1].base_kept)
+        charts.append(("lock", "the one that lost most tail", _before(*chosen), _example(chosen[1])))
+    if forks:
+        chosen = max(forks, key=lambda place: place[1].effective)
+        charts.append(("fork", "the one with most effective tokens", _before(*chosen), _example(chosen[1])))
+    return charts
 
 
-def _example(mover: Mover) -> str:
-    choices, kind = mover.position.choices, mover.position.kind
+def _before(program: Program, position: Position) -> str:
+    """The last lines that lead up to a position."""
+    text = program.prompt.text + "".join(each.text for each in program.positions if each.offset < position.offset)
+    return "\n".join(text.split("\n")[-_LINES:])
+
+
+def _example(position: Position) -> str:
+    choices, kind = position.choices, position.kind
     label = f"A {kind}. " + ", ".join(
         f"{token_name(c.text)}: base {100 * c.base:.1f} %, student {100 * c.student:.1f} %" for c in choices
     )

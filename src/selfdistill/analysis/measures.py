@@ -56,6 +56,8 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
     values["fit"] = identities.divergence(logprobs[1], target)
     values["base_fit"] = identities.divergence(logprobs[0], target)
     values["moved"] = 0.5 * (logprobs[0].exp() - logprobs[1].exp()).abs().sum(-1).double()
+    # No decoder of the base can change its ranking (paper Cor. B.6): what flips is beyond composition of decoders.
+    values["flipped"] = (heads[0].token_ids[:, 0] != heads[1].token_ids[:, 0]).double()
     values |= _gain(logits[0], target, chunk.drawn.to(logits[0].device), sampling, evaluation)
     curves: dict[str, Tensor] = {}
     for name, own, head in zip(("base", "student"), logprobs, heads, strict=True):

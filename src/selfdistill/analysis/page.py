@@ -39,7 +39,7 @@ def write_explain(result: ExplainResult, out_dir: Path) -> Path:
 
 def write_figures(result: ExplainResult, out_dir: Path) -> list[Path]:
     """Write the page's charts as SVG files of their own; returns their paths."""
-    charts = {f"explain-{kind}": svg for kind, _, svg in example_charts(result)}
+    charts = {f"explain-{kind}": svg for kind, _, _, svg in example_charts(result)}
     charts |= {f"explain-{_slug(heading)}": svg for heading, svg in curve_charts(result)}
     charts["explain-entropy-split"] = entropy_chart(result.kinds)
     for name, svg in charts.items():
@@ -73,7 +73,7 @@ def render(result: ExplainResult) -> str:
         rows={row.kind: row for row in result.kinds},
         headline=words.headline(result),
         lines=words.lines(result),
-        examples=[(kind, before, Markup(svg)) for kind, before, svg in example_charts(result)],
+        examples=[(kind, why, before, Markup(svg)) for kind, why, before, svg in example_charts(result)],
         charts=[(heading, Markup(svg)) for heading, svg in curve_charts(result)],
         entropy_chart=Markup(entropy_chart(result.kinds)),
         style=Markup(_source("report.css", "selfdistill.report") + _source("explain.css")),

@@ -114,7 +114,8 @@ class KindRow:
     measures: dict[str, Band]
     """By name; `base_` and `student_` of: kept, cross_entropy, support, reshaping, anchor, constant, entropy, gate,
     head, tail, head_entropy (conditional on the retained support); `_change` (student less base) of: kept,
-    head_entropy, entropy. Besides: fit, base_fit, moved, support_size, effective, gain_compression, gain_reshaping."""
+    head_entropy, entropy. Besides: fit, base_fit, moved, flipped, support_size, effective, gain_compression,
+    gain_reshaping."""
 
 
 @dataclass(frozen=True, slots=True)
