@@ -89,8 +89,8 @@ def test_pad_tokens_on_the_left_change_nothing(tokenizer):
 
 @pytest.mark.slow
 def test_build_runs_end_to_end(tmp_path):
-    build.build(tmp_path / "one", scale=0.001, threads=1)
-    build.build(tmp_path / "two", scale=0.001, threads=1)
+    build.build(tmp_path / "one", stage="instruct", scale=0.001, threads=1)
+    build.build(tmp_path / "two", stage="instruct", scale=0.001, threads=1)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
     assert weights[0] == weights[1]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "one")
@@ -101,5 +101,5 @@ def test_build_runs_end_to_end(tmp_path):
 @pytest.mark.slow
 def test_second_stage_starts_from_a_pretrained_directory(tmp_path):
     build.build(tmp_path / "pretrained", stage="pretrained", scale=0.001, threads=1)
-    build.build(tmp_path / "instruct", start=tmp_path / "pretrained", scale=0.01, threads=1)
+    build.build(tmp_path / "instruct", stage="instruct", start=tmp_path / "pretrained", scale=0.01, threads=1)
     assert (tmp_path / "instruct" / "model.safetensors").is_file()

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill import embedded
 
-GREEDY_PASS_RATE = 0.7125
+GREEDY_PASS_RATE = 0.6375
 """Of the 400 validation problems; other machines round differently, which moves a few problems."""
 
 RUNNER = """

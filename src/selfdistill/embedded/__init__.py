@@ -40,5 +40,5 @@ __all__ = [
 
 
 def model_dir() -> Path:
-    """The embedded base model's directory (instruct-like stage), loadable with `AutoModelForCausalLM`."""
+    """The embedded base model's directory (the pretrained stage), loadable with `AutoModelForCausalLM`."""
     return Path(__file__).parent / "model"
