@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.doctor import doctor
+from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
+from selfdistill.cli.plan import plan
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
@@ -22,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-for _command in (demo, run, seeds, sample, train, evaluate, report, grade, toy, recipes, doctor):
+for _command in (demo, run, seeds, sample, train, evaluate, report, explain, grade, plan, toy, recipes, doctor):
     app.command()(_command)
 
 

@@ -1,0 +1,96 @@
+"""`selfdistill plan`: what a recipe would cost, before it is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+
+if TYPE_CHECKING:
+    from selfdistill.plan.estimate import Plan
+    from selfdistill.recipe import Recipe
+
+BENCHMARK_SIZES = {"livecodebench-v6": 131, "livecodebench-v5": 374, "humaneval": 164, "mbpp": 500, "embedded": 800}
+"""Problems in the evaluation, where that cannot be read here."""
+
+
+def plan(
+    recipe: RecipeArgument,
+    gpus: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    gpu: Annotated[str, typer.Option(help="h100, h200, a100, l40s or rtx4090.")] = "h100",
+    completion_tokens: Annotated[float, typer.Option(min=1, help="Mean tokens of a completion.")] = 4000,
+    prompt_tokens: Annotated[float, typer.Option(min=1, help="Mean tokens of a prompt.")] = 600,
+    prompts: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's prompts.limit.")] = None,
+    problems: Annotated[int | None, typer.Option(min=1, help="Instead of the benchmark's number.")] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=1, help="Of one GPU in generation, if you have measured it.")
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Estimate tokens, GPU hours, disk and memory of a recipe, and where the time goes. Runs nothing.
+
+    Examples:
+
+      selfdistill plan qwen3-30b-a3b-instruct --gpus 8
+
+      selfdistill plan my-recipe.yaml --gpus 64 --prompts 1000000 --completion-tokens 2500
+    """
+    quiet_libraries()
+    from selfdistill.errors import UserError
+    from selfdistill.evaluation.evaluate import systems_of
+    from selfdistill.plan.estimate import Workload, estimate
+    from selfdistill.plan.gpus import GPUS
+    from selfdistill.plan.model import model_size
+    from selfdistill.recipe import load_recipe
+
+    loaded = load_recipe(recipe, overrides or ())
+    if gpu not in GPUS:
+        raise UserError(f"no data sheet of GPU {gpu}", where="--gpu", fix=f"known: {', '.join(GPUS)}")
+    work = Workload(
+        prompts=_known(prompts or loaded.prompts.limit, "--prompts"),
+        problems=_known(problems or loaded.evaluation.limit or _problems(loaded), "--problems"),
+        systems=len(systems_of(loaded)),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=min(completion_tokens, loaded.sampling.max_new_tokens),
+    )
+    size = model_size(loaded.model.path, loaded.model.revision)
+    _print(estimate(loaded, size, GPUS[gpu], gpus, work, tokens_per_second), gpus, gpu)
+
+
+def _known(value: int | None, option: str) -> int:
+    from selfdistill.errors import UserError
+
+    if value is None:
+        raise UserError("the recipe does not say how many there are", where=option, fix=f"give {option} N")
+    return value
+
+
+def _problems(recipe: Recipe) -> int | None:
+    return BENCHMARK_SIZES.get(recipe.evaluation.benchmark)
+
+
+def _print(made: Plan, gpus: int, gpu: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, title=f"{gpus} x {gpu}", title_justify="left")
+    table.add_column("stage")
+    for heading in ("tokens", "GPU hours", "hours", "share"):
+        table.add_column(heading, justify="right")
+    total = made.gpu_hours
+    for stage in made.stages:
+        share = stage.gpu_hours / total if total else 0
+        hours = (f"{stage.gpu_hours:,.2f}", f"{stage.gpu_hours / gpus:,.2f}", f"{share:.0%}")
+        table.add_row(stage.name, f"{stage.tokens:,.0f}", *hours)
+    table.add_row("all", "", f"{total:,.2f}", f"{total / gpus:,.2f}", "100%")
+    console = Console()
+    console.print(table)
+    for title, entries in (("disk", made.disk), ("memory a GPU, without activations and cache", made.memory)):
+        console.print(f"\n{title}")
+        for name, size in entries.items():
+            console.print(f"  {size / 1e9:10,.2f} GB  {name}", highlight=False)
+    console.print("\nassumed")
+    for assumption in made.assumptions:
+        console.print(f"  {assumption}", highlight=False)

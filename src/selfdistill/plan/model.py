@@ -1,0 +1,73 @@
+"""The numbers of a model that costs depend on, counted on its own architecture without loading a weight.
+
+Where the configuration cannot be had (no network), the published sizes of the paper's models stand in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from selfdistill.errors import UserError
+
+PUBLISHED = {
+    "meta-llama/Llama-3.1-8B-Instruct": (8.03e9, 8.03e9, 131072),
+    "Qwen/Qwen3-4B-Instruct-2507": (4.02e9, 4.02e9, 147456),
+    "Qwen/Qwen3-4B-Thinking-2507": (4.02e9, 4.02e9, 147456),
+    "Qwen/Qwen3-30B-A3B-Instruct-2507": (30.5e9, 3.3e9, 98304),
+    "Qwen/Qwen3-30B-A3B-Thinking-2507": (30.5e9, 3.3e9, 98304),
+    "openai/gpt-oss-20b": (20.9e9, 3.6e9, 49152),
+}
+"""Parameters, parameters active for one token, bytes of key-value cache for one token in bfloat16: from their model
+cards and configurations (layers x key-value heads x head size x 2 x 2 bytes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """What a model weighs."""
+
+    parameters: float
+    active: float
+    """Parameters that one token passes through; fewer than all in a mixture of experts."""
+    cache_bytes: float
+    """Key-value cache of one token, in bfloat16."""
+    source: str
+
+
+def model_size(path: str, revision: str | None = None) -> ModelSize:
+    """Count a model's parameters.
+
+    Raises:
+        UserError: neither its configuration nor its published size is at hand.
+    """
+    from selfdistill.engines.models import load_config
+
+    try:
+        config = load_config(path, revision)
+    except UserError:
+        if path not in PUBLISHED:
+            raise
+        return ModelSize(*PUBLISHED[path], source="published sizes (no network for its configuration)")
+    return count(config)
+
+
+def count(config: Any) -> ModelSize:
+    """Count on an empty model of this configuration; takes no memory for weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    experts = sum(parameter.numel() for name, parameter in model.named_parameters() if ".experts." in name)
+    text = config.get_text_config(decoder=True)
+    number = getattr(text, "num_experts", None) or getattr(text, "num_local_experts", None) or 1
+    share = getattr(text, "num_experts_per_tok", number) / number
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    return ModelSize(
+        parameters=total,
+        active=total - experts * (1 - share),
+        cache_bytes=2 * 2 * text.num_hidden_layers * heads * head_size,
+        source="counted on its configuration",
+    )
