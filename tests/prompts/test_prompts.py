@@ -8,7 +8,6 @@ import datasets
 import pyarrow
 import pytest
 from pyarrow import parquet
-from tiny_models import make_tokenizer
 
 from selfdistill.errors import UserError
 from selfdistill.prompts.prepare import prepare_prompts
@@ -16,6 +15,7 @@ from selfdistill.prompts.render import Renderer
 from selfdistill.prompts.sources import read_statements
 from selfdistill.prompts.templates import apply_template
 from selfdistill.recipe.schema import Columns, PromptSettings
+from tiny_models import make_tokenizer
 
 ROWS = [
     {"key": "a", "text": "Add  two\nnumbers.", "header": ""},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_models import make_model
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines.load import load_engine
@@ -15,6 +14,7 @@ from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.generate import Job, generate_samples
 from selfdistill.sampling.targets import read_targets
+from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5)), "") for n in range(11)]
 JOB = Job(PROMPTS, 2, (Decoding(temperature=1.2, top_k=30),), 8, (5, "sample"))

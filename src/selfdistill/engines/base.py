@@ -6,9 +6,9 @@ not depend on what else is in the shard. New engines implement `Engine`, one fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -87,4 +87,21 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free what the engine holds beyond its own object; it is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class TakesShards(Protocol):
+    """An engine of several machines: it works on many shards at once, and gives their completions in order."""
+
+    def generate_shards(
+        self,
+        shards: Iterable[list[Request]],
+        stages: Stages,
+        *,
+        max_new_tokens: int,
+        targets: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[list[Completion]]:
+        """`Engine.generate` of each shard."""
         ...

@@ -30,13 +30,20 @@ def load_engine(model: ModelSettings, engine: EngineSettings, path: str | None =
 
 
 @contextmanager
-def on_demand(model: ModelSettings, engine: EngineSettings, path: str | None = None) -> Iterator[Callable[[], Engine]]:
-    """A function that loads the engine when it is first called, once; at the end the engine's memory is free again."""
+def on_demand(
+    model: ModelSettings, engine: EngineSettings, path: str | None = None, cluster: str | None = None
+) -> Iterator[Callable[[], Engine]]:
+    """A function that loads the engine when it is first called, once; at the end the engine's memory is free again.
+
+    Args:
+        model, engine, path: see `load_engine`.
+        cluster: a Ray cluster's address; the engines then run there.
+    """
     loaded: list[Engine] = []
 
     def load() -> Engine:
         if not loaded:
-            loaded.append(load_engine(model, engine, path))
+            loaded.append(_on_cluster(cluster, model, engine, path) if cluster else load_engine(model, engine, path))
         return loaded[0]
 
     try:
@@ -51,6 +58,12 @@ def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
     if engine.kind == "openai" and len(stages) > 1:
         return engine.model_copy(update={"kind": "transformers"})
     return engine
+
+
+def _on_cluster(address: str, model: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+    from selfdistill.cluster.engines import open_engines
+
+    return open_engines(address, model, engine, path)
 
 
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:

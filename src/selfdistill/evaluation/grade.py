@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfdistill.benchmarks import assemble_program
 from selfdistill.files import append_records, read_records
@@ -28,6 +28,7 @@ def grade_systems(
     settings: GradingSettings,
     *,
     chat: bool,
+    cluster: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Append the missing verdicts of every system.
@@ -37,6 +38,7 @@ def grade_systems(
         problems: those that were sampled.
         settings: limits, rules, isolation.
         chat: whether completions are answers to instructions, from which the code must be extracted.
+        cluster: a Ray cluster's address; the programs then run there.
         progress: called with the number of verdicts since the last call.
 
     Raises:
@@ -49,9 +51,8 @@ def grade_systems(
     waiting: dict[str, list[Verdict]] = {name: [] for name in files}
     submissions = _submissions(systems, {problem.task_id: problem for problem in problems}, done, chat=chat)
     limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
-    for verdict in grade(
-        submissions, limits=limits, rules=settings.rules, isolation=settings.isolation, workers=settings.workers
-    ):
+    how: dict[str, Any] = {"limits": limits, "rules": settings.rules, "isolation": settings.isolation}
+    for verdict in _grade(submissions, how, settings.workers, cluster):
         system, _, key = verdict.key.partition("|")
         waiting[system].append(replace(verdict, key=key))
         if len(waiting[system]) >= APPEND_EVERY:
@@ -60,6 +61,16 @@ def grade_systems(
             progress(1)
     for system, verdicts in waiting.items():
         _flush(files[system], verdicts)
+
+
+def _grade(
+    submissions: Iterator[Submission], how: dict[str, Any], workers: int | None, cluster: str | None
+) -> Iterator[Verdict]:
+    if cluster is None:
+        return grade(submissions, **how, workers=workers)
+    from selfdistill.cluster.grading import grade_on_cluster
+
+    return grade_on_cluster(cluster, submissions, **how)
 
 
 def verdict_key(sample: Sample) -> str:

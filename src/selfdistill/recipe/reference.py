@@ -1,6 +1,6 @@
 """The recipe's reference page, made from the schema: every key with its type, default and meaning.
 
-    python -m selfdistill.recipe.reference > docs/recipe.md
+python -m selfdistill.recipe.reference > docs/recipe.md
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _type(annotation: Any) -> str:
     for noise in ("typing.", "Annotated", "NoneType"):
         text = text.replace(noise, "None" if noise == "NoneType" else "")
     text = text.split(", FieldInfo")[0].lstrip("[") if "FieldInfo" in text else text
-    return text.replace("Literal[", "one of ").replace("]", "").replace("[", " of ").replace("|", "or").replace("'", "`")
+    return (
+        text.replace("Literal[", "one of ").replace("]", "").replace("[", " of ").replace("|", "or").replace("'", "`")
+    )
 
 
 if __name__ == "__main__":

@@ -68,6 +68,11 @@ class EngineSettings(Section):
     patience_seconds: PositiveFloat = 600.0
     """A request is repeated for this long while a server fails; then the run stops, to be resumed."""
 
+    replicas: PositiveInt = 1
+    """Engines at work at the same time in a cluster, e.g. the number of GPUs over `gpus_per_replica`."""
+    gpus_per_replica: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """GPUs that Ray reserves for each of them; for vLLM the tensor_parallel_size."""
+
     @model_validator(mode="after")
     def _fits_kind(self) -> EngineSettings:
         if (self.kind == "openai") != (self.base_url is not None):
@@ -268,6 +273,9 @@ class Recipe(Section):
     """Every random draw comes from this and the item's own key."""
     model: ModelSettings
     engine: EngineSettings = EngineSettings()
+    cluster: str | None = None
+    """A Ray cluster for sampling and grading: `auto` (the one that this machine belongs to), `HOST:PORT` of its head,
+    or `ray://HOST:10001`. Unset: this machine only. Results are the same."""
     prompts: PromptSettings
     sampling: SamplingSettings
     training: TrainingSettings
@@ -287,12 +295,15 @@ class Recipe(Section):
 
 
 HARMLESS_KEYS = (
+    "cluster",
     "description",
     "engine.base_url",
     "engine.student_base_url",
     "engine.key_variable",
     "engine.timeout_seconds",
     "engine.patience_seconds",
+    "engine.replicas",
+    "engine.gpus_per_replica",
     "evaluation.grading.workers",
     "training.report_to",
 )

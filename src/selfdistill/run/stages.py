@@ -1,4 +1,4 @@
-"""The stages of a run, each resumable: prepare, sample, train, evaluate, report.
+"""The stages of a run, each resumable: prepare, sample, train, evaluate, explain, report.
 
 Each reads what the earlier ones left in the run directory and adds its own part; run again, it does only what is
 missing. `run_recipe` is the whole loop.
@@ -38,6 +38,8 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         sample(recipe, directory)
         train(recipe, directory)
         evaluate(recipe, directory)
+        if recipe.engine.kind == "transformers":  # elsewhere the models may not fit into this process
+            explain(directory)
         write_report(directory)
     return directory
 
@@ -98,7 +100,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     with (
         timed_stage(directory, "sample") as facts,
         progress("sampling from the base", job.size, "samples") as update,
-        on_demand(recipe.model, recipe.engine) as engine,
+        on_demand(recipe.model, recipe.engine, cluster=recipe.cluster) as engine,
     ):
         generate_samples(
             job,
@@ -178,6 +180,7 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
             problems,
             recipe.evaluation.grading,
             chat=renderer.chat,
+            cluster=recipe.cluster,
             progress=update,
         )
         facts["programs"] = size * len(systems)
@@ -194,7 +197,7 @@ def _sample_systems(
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, directory.student):
-        with on_demand(recipe.model, settings, model) as engine:
+        with on_demand(recipe.model, settings, model, recipe.cluster) as engine:
             for system in group:
                 path = directory.system_samples(system.name)
                 with timed_stage(directory, f"evaluate {system.name}") as facts:
@@ -204,6 +207,17 @@ def _sample_systems(
                         )
                     facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
                     facts["engine"] = settings.kind
+
+
+def explain(directory: RunDirectory) -> None:
+    """Which tokens moved: explain.html and explain.json; nothing if they are there."""
+    if (directory.root / "explain.html").is_file():
+        return
+    from selfdistill.analysis.page import write_explain
+    from selfdistill.analysis.run_input import explain_run
+
+    with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
+        write_explain(explain_run(directory.root, progress=update), directory.root)
 
 
 def write_report(directory: RunDirectory) -> Path:

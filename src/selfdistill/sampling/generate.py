@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selfdistill.decoding import Stages
-from selfdistill.engines.base import Completion, Engine, Progress, Request
+from selfdistill.engines.base import Completion, Engine, Progress, Request, TakesShards
 from selfdistill.files import append_records, read_records
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.targets import target_path, write_targets
@@ -65,17 +65,18 @@ def generate_samples(
         progress(done if done >= job.size else done // shard_size * shard_size, 0)
     if done >= job.size:
         return
-    engine = load_engine()
-    for number, shard in enumerate(_shards(list(_work(job)), shard_size)):
-        first = number * shard_size
-        if first + len(shard) <= done:
-            continue
-        completions = _run(engine, job, shard, targets_dir is not None, progress)
+    shards = [
+        (number, shard)
+        for number, shard in enumerate(_shards(list(_work(job)), shard_size))
+        if number * shard_size + len(shard) > done
+    ]
+    results = _run(load_engine(), job, [shard for _, shard in shards], targets_dir is not None, progress)
+    for (number, shard), completions in zip(shards, results, strict=True):
         if targets_dir is not None:
             # Before the samples: a sample on disk implies that its targets are.
             write_targets(target_path(targets_dir, number), [completion.targets for completion in completions])
         records = [_sample(prompt, index, c, tokenizer) for (prompt, index), c in zip(shard, completions, strict=True)]
-        append_records(path, records[max(0, done - first) :])
+        append_records(path, records[max(0, done - number * shard_size) :])
 
 
 def _work(job: Job) -> Iterator[tuple[Prompt, int]]:
@@ -90,25 +91,32 @@ def _shards(items: list[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _run(
-    engine: Engine,
-    job: Job,
-    shard: list[tuple[Prompt, int]],
-    targets: bool,
-    progress: Progress | None,
-) -> list[Completion]:
-    """The shard's completions. A greedy one does not depend on its stream: it is generated once for each prompt."""
-    greedy = job.stages[-1].greedy
-    keys = [(prompt.prompt_id, 0 if greedy else index) for prompt, index in shard]
-    requests = {
-        key: Request(prompt.token_ids, (*job.stream, *key)) for key, (prompt, _) in zip(keys, shard, strict=True)
+    engine: Engine, job: Job, shards: list[list[tuple[Prompt, int]]], targets: bool, progress: Progress | None
+) -> Iterator[list[Completion]]:
+    """The shards' completions, in order: one shard after the other, or several at once where the engine can."""
+    requests = (list(_requests(job, shard).values()) for shard in shards)
+    how: dict[str, Any] = {"max_new_tokens": job.max_new_tokens, "targets": targets, "progress": progress}
+    if isinstance(engine, TakesShards):
+        results = engine.generate_shards(requests, job.stages, **how)
+    else:
+        results = (engine.generate(shard, job.stages, **how) for shard in requests)
+    for shard, completions in zip(shards, results, strict=True):
+        by_key = dict(zip(_requests(job, shard), completions, strict=True))
+        if progress:
+            progress(len(shard) - len(by_key), 0)
+        yield [by_key[_key(job, *item)] for item in shard]
+
+
+def _requests(job: Job, shard: list[tuple[Prompt, int]]) -> dict[tuple[str, int], Request]:
+    """What to ask for, by key."""
+    return {
+        (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key)) for prompt, index in shard
     }
-    completions = engine.generate(
-        list(requests.values()), job.stages, max_new_tokens=job.max_new_tokens, targets=targets, progress=progress
-    )
-    if progress:
-        progress(len(shard) - len(requests), 0)
-    by_key = dict(zip(requests, completions, strict=True))
-    return [by_key[key] for key in keys]
+
+
+def _key(job: Job, prompt: Prompt, index: int) -> tuple[str, int]:
+    """Names a completion. A greedy one does not depend on its stream: it is generated once for each prompt."""
+    return prompt.prompt_id, 0 if job.stages[-1].greedy else index
 
 
 def _sample(prompt: Prompt, index: int, completion: Completion, tokenizer: Any) -> Sample:

@@ -16,7 +16,7 @@ from _sitebuiltins import Quitter
 from . import arguments, livecodebench, plain, serve
 
 PRELUDE: dict = {}
-"""What LeetCode imports before a solution; LiveCodeBench's list."""
+"""The built-in names, and what LeetCode imports before a solution (LiveCodeBench's list)."""
 _COMPILE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
 
 
@@ -26,6 +26,8 @@ def warm_up():
     exec(livecodebench.PRELUDE, PRELUDE)
     for name in ("__builtins__", "exit"):
         PRELUDE.pop(name, None)
+    for name, value in vars(builtins).items():
+        PRELUDE.setdefault(name, value)
     sys.setrecursionlimit(1000)
     for name in ("threading", "fractions", "queue", "array", "cmath", "hashlib", "ast", "ctypes"):
         __import__(name)
@@ -137,7 +139,8 @@ def load(source, channel, *, prelude=False, frame=bytes):
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = sys.modules["solution"] = module
     if prelude:
-        module.__dict__.update(PRELUDE, __name__="solution")
+        # Found as built-in names: a copy into each program's own would touch, and so copy, the page of every object.
+        module.__dict__["__builtins__"] = PRELUDE
         sys.setrecursionlimit(50000)
     try:
         exec(code, module.__dict__)

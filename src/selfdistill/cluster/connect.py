@@ -1,0 +1,46 @@
+"""Joining a Ray cluster, and saying clearly why it does not work. The one place that imports Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from selfdistill.errors import MissingExtraError, UserError
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Any]:
+    """Ray, connected; a connection that was there before stays.
+
+    Args:
+        address: `auto`, `HOST:PORT` of the head, or `ray://HOST:10001`.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UserError: there is no cluster at this address.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("cluster", extra="ray") from error
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except (ConnectionError, ValueError, TimeoutError, RuntimeError) as error:
+        gist = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UserError(
+            f"no Ray cluster can be reached at {address}: {gist}", where="cluster", fix="start one: ray start --head"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def user_error(error: Exception) -> UserError | None:
+    """The user's mistake that a remote task raised, if that is what it was."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, UserError) else None
