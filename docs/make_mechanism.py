@@ -41,8 +41,7 @@ def main(run: Path) -> None:
     page = DOCS / "mechanism.md"
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{numbers(result)}
-{END}{after}")
+    page.write_text(f"{before}{BEGIN}{numbers(result)}\n{END}{after}")
 
 
 def numbers(result: ExplainResult) -> str:
