@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,7 @@ def cluster(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    _require_listener(address)
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (ConnectionError, ValueError, TimeoutError, RuntimeError) as error:
@@ -38,6 +40,19 @@ def cluster(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself waits for minutes where nobody listens, and then ends the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster can be reached at {address}: {error}", where="cluster", fix="start one: ray start --head"
+        ) from error
 
 
 def user_error(error: Exception) -> UserError | None:
