@@ -84,8 +84,11 @@ def test_a_node_killed_in_mid_sampling_changes_no_record(tmp_path, cluster):
 
 def test_a_node_killed_in_mid_grading_changes_no_verdict(cluster):
     tests = StdinTests((StdinCase("3\n", "6\n"), StdinCase("5\n", "10\n")))
-    programs = ["print(2 * int(input()))", "print(3 * int(input()))", "print(1 / 0)", "while True: pass", "def"]
-    submissions = [Submission(str(n), f"{programs[n % 5]}\n# {n}", tests) for n in range(300)]
+    programs = ["print(2 * int(input()))", "print(3 * int(input()))", "print(1 / 0)", "def"]
+    endless = "while True: pass"
+    submissions = [
+        Submission(str(n), f"{endless if n % 40 == 7 else programs[n % 4]}\n# {n}", tests) for n in range(256)
+    ]
     how = {"limits": Limits(seconds_per_test=1.0), "isolation": "full"}
     one = {v.key: (v.outcome, v.tests) for v in grade(submissions, **how)}
     two: dict = {}
