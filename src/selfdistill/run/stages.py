@@ -50,9 +50,11 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
     """
+    from selfdistill.engines.models import resolve_device
     from selfdistill.evaluation.problems import check_lengths, load_problems, render_problem
     from selfdistill.grading.isolation import require
 
+    resolve_device(recipe.model.device)
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
     problems = load_problems(recipe)
