@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from selfdistill.decoding import Stages
 from selfdistill.engines.base import Completion, Engine, Progress, Request, TakesShards
 from selfdistill.files import append_records, read_records
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.targets import target_path, write_targets
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,10 @@ def generate_samples(
         progress(done if done >= job.size else done // shard_size * shard_size, 0)
     if done >= job.size:
         return
-    shards = [
-        (number, shard)
-        for number, shard in enumerate(_shards(list(_work(job)), shard_size))
-        if number * shard_size + len(shard) > done
-    ]
-    results = _run(load_engine(), job, [shard for _, shard in shards], targets_dir is not None, progress)
-    for (number, shard), completions in zip(shards, results, strict=True):
+    missing = range(done // shard_size, -(-job.size // shard_size))
+    shards = [_Shard(job, number * shard_size, min((number + 1) * shard_size, job.size)) for number in missing]
+    results = _run(load_engine(), job, shards, targets_dir is not None, progress)
+    for number, shard, completions in zip(missing, shards, results, strict=True):
         if targets_dir is not None:
             # Before the samples: a sample on disk implies that its targets are.
             write_targets(target_path(targets_dir, number), [completion.targets for completion in completions])
@@ -79,19 +74,25 @@ def generate_samples(
         append_records(path, records[max(0, done - number * shard_size) :])
 
 
-def _work(job: Job) -> Iterator[tuple[Prompt, int]]:
-    for prompt in job.prompts:
-        for index in range(job.samples_per_prompt):
-            yield prompt, index
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A slice of the job's work, made when it is looked at."""
 
+    job: Job
+    start: int
+    end: int
 
-def _shards(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    def __iter__(self) -> Iterator[tuple[Prompt, int]]:
+        for item in range(self.start, self.end):
+            prompt, index = divmod(item, self.job.samples_per_prompt)
+            yield self.job.prompts[prompt], index
+
+    def __len__(self) -> int:
+        return self.end - self.start
 
 
 def _run(
-    engine: Engine, job: Job, shards: list[list[tuple[Prompt, int]]], targets: bool, progress: Progress | None
+    engine: Engine, job: Job, shards: Sequence[_Shard], targets: bool, progress: Progress | None
 ) -> Iterator[list[Completion]]:
     """The shards' completions, in order: one shard after the other, or several at once where the engine can."""
     requests = (list(_requests(job, shard).values()) for shard in shards)
@@ -107,7 +108,7 @@ def _run(
         yield [by_key[_key(job, *item)] for item in shard]
 
 
-def _requests(job: Job, shard: list[tuple[Prompt, int]]) -> dict[tuple[str, int], Request]:
+def _requests(job: Job, shard: _Shard) -> dict[tuple[str, int], Request]:
     """What to ask for, by key."""
     return {
         (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key)) for prompt, index in shard
