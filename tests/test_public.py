@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import selfdistill
-from conftest import REPOSITORY
+from tests.conftest import REPOSITORY
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import BaseModel
+from tests.conftest import REPOSITORY
 
-from conftest import REPOSITORY
 from selfdistill.errors import UserError
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
 from selfdistill.recipe.reference import field_meanings, reference

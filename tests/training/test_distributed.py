@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from tests.conftest import REPOSITORY
 
-from conftest import REPOSITORY
 from run.small import SMALL, environment, run
 from run.test_other_models import overrides
 from selfdistill.engines.models import load_model
