@@ -79,7 +79,7 @@ def test_the_page_stands_at_every_width(browser: Any, report: Path, tmp_path: Pa
     assert page.evaluate(CHART_FAULTS) == []
     assert page.evaluate("document.querySelectorAll('img:not([alt]), svg:not([aria-label])').length") == 0
     image = tmp_path / "report.png"
-    page.screenshot(path=image, full_page=True)
+    page.screenshot(path=image, full_page=True, timeout=120_000)
     assert image.stat().st_size > 50_000
     page.close()
 

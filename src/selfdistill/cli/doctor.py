@@ -12,7 +12,6 @@ EXTRAS = {
     "vllm": ("vllm", "generation with vLLM"),
     "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),
-    "bitsandbytes": ("qlora", "QLoRA on a small GPU"),
     "trackio": ("trackers", "experiment tracking"),
     "tensorboard": ("trackers", "experiment tracking"),
     "wandb": ("trackers", "experiment tracking"),
