@@ -30,7 +30,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_pat
             run_command(killed), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            process.wait(timeout=moments.uniform(0.15, 0.8) * whole)
+            process.wait(timeout=moments.uniform(0.1, 0.4) * whole)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
