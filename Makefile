@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
 
-.PHONY: help demo test check lint format clean
+.PHONY: help demo test test-engines check lint format clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
 	@echo "make test    run all tests"
+	@echo "make test-engines   test real engines: vLLM, a server, a Ray cluster, training in two processes"
 	@echo "make check   lint, types and the fast tests"
 	@echo "make format  let ruff put the code into shape"
 
@@ -22,6 +23,9 @@ demo: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not engines"
+
+test-engines: $(BIN)/.installed
+	scripts/test-engines.sh $(BIN)/python
 
 check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines"

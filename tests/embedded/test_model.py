@@ -96,6 +96,7 @@ def test_build_runs_end_to_end(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "one")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "one")
     assert model.config.vocab_size == len(tokenizer)
+    assert torch.tensor(1e-310, dtype=torch.float64) * 1 > 0  # floats are as they were before
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def sampled(recipe_lines: list[str], out: Path, targets: str, method: str):
 
 
 def launch(config: str, out: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """`accelerate launch` with a shipped configuration, two processes of it, on the CPU."""
+    """`accelerate launch` with a shipped configuration, on the CPU and in two processes."""
     settings = {**yaml.safe_load((CONFIGS / config).read_text()), "num_processes": 2, "use_cpu": True}
     changed = tmp_path / config
     changed.write_text(yaml.safe_dump(settings))
@@ -73,7 +73,7 @@ def weights(student: Path) -> dict[str, torch.Tensor]:
     ("config", "targets", "method"),
     [
         ("ddp.yaml", "soft", "full"),
-        ("ddp.yaml", "hard", "lora"),
+        ("cpu.yaml", "hard", "lora"),
         ("fsdp.yaml", "hard", "full"),
         ("fsdp.yaml", "soft", "lora"),
     ],
@@ -110,6 +110,6 @@ def test_a_batch_that_cannot_be_split_is_one_line(tmp_path, recipe_lines):
     out = tmp_path / "one"
     arguments = [*lines, "--set", "training.batch_size=3", "--recipe", "demo"]
     assert run([sys.executable, "-m", "selfdistill", "sample", str(out), *arguments]).returncode == 0
-    done = launch("ddp.yaml", out, tmp_path)
+    done = launch("cpu.yaml", out, tmp_path)
     assert done.returncode != 0
     assert "batch_size 3 is not a multiple of micro_batch_size 1 times 2 processes" in done.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -68,7 +69,6 @@ def train(model: Any, tokenizer: Any, documents: Sequence[Document], stage: Stag
 
     `report(step, steps, loss)` is called after every step.
     """
-    torch.set_flush_denormal(True)  # tiny gradients as denormals make a step many times slower
     items = _tokenise(tokenizer, documents)
     steps = stage.epochs * math.ceil(len(items) / stage.batch_size)
     optimizer = torch.optim.AdamW(
@@ -79,21 +79,32 @@ def train(model: Any, tokenizer: Any, documents: Sequence[Document], stage: Stag
     )
     losses: list[float] = []
     model.train()
-    for epoch in range(stage.epochs):
-        for batch in _batches(items, stage.batch_size, Random(f"order/{epoch}")):
-            ids, labels = _collate(batch, stage.completion_only, tokenizer.pad_token_id)
-            logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # (batch, length - 1, vocabulary)
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-            losses.append(loss.item())
-            report(len(losses), steps, losses[-1])
+    with _denormals_flushed():
+        for epoch in range(stage.epochs):
+            for batch in _batches(items, stage.batch_size, Random(f"order/{epoch}")):
+                ids, labels = _collate(batch, stage.completion_only, tokenizer.pad_token_id)
+                logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # (batch, length - 1, vocabulary)
+                loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                schedule.step()
+                losses.append(loss.item())
+                report(len(losses), steps, losses[-1])
     model.eval()
     last = losses[-max(1, len(losses) // 10) :]
     return sum(last) / len(last)
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Tiny gradients as denormals make a step many times slower; the setting is the whole process's: put it back."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _tokenise(tokenizer: Any, documents: Sequence[Document]) -> list[tuple[list[int], int]]:
