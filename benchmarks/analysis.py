@@ -57,9 +57,9 @@ def measure_one(samples: int, tokens: int, vocabulary: int, chunk_logits: int | 
 
     from selfdistill.analysis.measures import measure
     from selfdistill.analysis.settings import AnalysisSettings
-    from selfdistill.analysis.stream import Contexts, stream_logits
     from selfdistill.analysis.sums import Sums
     from selfdistill.decoding import Decoding
+    from selfdistill.engines.stream import Contexts, stream_logits
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -80,7 +80,7 @@ def measure_one(samples: int, tokens: int, vocabulary: int, chunk_logits: int | 
     sums = Sums(samples, settings)
     started = time.process_time()
     with torch.inference_mode():
-        for chunk in stream_logits(base, student, contexts, settings.chunk_logits):
+        for chunk in stream_logits((base, student), contexts, settings.chunk_logits):
             sums.add(chunk.rows.numpy(), measure(chunk, decoding, decoding, settings))
     sums.kind_rows(), sums.curves()
     seconds = time.process_time() - started

@@ -25,6 +25,8 @@ class Prompt:
     """What the model reads: `text`, tokenised once."""
     statement: str = ""
     """The problem as its source states it, before any template."""
+    continuation: str = ""
+    """An existing text after the prompt, where the source has one: context for soft targets, never a target."""
 
 
 @dataclass(frozen=True, slots=True)

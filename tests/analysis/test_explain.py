@@ -17,9 +17,9 @@ from selfdistill.analysis.choose import evenly
 from selfdistill.analysis.explain import explain_models
 from selfdistill.analysis.records import Band, ExplainResult, Graded
 from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.analysis.stream import Contexts, stream_logits
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense
+from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.records import Sample
 from tiny_models import make_model
@@ -59,20 +59,20 @@ def test_stream_equals_plain_forward_passes(tiny_run: TinyRun, chunk_logits: int
     base, student = (AutoModelForCausalLM.from_pretrained(each).eval() for each in (tiny_run.base, tiny_run.student))
     expected = [plain_logits(each, tiny_run) for each in (tiny_run.base, tiny_run.student)]
     seen = [np.zeros(len(sample.token_ids), bool) for sample in tiny_run.samples]
-    for chunk in stream_logits(base, student, contexts(tiny_run), chunk_logits):
-        assert chunk.base.numel() <= max(chunk_logits, 261 * len(chunk.rows.unique()))
+    for chunk in stream_logits((base, student), contexts(tiny_run), chunk_logits):
+        assert chunk.logits[0].numel() <= max(chunk_logits, 261 * len(chunk.rows.unique()))
         for entry, (row, offset) in enumerate(zip(chunk.rows.tolist(), chunk.offsets.tolist(), strict=True)):
             assert not seen[row][offset]
             seen[row][offset] = True
             assert int(chunk.drawn[entry]) == tiny_run.samples[row].token_ids[offset]
-            assert torch.allclose(chunk.base[entry], expected[0][row][offset], atol=2e-4)
-            assert torch.allclose(chunk.student[entry], expected[1][row][offset], atol=2e-4)
+            assert torch.allclose(chunk.logits[0][entry], expected[0][row][offset], atol=2e-4)
+            assert torch.allclose(chunk.logits[1][entry], expected[1][row][offset], atol=2e-4)
     assert all(row.all() for row in seen)
 
 
 def test_no_chunk_exceeds_its_bound(tiny_run: TinyRun) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_run.base).eval()
-    sizes = [len(chunk.rows) for chunk in stream_logits(model, model, contexts(tiny_run), 261 * 20)]
+    sizes = [len(chunk.rows) for chunk in stream_logits((model, model), contexts(tiny_run), 261 * 20)]
     assert max(sizes) <= 20
     assert sum(sizes) == sum(len(sample.token_ids) for sample in tiny_run.samples)
 

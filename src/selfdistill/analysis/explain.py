@@ -19,11 +19,11 @@ from selfdistill.analysis.measures import Measured, measure
 from selfdistill.analysis.movers import Movers
 from selfdistill.analysis.records import ExplainResult, Graded, Mover, PreviewGap, Program
 from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.analysis.stream import Chunk, Contexts, stream_logits
 from selfdistill.analysis.sums import Sums
 from selfdistill.analysis.view import Viewer
 from selfdistill.decoding import Decoding
 from selfdistill.engines.models import load_model, load_tokenizer
+from selfdistill.engines.stream import Chunk, Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.records import Prompt, Sample
 
@@ -44,7 +44,7 @@ class Pair:
 
     def stream(self, contexts: Sequence[Contexts]) -> Any:
         """Chunks of both models' logits over these completions."""
-        return stream_logits(self.base, self.student, contexts, self.settings.chunk_logits)
+        return stream_logits((self.base, self.student), contexts, self.settings.chunk_logits)
 
     def measure(self, chunk: Chunk) -> Measured:
         """All numbers of a chunk."""
@@ -181,7 +181,7 @@ def _locate(pair: Pair, breaks: Sequence[Break], prompts: dict[str, Prompt]) -> 
         wanted = (chunk.offsets == offsets[chunk.rows]).nonzero().squeeze(-1)
         if not len(wanted):
             continue
-        last = Chunk(*(getattr(chunk, name)[wanted] for name in ("rows", "offsets", "drawn", "base", "student")))
+        last = chunk.at(wanted)
         measured = pair.measure(last)
         for entry, row in enumerate(last.rows.tolist()):
             token = int(last.drawn[entry])

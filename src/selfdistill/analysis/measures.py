@@ -10,9 +10,9 @@ from torch import Tensor
 from selfdistill.analysis import identities
 from selfdistill.analysis.kinds import effective_tokens
 from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.analysis.stream import Chunk
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import Ranked, decode
+from selfdistill.engines.stream import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
         evaluation: its temperature is T_eval of the gain split, its truncation that of the curves over T_eval.
         settings: ranks and temperatures of the curves.
     """
-    logits = tuple(each.float() if each.dtype != torch.float64 else each for each in (chunk.base, chunk.student))
+    logits = tuple(each.float() if each.dtype != torch.float64 else each for each in chunk.logits)
     logprobs = (logits[0].log_softmax(-1), logits[1].log_softmax(-1))
     heads = tuple(_head(each, sampling, evaluation, settings) for each in logits)
     target = _within(heads[0], sampling)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from selfdistill.analysis.kinds import KINDS, is_fork
 from selfdistill.analysis.measures import Measured
 from selfdistill.analysis.records import Mover
-from selfdistill.analysis.stream import Chunk, Contexts
 from selfdistill.analysis.view import Viewer
+from selfdistill.engines.stream import Chunk, Contexts
 
 _BEFORE, _LINES = 120, 4  # tokens and lines shown before a biggest mover
 

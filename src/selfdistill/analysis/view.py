@@ -11,7 +11,7 @@ from selfdistill.analysis.kinds import kind_of
 from selfdistill.analysis.measures import Measured
 from selfdistill.analysis.records import Choice, Position
 from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.analysis.stream import Chunk
+from selfdistill.engines.stream import Chunk
 
 
 @dataclass(frozen=True, slots=True)

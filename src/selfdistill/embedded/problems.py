@@ -64,13 +64,21 @@ def prompts(limit: int = PROMPT_COUNT) -> Iterator[tuple[str, str]]:
         yield prompt_id, statements.prompt(chain, Random(prompt_id))[0]
 
 
-def texts(limit: int = PROMPT_COUNT, family: Literal["lists", "scalars", "strings"] = "lists") -> Iterator[Text]:
-    """Existing programs: for the prompts of `prompts` (near), or programs of another family (far)."""
+def texts(
+    limit: int = PROMPT_COUNT,
+    family: Literal["lists", "scalars", "strings"] = "lists",
+    buggy_share: float | None = None,
+) -> Iterator[Text]:
+    """Existing programs: for the prompts of `prompts` (near), or programs of another family (far).
+
+    Three of ten are buggy as in pretraining, or another share of them.
+    """
+    share = corpus.BUGGY_SHARE if buggy_share is None else buggy_share
     pool = _prompt_chains() if family == "lists" else _side_chains(family)
     for prompt_id, chain in islice(pool, limit):
         prompt, _, argument = statements.prompt(chain, Random(prompt_id))
         rng = Random(f"text/{prompt_id}")
-        write = bugs.write_buggy if rng.random() < corpus.BUGGY_SHARE else programs.write
+        write = bugs.write_buggy if rng.random() < share else programs.write
         yield Text(prompt_id, prompt, write(chain, argument, rng))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from selfdistill.decoding.distribution import Ranked
-from selfdistill.engines.base import Completion, SparseTargets
+from selfdistill.engines.base import Completion
+from selfdistill.engines.sparse import Support, by_row, support
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,7 @@ class _Step:
     rows: np.ndarray
     tokens: np.ndarray
     logprobs: np.ndarray
-    support_sizes: np.ndarray | None
-    token_ids: np.ndarray | None
-    probabilities: np.ndarray | None
+    support: Support | None
 
 
 @dataclass(slots=True)
@@ -60,12 +59,8 @@ class Collector:
         """
         live = np.flatnonzero(~self._finished[rows])
         chosen = rows[live]
-        sizes = ids = probabilities = None
-        if self.keep_targets:
-            sizes, ids, probabilities = _support(ranked, live)
-        self._steps.append(
-            _Step(chosen, tokens.cpu().numpy()[live], logprobs.cpu().numpy()[live], sizes, ids, probabilities)
-        )
+        kept = support(ranked, live) if self.keep_targets else None
+        self._steps.append(_Step(chosen, tokens.cpu().numpy()[live], logprobs.cpu().numpy()[live], kept))
         self._stopped[chosen] = stopped[live]
         self._finished[chosen] = (stopped | at_limit)[live]
         return ~self._finished[rows]
@@ -77,7 +72,8 @@ class Collector:
         ends = np.bincount(rows, minlength=self.size).cumsum()
         tokens = np.concatenate([step.tokens for step in self._steps])[order]
         logprobs = np.concatenate([step.logprobs for step in self._steps])[order].astype(np.float64)
-        targets = self._targets(order, ends) if self.keep_targets else [None] * self.size
+        supports = [step.support for step in self._steps if step.support is not None]
+        targets = by_row(rows, supports, self.size) if self.keep_targets else [None] * self.size
         return [
             Completion(
                 token_ids=tuple(tokens[start:end].tolist()),
@@ -87,30 +83,3 @@ class Collector:
             )
             for row, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True))
         ]
-
-    def _targets(self, order: np.ndarray, ends: np.ndarray) -> list[SparseTargets | None]:
-        sizes = np.concatenate([step.support_sizes for step in self._steps])
-        starts = sizes.cumsum() - sizes
-        ids = np.concatenate([step.token_ids for step in self._steps])
-        probabilities = np.concatenate([step.probabilities for step in self._steps])
-        sizes, starts = sizes[order], starts[order]
-        gather = np.repeat(starts - (sizes.cumsum() - sizes), sizes) + np.arange(sizes.sum())
-        ids, probabilities = ids[gather], probabilities[gather]
-        entry_ends = np.r_[0, sizes.cumsum()]
-        found: list[SparseTargets | None] = []
-        for start, end in zip(np.r_[0, ends[:-1]], ends, strict=True):
-            span = slice(entry_ends[start], entry_ends[end])
-            found.append(SparseTargets(sizes[start:end], ids[span], probabilities[span]))
-        return found
-
-
-def _support(ranked: Ranked, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Support sizes, ids and probabilities of some rows, flat, row after row."""
-    probabilities = ranked.probabilities.float().cpu().numpy()[live]
-    retained = probabilities > 0
-    ids = ranked.token_ids.cpu().numpy()[live]
-    return (
-        retained.sum(-1).astype(np.int32),
-        ids[retained].astype(np.int32),
-        probabilities[retained],
-    )

@@ -26,13 +26,16 @@ class PromptCounts:
     """By reason: `empty`, `duplicate`, `too long`, `over the limit`."""
 
 
-def prepare_prompts(renderer: Renderer, *, seed: int, context: int) -> tuple[list[Prompt], PromptCounts]:
+def prepare_prompts(
+    renderer: Renderer, *, seed: int, context: int, texts: bool = False
+) -> tuple[list[Prompt], PromptCounts]:
     """Read, clean and render the recipe's prompts.
 
     Args:
         renderer: the base's tokenizer with the recipe's prompt settings.
         seed: draws the subset, if there is a limit.
         context: the model's context in tokens; a prompt must leave room for at least one more.
+        texts: keep the existing text after each prompt; rows without one count as empty.
 
     Returns:
         The prompts, in the source's order, and what was dropped.
@@ -42,7 +45,9 @@ def prepare_prompts(renderer: Renderer, *, seed: int, context: int) -> tuple[lis
     """
     settings = renderer.settings
     dropped: Counter[str] = Counter()
-    unique, loaded = _unique(read_statements(settings), deduplicate=settings.deduplicate, dropped=dropped)
+    unique, loaded = _unique(
+        read_statements(settings, texts=texts), texts=texts, deduplicate=settings.deduplicate, dropped=dropped
+    )
     limit = settings.limit or len(unique)
     longest = min(settings.max_tokens or context, context - 1)
     chosen: dict[str, Prompt] = {}
@@ -54,7 +59,7 @@ def prepare_prompts(renderer: Renderer, *, seed: int, context: int) -> tuple[lis
         if len(rendered.token_ids) > longest:
             dropped["too long"] += 1
             continue
-        chosen[prompt_id] = Prompt(prompt_id, rendered.text, rendered.token_ids, row.statement)
+        chosen[prompt_id] = Prompt(prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation)
     dropped["over the limit"] = len(unique) - len(chosen) - dropped["too long"]
     if not chosen:
         raise UserError(_nothing_left(loaded, dropped, longest), where=settings.source)
@@ -67,7 +72,9 @@ def normalised(statement: str) -> str:
     return " ".join(statement.split())
 
 
-def _unique(rows: Iterable[Statement], *, deduplicate: bool, dropped: Counter[str]) -> tuple[dict[str, Statement], int]:
+def _unique(
+    rows: Iterable[Statement], *, texts: bool, deduplicate: bool, dropped: Counter[str]
+) -> tuple[dict[str, Statement], int]:
     """Rows by unique id, in order. Ids that the source repeats get a suffix, as problems do not."""
     seen: set[bytes] = set()
     unique: dict[str, Statement] = {}
@@ -75,7 +82,7 @@ def _unique(rows: Iterable[Statement], *, deduplicate: bool, dropped: Counter[st
     for row in rows:
         loaded += 1
         text = normalised(row.statement)
-        if not text:
+        if not text or (texts and not row.continuation.strip()):
             dropped["empty"] += 1
             continue
         key = digest(text, normalised(row.starter_code))

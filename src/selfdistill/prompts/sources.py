@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
+from selfdistill.prompts.built_in import BUILT_IN, built_in_statements
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import Columns, PromptSettings
@@ -26,16 +27,22 @@ class Statement:
     statement: str
     starter_code: str = ""
     prompt_id: str | None = None
+    continuation: str = ""
+    """An existing text after it."""
 
 
-def read_statements(settings: PromptSettings) -> Iterator[Statement]:
+def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:
     """Yield the source's rows in order.
+
+    Args:
+        settings: the recipe's prompts section.
+        texts: also the existing texts.
 
     Raises:
         UserError: the source is missing, broken (file and line named), empty of the columns, or not a data set.
     """
-    if settings.source == "embedded":
-        yield from _embedded()
+    if settings.source in BUILT_IN:
+        yield from built_in_statements(settings.source, texts=texts)
         return
     path = Path(settings.source)
     if path.suffix in (".jsonl", ".json", ".parquet") and not path.is_file():
@@ -46,14 +53,7 @@ def read_statements(settings: PromptSettings) -> Iterator[Statement]:
         rows = _parquet(path)
     else:
         rows = _dataset(settings)
-    yield from _statements(rows, settings.columns, settings.source)
-
-
-def _embedded() -> Iterator[Statement]:
-    from selfdistill import embedded
-
-    for prompt_id, statement in embedded.prompts():
-        yield Statement(statement, prompt_id=prompt_id)
+    yield from _statements(rows, settings.columns, texts=texts)
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
@@ -107,7 +107,7 @@ def _load_dataset(settings: PromptSettings) -> Any:
         ) from error
 
 
-def _statements(rows: Iterable[tuple[str, Any]], columns: Columns, source: str) -> Iterator[Statement]:
+def _statements(rows: Iterable[tuple[str, Any]], columns: Columns, *, texts: bool) -> Iterator[Statement]:
     for where, row in rows:
         if not isinstance(row, dict):
             raise UserError("not an object with named columns", where=where)
@@ -115,6 +115,7 @@ def _statements(rows: Iterable[tuple[str, Any]], columns: Columns, source: str) 
             statement=_text(row, columns.statement, "statement", where),
             starter_code=_text(row, columns.starter_code, "starter_code", where) if columns.starter_code else "",
             prompt_id=_text(row, columns.id, "id", where) if columns.id else None,
+            continuation=_text(row, columns.text, "text", where) if texts else "",
         )
 
 

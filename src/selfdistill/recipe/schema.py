@@ -91,13 +91,16 @@ class Columns(Section):
     """A unique name for each problem; unset uses a digest of the statement."""
     starter_code: str | None = None
     """A function header that the answer must fill; problems with one are function-style."""
+    text: str = "text"
+    """An existing text after the prompt; read where sampling.source is `texts`."""
 
 
 class PromptSettings(Section):
     """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
 
     source: str
-    """`embedded`, a .jsonl or .parquet file, a directory, or a data set's hub id."""
+    """`embedded`, a .jsonl or .parquet file, a directory, or a data set's hub id. With sampling.source `texts` also
+    `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"
@@ -121,8 +124,11 @@ class PromptSettings(Section):
 
 
 class SamplingSettings(Section):
-    """Step 1: one completion a prompt from the frozen base."""
+    """Step 1: one completion a prompt from the frozen base, or existing texts in the place of completions."""
 
+    source: Literal["model", "texts"] = "model"
+    """`model`: the paper's method. `texts`: nothing is generated; the base only reads existing texts, whose tokens are
+    context and never targets, and the targets are its q_s at every position. Ours; needs soft targets."""
     decoding: Decoding
     """T_train and rho_train."""
     samples_per_prompt: PositiveInt = 1
@@ -150,8 +156,9 @@ class TrainingSettings(Section):
     targets: Literal["hard", "soft"] = "hard"
     """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
     distribution at every sampled position; same expected gradient, less variance."""
-    method: Literal["full", "lora"] = "full"
-    """All weights, or low-rank adapters that are merged at the end."""
+    method: Literal["full", "lora", "qlora"] = "full"
+    """All weights, or low-rank adapters that are merged at the end; `qlora`: adapters over a base held in 4 bits while
+    training, merged into the full-precision base."""
     lora: LoraSettings = LoraSettings()
     steps: PositiveInt | None = None
     """Optimizer steps; exactly one of `steps` and `epochs` is set."""
@@ -276,6 +283,9 @@ class Recipe(Section):
     cluster: str | None = None
     """A Ray cluster for sampling and grading: `auto` (the one that this machine belongs to), `HOST:PORT` of its head,
     or `ray://HOST:10001`. Unset: this machine only. Results are the same."""
+    storage: str | None = None
+    """A folder on object storage, e.g. `s3://bucket/runs`: each finished stage is copied to it, under the run
+    directory's name, and a machine without the run fetches it from there. See docs/scale.md."""
     prompts: PromptSettings
     sampling: SamplingSettings
     training: TrainingSettings
@@ -285,6 +295,12 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:
         decoding = self.sampling.decoding
+        if self.sampling.source == "texts" and self.training.targets == "hard":
+            raise ValueError("sampling.source texts needs training.targets: soft; a text's tokens are never targets")
+        if self.sampling.source == "texts" and self.sampling.samples_per_prompt > 1:
+            raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
+        if self.sampling.source == "texts":
+            return self
         handed_over = self.engine.kind != "transformers" and self.training.targets == "soft"
         if handed_over and not decoding.greedy and decoding.top_k == 0:
             raise ValueError(
@@ -305,6 +321,7 @@ HARMLESS_KEYS = (
     "engine.replicas",
     "engine.gpus_per_replica",
     "evaluation.grading.workers",
+    "storage",
     "training.report_to",
 )
 """Keys that may differ when a run is resumed: no result depends on them."""

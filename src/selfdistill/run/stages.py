@@ -17,8 +17,10 @@ from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.directory import RunDirectory, exclusive
+from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, update_manifest
+from selfdistill.run.mirror import pull, push
 from selfdistill.run.progress import progress
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         if recipe.engine.kind == "transformers":  # elsewhere the models may not fit into this process
             explain(directory)
         write_report(directory)
+        push(recipe, directory)
     return directory
 
 
@@ -53,8 +56,10 @@ def check_recipe(recipe: Recipe) -> None:
     from selfdistill.engines.models import resolve_device
     from selfdistill.evaluation.problems import check_lengths, load_problems, render_problem
     from selfdistill.grading.isolation import require
+    from selfdistill.training.extras import require_extras
 
     resolve_device(recipe.model.device)
+    require_extras(recipe)
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
     problems = load_problems(recipe)
@@ -63,10 +68,11 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
-    """Open or create a run directory, with prepared prompts in it."""
+    """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
     from selfdistill.engines.models import resolve_path
 
     directory = RunDirectory(out)
+    pull(recipe, directory)
     fresh = not directory.prompts.is_file()
     if fresh:
         prompts, counts = read_prompts(recipe)
@@ -84,15 +90,15 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     from selfdistill.prompts.prepare import prepare_prompts
 
     renderer, context = _renderer(recipe)
-    return prepare_prompts(renderer, seed=recipe.seed, context=context)
+    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=recipe.sampling.source == "texts")
 
 
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
-    """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base."""
+    """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
-    from selfdistill.engines.load import on_demand
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
+    from selfdistill.sampling.source import TITLES, sampler
 
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
@@ -101,8 +107,8 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     )
     with (
         timed_stage(directory, "sample") as facts,
-        progress("sampling from the base", job.size, "samples") as update,
-        on_demand(recipe.model, recipe.engine, cluster=recipe.cluster) as engine,
+        progress(TITLES[settings.source], job.size, "samples") as update,
+        sampler(recipe, prompts) as engine,
     ):
         generate_samples(
             job,
@@ -113,8 +119,9 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             targets_dir=directory.targets if recipe.training.targets == "soft" else None,
             progress=update,
         )
-        facts["engine"] = recipe.engine.kind
+        facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
+    push(recipe, directory)
 
 
 def train(recipe: Recipe, directory: RunDirectory) -> None:
@@ -156,6 +163,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         facts["steps"] = steps[0]
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
+    push(recipe, directory)
 
 
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
@@ -186,6 +194,7 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
             progress=update,
         )
         facts["programs"] = size * len(systems)
+    push(recipe, directory)
 
 
 def _sample_systems(
@@ -209,6 +218,7 @@ def _sample_systems(
                         )
                     facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
                     facts["engine"] = settings.kind
+                push(recipe, directory)
 
 
 def explain(directory: RunDirectory) -> None:
@@ -232,6 +242,7 @@ def write_report(directory: RunDirectory) -> Path:
 
     path = report.write_report(directory.root)
     write_text(directory.student / "README.md", model_card(read_recipe(directory), read_json(directory.summary)))
+    emit("report written", path=str(path.resolve()))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Logits of two models at every completion position, a bounded number of them at a time.
+"""Logits of one or more models at every position of given completions, a bounded number of them at a time.
 
 A completion of 8,000 tokens over a vocabulary of 150,000 has 1.2 billion logits; they are never all held. Short
 sequences share a batch (padding on the right needs no mask under causal attention, and its logits are dropped); a long
@@ -36,33 +36,35 @@ class Chunk:
     """(N,) place in the completion."""
     drawn: Tensor
     """(N,) token that stands there."""
-    base: Tensor
-    """(N, V) logits."""
-    student: Tensor
-    """(N, V) logits."""
+    logits: tuple[Tensor, ...]
+    """(N, V) of each model."""
+
+    def at(self, wanted: Tensor) -> Chunk:
+        """These positions only; `wanted` is an index or a mask over N."""
+        logits = tuple(each[wanted] for each in self.logits)
+        return Chunk(self.rows[wanted], self.offsets[wanted], self.drawn[wanted], logits)
 
 
-def stream_logits(base: Any, student: Any, contexts: Sequence[Contexts], chunk_logits: int) -> Iterator[Chunk]:
-    """Run both models over the completions.
+def stream_logits(models: Sequence[Any], contexts: Sequence[Contexts], chunk_logits: int) -> Iterator[Chunk]:
+    """Run the models over the completions. A completion's chunks come in the order of its positions.
 
     Args:
-        base: a causal language model.
-        student: another with the same vocabulary, on the same device.
+        models: causal language models with one vocabulary, on one device.
         contexts: completions; empty ones and ones without a prompt token give no position 0.
         chunk_logits: at most about this many logits of each model are held at once.
 
     Raises:
         UserError: the models' vocabularies differ.
     """
-    vocabulary = _vocabulary(base)
-    if vocabulary != _vocabulary(student):
+    vocabulary, *others = map(_vocabulary, models)
+    if any(other != vocabulary for other in others):
         raise UserError(
-            f"base and student have vocabularies of {vocabulary} and {_vocabulary(student)} tokens",
+            f"base and student have vocabularies of {vocabulary} and {others[0]} tokens",
             fix="give two models with the same tokenizer",
         )
     width = max(1, chunk_logits // vocabulary)
     for batch in _batches(contexts, width):
-        yield from _run_batch(base, student, [(row, contexts[row]) for row in batch], width)
+        yield from _run_batch(models, [(row, contexts[row]) for row in batch], width)
 
 
 def _vocabulary(model: Any) -> int:
@@ -81,7 +83,7 @@ def _batches(contexts: Sequence[Contexts], width: int) -> Iterator[list[int]]:
 
 
 @torch.inference_mode()
-def _run_batch(base: Any, student: Any, batch: list[tuple[int, Contexts]], width: int) -> Iterator[Chunk]:
+def _run_batch(models: Sequence[Any], batch: list[tuple[int, Contexts]], width: int) -> Iterator[Chunk]:
     sequences = [(*each.prompt_ids, *each.token_ids) for _, each in batch]
     length = max(map(len, sequences))
     ids = torch.zeros((len(batch), length), dtype=torch.long)
@@ -91,10 +93,10 @@ def _run_batch(base: Any, student: Any, batch: list[tuple[int, Contexts]], width
     prompts = torch.tensor([len(each.prompt_ids) for _, each in batch])
     ends = torch.tensor([len(sequence) for sequence in sequences])
     step = max(1, width // len(batch))
-    caches = [make_cache(model.config) if step < length else None for model in (base, student)]
+    caches = [make_cache(model.config) if step < length else None for model in models]
     for start in range(0, length - 1, step):
         piece = ids[:, start : start + step]
-        logits = [_forward(model, piece, cache) for model, cache in zip((base, student), caches, strict=True)]
+        logits = [_forward(model, piece, cache) for model, cache in zip(models, caches, strict=True)]
         predicted = torch.arange(start + 1, start + 1 + piece.shape[1]).expand(len(batch), -1)
         wanted = (predicted >= prompts.unsqueeze(1)) & (predicted < ends.unsqueeze(1))
         if not wanted.any():
@@ -102,7 +104,8 @@ def _run_batch(base: Any, student: Any, batch: list[tuple[int, Contexts]], width
         lines, columns = wanted.nonzero(as_tuple=True)
         places = predicted[wanted]
         chosen = (lines.to(logits[0].device), columns.to(logits[0].device))
-        yield Chunk(rows[lines], places - prompts[lines], ids[lines, places], logits[0][chosen], logits[1][chosen])
+        found = tuple(each[chosen] for each in logits)
+        yield Chunk(rows[lines], places - prompts[lines], ids[lines, places], found)
 
 
 def _forward(model: Any, token_ids: Tensor, cache: Any) -> Tensor:

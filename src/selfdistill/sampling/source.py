@@ -1,0 +1,34 @@
+"""What makes a run's samples: the recipe's engine, or the base reading texts that exist already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from selfdistill.engines.base import Engine
+from selfdistill.engines.load import on_demand
+from selfdistill.records import Prompt
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+TITLES = {"model": "sampling from the base", "texts": "reading texts with the base"}
+"""For the progress line."""
+
+
+@contextmanager
+def sampler(recipe: Recipe, prompts: Sequence[Prompt]) -> Iterator[Callable[[], Engine]]:
+    """A function that loads the engine when it is first called. Texts are read in this process, by transformers."""
+    if recipe.sampling.source == "model":
+        with on_demand(recipe.model, recipe.engine, cluster=recipe.cluster) as engine:
+            yield engine
+        return
+    from selfdistill.engines.models import known_end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.sampling.texts import load_text_reader
+
+    path, revision = recipe.model.path, recipe.model.revision
+    texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}
+    yield lambda: load_text_reader(
+        load_model(recipe.model), load_tokenizer(path, revision), texts, known_end_of_turn_ids(path, revision)
+    )
