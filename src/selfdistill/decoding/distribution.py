@@ -1,8 +1,9 @@
 """Decoding semantics: temperature, then top-k, then top-p, then renormalise, then draw (paper App. A, vLLM's order).
 
-The one implementation that sampling, soft targets and analysis share. A decoded distribution is kept *ranked*: token
-ids by falling probability with their log-probabilities. Tempering never changes the ranking and truncation only cuts it
-(prefix rigidity, paper B.5), so a second stage works on the result of the first at no cost in vocabulary size.
+The one implementation that sampling, soft targets and analysis share; the arithmetic of a stage, and of other rules
+(`rivals.py`), is in `rules.py`. A decoded distribution is kept *ranked*: token ids by falling probability with their
+log-probabilities. Tempering never changes the ranking and truncation only cuts it (prefix rigidity, paper B.5), so a
+second stage works on the result of the first at no cost in vocabulary size.
 
     >>> import torch
     >>> ranked = decode(torch.tensor([2.0, 1.0, 0.0]), (Decoding(temperature=1, top_k=2),))
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selfdistill.decoding.settings import Decoding
+from selfdistill.decoding.rules import apply
+from selfdistill.decoding.settings import Decoding, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,12 @@ class Ranked:
         return (self.logprobs > -math.inf).sum(-1)
 
 
-def decode(logits: Tensor, stages: Sequence[Decoding]) -> Ranked:
+def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
     """Apply decoding stages to logits.
 
     Args:
         logits: (..., V), of any floating type, on any device; half precision is computed in float32. -inf means never.
-        stages: at least one decoding; a later stage acts on what the earlier ones retained.
+        stages: at least one, none of syntax; a later stage acts on what the earlier ones retained.
 
     Returns:
         The distribution that a token is drawn from, over at most V tokens.
@@ -60,9 +62,9 @@ def decode(logits: Tensor, stages: Sequence[Decoding]) -> Ranked:
         logits = logits.float()
     first, *later = stages
     token_ids, values = _rank(logits, first)
-    ranked = Ranked(token_ids, _truncate(values, first))
+    ranked = Ranked(token_ids, apply(first, values))
     for stage in later:
-        ranked = Ranked(ranked.token_ids, _truncate(ranked.logprobs, stage))
+        ranked = Ranked(ranked.token_ids, apply(stage, ranked.logprobs))
     return _trimmed(ranked)
 
 
@@ -89,8 +91,10 @@ def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     return ranked.token_ids.gather(-1, rank).squeeze(-1), ranked.logprobs.gather(-1, rank).squeeze(-1)
 
 
-def _rank(logits: Tensor, stage: Decoding) -> tuple[Tensor, Tensor]:
+def _rank(logits: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
     """Token ids and logits by falling logit: all of them, or as many as top-k (ties with the k-th included) retains."""
+    if not isinstance(stage, Decoding):  # the other rules look at the whole vocabulary
+        return _sorted(logits)
     if stage.greedy:
         values, token_ids = logits.max(-1, keepdim=True)
         return token_ids, values
@@ -100,26 +104,12 @@ def _rank(logits: Tensor, stage: Decoding) -> tuple[Tensor, Tensor]:
         if retained > stage.top_k:
             values, token_ids = logits.topk(retained, dim=-1)
         return token_ids, values
+    return _sorted(logits)
+
+
+def _sorted(logits: Tensor) -> tuple[Tensor, Tensor]:
     values, token_ids = logits.sort(dim=-1, descending=True, stable=True)
     return token_ids, values
-
-
-def _truncate(values: Tensor, stage: Decoding) -> Tensor:
-    """One stage on ranked logits or log-probabilities (..., K): log-probabilities, -inf where it cuts."""
-    if stage.greedy:
-        return torch.full_like(values, -math.inf).index_fill(-1, torch.tensor([0], device=values.device), 0.0)
-    tempered = values / stage.temperature
-    if 0 < stage.top_k < tempered.shape[-1]:
-        kth = tempered[..., stage.top_k - 1 : stage.top_k]
-        tempered = tempered.masked_fill(tempered < kth, -math.inf)
-    logprobs = tempered.log_softmax(-1)
-    if stage.top_p < 1:
-        probabilities = logprobs.exp()
-        mass_before = probabilities.cumsum(-1) - probabilities
-        cut = mass_before >= stage.top_p
-        cut[..., 0] = False  # at least one token stays, whatever the rounding
-        logprobs = logprobs.masked_fill(cut, -math.inf).log_softmax(-1)
-    return logprobs
 
 
 def _trimmed(ranked: Ranked) -> Ranked:

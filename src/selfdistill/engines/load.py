@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from selfdistill.decoding import Stages
+from selfdistill.decoding import Decoding, Stages, split_syntax
 from selfdistill.engines.base import Engine
 from selfdistill.errors import MissingExtraError, UserError
 
@@ -54,8 +54,10 @@ def on_demand(
 
 
 def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
-    """The engine that can run a decoding: a server decodes in one stage, so two stages run on transformers here."""
-    if engine.kind == "openai" and len(stages) > 1:
+    """The engine that can run a decoding: a server does one ordinary stage, and only transformers here minds syntax."""
+    syntax, others = split_syntax(stages)
+    beyond_server = len(others) > 1 or not isinstance(others[0], Decoding)
+    if engine.kind != "transformers" and (syntax or (engine.kind == "openai" and beyond_server)):
         return engine.model_copy(update={"kind": "transformers"})
     return engine
 

@@ -60,6 +60,7 @@ class OpenAIEngine:
             UserError: the server refuses, fails for longer than the patience, or cannot give the soft targets.
         """
         (decoding,) = stages
+        assert isinstance(decoding, Decoding), "engine_for runs other rules elsewhere"
         if targets and not self.processed and not decoding.greedy:
             raise UserError(
                 "the server's log-probabilities are not those of the decoded distribution",

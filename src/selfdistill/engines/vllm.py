@@ -59,7 +59,7 @@ class VllmEngine:
         Raises:
             UserError: soft targets are asked for without a top-k that bounds them.
         """
-        listed = _listed(stages[-1]) if targets else 0
+        listed = _listed(_vllms_own(stages)[1]) if targets else 0
         prompts = [{"prompt_token_ids": list(request.token_ids)} for request in requests]
         parameters = [
             self._parameters(request, stages, min(max_new_tokens, self.context - len(request.token_ids)), listed)
@@ -81,7 +81,7 @@ class VllmEngine:
         gc.collect()
 
     def _parameters(self, request: Request, stages: Stages, limit: int, listed: int) -> SamplingParams:
-        *earlier, last = stages
+        earlier, last = _vllms_own(stages)
         seed, *key = request.stream
         return SamplingParams(
             temperature=0.0 if last.greedy else last.temperature,
@@ -134,6 +134,12 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
         end_of_turn=known_end_of_turn_ids(source, revision),
         context=llm.llm_engine.model_config.max_model_len,
     )
+
+
+def _vllms_own(stages: Stages) -> tuple[Stages, Decoding]:
+    """What the logits processor does, and the last stage, which is vLLM's own: temperature, top-k and top-p."""
+    last = stages[-1]
+    return (stages[:-1], last) if isinstance(last, Decoding) else (stages, Decoding(temperature=1))
 
 
 def _listed(decoding: Decoding) -> int:

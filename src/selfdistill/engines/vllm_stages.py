@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from vllm.v1.sample.logits_processor import LogitsProcessor
 
-from selfdistill.decoding import Stages
+from selfdistill.decoding import Stage, Stages
 from selfdistill.decoding.distribution import decode
 
 EARLIER_STAGES = "selfdistill_stages"
@@ -29,7 +29,7 @@ try:  # model runner V2, vLLM 0.30 and newer
 except ImportError:
     LogitsProcessorV2 = object
 
-_STAGES = TypeAdapter(Stages)
+_STAGES: TypeAdapter[Stages] = TypeAdapter(tuple[Stage, ...])
 
 
 class EarlierStages(LogitsProcessor, LogitsProcessorV2):

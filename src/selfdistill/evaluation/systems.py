@@ -2,7 +2,7 @@
 
 Base at its default decoding; base over a grid of temperatures, greedy included; base at the *sampling* settings (the
 baseline that the paper lacks); the ideal-fit preview (no training: the base decoded in two stages); the student at its
-own decoding and over the same grid.
+own decoding and over the same grid; rivals, other rules of decoding, on both, where they are asked for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from selfdistill.decoding import Decoding, Stages, label
+from selfdistill.decoding import Decoding, Stages, label, split_syntax
 
-Role = Literal["default", "grid", "sampling", "preview"]
+Role = Literal["default", "grid", "sampling", "preview", "rival"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class System:
     """For readers: "base, T 0.7, top-k 20, top-p 0.8"."""
 
 
-def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Sequence[Decoding]) -> tuple[System, ...]:
+def plan_systems(
+    base: Decoding, student: Decoding, sampling: Decoding, grid: Sequence[Decoding], rivals: Sequence[Stages] = ()
+) -> tuple[System, ...]:
     """The systems of an evaluation, each decoding once, in the order in which reports show them.
 
     Args:
@@ -39,6 +41,7 @@ def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Se
         student: the student's own decoding; the preview uses it as its second stage.
         sampling: what made the training data.
         grid: decodings at which both models are measured.
+        rivals: other rules of decoding, for both models.
     """
     wanted: list[tuple[Literal["base", "student"], Stages, Role]] = [
         ("base", (base,), "default"),
@@ -47,7 +50,14 @@ def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Se
         ("student", (student,), "default"),
         *(("base", (decoding,), "grid") for decoding in grid),
         *(("student", (decoding,), "grid") for decoding in grid),
+        *(("base", stages, "rival") for stages in rivals),
+        *(("student", stages, "rival") for stages in rivals),
     ]
+    return make_systems(wanted)
+
+
+def make_systems(wanted: Sequence[tuple[Literal["base", "student"], Stages, Role]]) -> tuple[System, ...]:
+    """Systems from models, decodings and roles: what is wanted twice is one system with both roles."""
     roles: dict[tuple[Literal["base", "student"], Stages], list[Role]] = {}
     for model, stages, role in wanted:
         known = roles.setdefault((model, _canonical(stages)), [])
@@ -57,20 +67,13 @@ def plan_systems(base: Decoding, student: Decoding, sampling: Decoding, grid: Se
 
 
 def _canonical(stages: Stages) -> Stages:
-    """Greedy is greedy: its truncation, and a stage before it, change nothing."""
+    """Greedy is greedy: its truncation, and a stage before it, change nothing; but syntax does."""
     if stages[-1].greedy:
-        return (Decoding(temperature=0),)
+        syntax, _ = split_syntax(stages)
+        return (*([syntax] if syntax else []), Decoding(temperature=0))
     return stages
 
 
 def _system(model: Literal["base", "student"], stages: Stages, roles: tuple[Role, ...]) -> System:
-    name = "-then-".join(_slug(stage) for stage in stages)
+    name = "-then-".join(stage.slug for stage in stages)
     return System(f"{model}-{name}", model, stages, roles, f"{model}, {label(stages)}")
-
-
-def _slug(stage: Decoding) -> str:
-    if stage.greedy:
-        return "greedy"
-    top_k = f"-k{stage.top_k}" if stage.top_k else ""
-    top_p = f"-p{stage.top_p:g}" if stage.top_p < 1 else ""
-    return f"T{stage.temperature:g}{top_k}{top_p}"
