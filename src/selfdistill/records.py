@@ -110,7 +110,15 @@ class PredictionTests:
     kind: Literal["prediction"] = "prediction"
 
 
-Tests = StdinTests | CallTests | AssertTests | PredictionTests
+@dataclass(frozen=True, slots=True)
+class SchemaTests:
+    """Structured text: the completion is one JSON document that this JSON schema (2020-12) accepts."""
+
+    schema: dict[str, Any]
+    kind: Literal["schema"] = "schema"
+
+
+Tests = StdinTests | CallTests | AssertTests | PredictionTests | SchemaTests
 
 
 @dataclass(frozen=True, slots=True)

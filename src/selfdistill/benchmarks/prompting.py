@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfdistill.prompts.templates import Template, apply_template
-from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem
+from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, SchemaTests
 
 _ONE_BLOCK = "Put the finished code into one ```python block at the end of your answer."
 
@@ -13,6 +13,8 @@ def problem_prompt(problem: Problem) -> str:
     tests = problem.tests
     if isinstance(tests, PredictionTests):
         return _prediction_prompt(tests)
+    if isinstance(tests, SchemaTests):
+        return f"{problem.statement.strip()}\n\nAnswer with the JSON document in one ```json block.\n"
     if problem.program_prefix:
         return (
             "Complete the Python function below. Write the whole function again, with the imports and helpers that it"

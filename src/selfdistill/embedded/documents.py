@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from selfdistill.embedded.splits import Split, split_of
-from selfdistill.errors import MissingExtraError
+from selfdistill.records import Outcome
 
 NAMES = (
     "name",
@@ -57,20 +57,10 @@ class Property:
 
 
 def fits(problem: JsonProblem, completion: str) -> bool:
-    """Whether the completion is one JSON document that the schema accepts.
+    """Whether the completion is one JSON document that the schema accepts."""
+    from selfdistill.grading.documents import judge_document
 
-    Raises:
-        MissingExtraError: `jsonschema` is not installed.
-    """
-    try:
-        import jsonschema
-    except ImportError:
-        raise MissingExtraError("checking JSON documents", extra="dev") from None
-    try:
-        document = json.loads(completion)
-    except ValueError:
-        return False
-    return bool(jsonschema.Draft202012Validator(problem.schema).is_valid(document))
+    return judge_document(completion, problem.schema)[0] is Outcome.PASSED
 
 
 def draw(rng: Random, split: Split) -> tuple[Property, ...]:

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from selfdistill.recipe.schema import Recipe
 
 
+FAMILIES = {
+    "embedded": "lists",
+    "embedded-scalars": "scalars",
+    "embedded-strings": "strings",
+    "embedded-json": "json",
+}
+"""Benchmarks that come inside the package, and their families of problems (docs/embedded.md)."""
+
+
 def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
     """The recipe's benchmark, cut to its dates and its limit, in the benchmark's order.
 
@@ -20,21 +29,31 @@ def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
         UserError: no such benchmark or file, a broken line, or nothing left.
     """
     settings = recipe.evaluation
-    if settings.benchmark == "embedded":
-        from selfdistill import embedded
-
-        problems = embedded.problems(settings.split)
+    if settings.benchmark in FAMILIES:
+        problems = embedded_problems(FAMILIES[settings.benchmark], settings.split)
     else:
         from selfdistill.benchmarks import load_benchmark
 
         problems = load_benchmark(settings.benchmark, since=settings.since, until=settings.until)
-    if settings.limit:
-        by_digest = sorted(problems, key=lambda problem: digest(recipe.seed, "problems", problem.task_id))
-        chosen = {problem.task_id for problem in by_digest[: settings.limit]}
-        problems = tuple(problem for problem in problems if problem.task_id in chosen)
+    problems = limited(problems, settings.limit, recipe.seed)
     if not problems:
         raise UserError("the benchmark has no problem in this window", where=settings.benchmark)
     return problems
+
+
+def limited(problems: tuple[Problem, ...], limit: int | None, seed: int) -> tuple[Problem, ...]:
+    """A subset drawn by the seed, in the same order; all of them without a limit."""
+    by_digest = sorted(problems, key=lambda problem: digest(seed, "problems", problem.task_id))
+    chosen = {problem.task_id for problem in by_digest[:limit]}
+    return tuple(problem for problem in problems if problem.task_id in chosen)
+
+
+def embedded_problems(family: str, split: str) -> tuple[Problem, ...]:
+    """The embedded problems of one family in FAMILIES."""
+    from selfdistill import embedded
+    from selfdistill.embedded.structured import structured_problems
+
+    return structured_problems(split) if family == "json" else embedded.problems(split, family)  # type: ignore[arg-type]
 
 
 def render_problem(problem: Problem, renderer: Renderer) -> Prompt:

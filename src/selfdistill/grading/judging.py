@@ -16,11 +16,12 @@ from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
 from selfdistill.grading.asserts import calls_of, run_calls
 from selfdistill.grading.compare import output_matches, value_matches
+from selfdistill.grading.documents import judge_document
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
 from selfdistill.grading.outcomes import Result, answer, failure, stopped, text
 from selfdistill.grading.sandbox import Report, Sandbox
-from selfdistill.records import AssertTests, CallTests, Outcome, PredictionTests, StdinTests, Verdict
+from selfdistill.records import AssertTests, CallTests, Outcome, PredictionTests, SchemaTests, StdinTests, Verdict
 
 
 class Bench:
@@ -78,6 +79,8 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
             yield _call(bench, job, call.expected)
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
+    elif isinstance(tests, SchemaTests):
+        yield judge_document(program.decode(errors="replace"), tests.schema), 0.0
     else:
         yield _prediction(bench, program, tests)
 
