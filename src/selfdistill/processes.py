@@ -13,6 +13,11 @@ def process_count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def local_rank() -> int:
+    """This one's number among those on this machine; names its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def is_main_process() -> bool:
     """Whether this one writes the run's files."""
     return os.environ.get("RANK", "0") == "0"

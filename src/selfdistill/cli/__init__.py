@@ -13,8 +13,17 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say("error", str(error), f"error: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        _say("stopped", "interrupted", "stopped; the same command goes on from here")
         sys.exit(130)
+
+
+def _say(event: str, message: str, line: str) -> None:
+    from selfdistill.run.events import emit, json_log
+
+    if json_log():
+        emit(event, message=message)
+    else:
+        print(line, file=sys.stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,11 +12,21 @@ from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
 from selfdistill.cli.plan import plan
+from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
 from selfdistill.cli.toy import toy
+from selfdistill.run.events import VARIABLE
+
+
+class Log(StrEnum):
+    """Values of `--log`."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-for _command in (demo, run, seeds, sample, train, evaluate, report, explain, grade, plan, toy, recipes, doctor):
+for _command in (demo, run, seeds, sample, train, evaluate, report, explain, grade, plan, toy, push, recipes, doctor):
     app.command()(_command)
 
 
@@ -41,5 +53,9 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    log: Annotated[
+        Log, typer.Option("--log", envvar=VARIABLE, help="What a run reports on stderr: for people, or JSON lines.")
+    ] = Log.TEXT,
 ) -> None:
     """Holds the options of the program as a whole."""
+    os.environ[VARIABLE] = log.value

@@ -12,6 +12,7 @@ EXTRAS = {
     "vllm": ("vllm", "generation with vLLM"),
     "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),
+    "bitsandbytes": ("qlora", "training adapters over a base in 4 bits"),
     "trackio": ("trackers", "experiment tracking"),
     "tensorboard": ("trackers", "experiment tracking"),
     "wandb": ("trackers", "experiment tracking"),

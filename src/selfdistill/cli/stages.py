@@ -68,10 +68,12 @@ def report(directory: DirectoryArgument) -> None:
     from selfdistill.run import stages
     from selfdistill.run.directory import RunDirectory
     from selfdistill.run.manifest import read_recipe
+    from selfdistill.run.mirror import push as mirror_run
 
     run = RunDirectory(directory)
-    read_recipe(run)
+    recipe = read_recipe(run)
     stages.write_report(run)
+    mirror_run(recipe, run)
     print_result(directory)
 
 

@@ -6,6 +6,7 @@ trusted and pickled weights are never read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,15 @@ def load_config(path: str, revision: str | None = None) -> Any:
         raise UserError(f"cannot load the model's configuration: {_first_line(error)}", where=path) from error
 
 
-def load_model(settings: ModelSettings, path: str | None = None) -> Any:
+def load_model(
+    settings: ModelSettings, path: str | None = None, *, quantization: Mapping[str, Any] | None = None
+) -> Any:
     """The model, in evaluation mode, on its device.
 
     Args:
         settings: dtype, device, attention; the path unless another one is given.
         path: e.g. the student's directory.
+        quantization: transformers' arguments for it, which also place the model.
 
     Raises:
         UserError: it cannot be found or read.
@@ -122,10 +126,11 @@ def load_model(settings: ModelSettings, path: str | None = None) -> Any:
             dtype=resolve_dtype(settings.dtype, device),
             attn_implementation=settings.attention,
             use_safetensors=True,
+            **(quantization or {}),
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise UserError(f"cannot load the model: {_first_line(error)}", where=source) from error
-    return model.to(device).eval()
+    return (model if quantization else model.to(device)).eval()
 
 
 def context_length(config: Any) -> int:

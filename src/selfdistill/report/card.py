@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,7 +19,7 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
     """
     base = recipe.model.path
     header = {"library_name": "transformers", "tags": ["self-distillation", "ssd", "code"]}
-    if base != "embedded":
+    if base != "embedded" and not Path(base).is_dir():  # the hub takes only its own names here
         header["base_model"] = base
     sampling = recipe.sampling.decoding.label
     return "\n".join(

@@ -19,6 +19,7 @@ from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.run.directory import RunDirectory
+from selfdistill.run.events import emit
 
 FORMAT = 1
 PACKAGES = (
@@ -114,8 +115,10 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
     """
     facts: dict[str, Any] = {}
     started = time.perf_counter()
+    emit("stage started", stage=name, run=str(directory.root))
     yield facts
     seconds = time.perf_counter() - started
+    emit("stage finished", stage=name, run=str(directory.root), seconds=round(seconds, 3), **facts)
     stages = read_json(directory.manifest)["stages"]
     before = stages.get(name, {})
     record = {**before, **facts, "seconds": round(before.get("seconds", 0.0) + seconds, 3)}

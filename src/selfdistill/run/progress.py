@@ -1,4 +1,4 @@
-"""Progress of long work: a live line on a terminal, a plain line now and then in a log."""
+"""Progress of long work: a live line on a terminal, a plain line or a JSON object now and then in a log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from selfdistill.processes import is_main_process
+from selfdistill.run.events import emit, json_log
 
 LINE_EVERY = 15.0
 """Seconds between lines where the output is not a terminal."""
@@ -31,7 +32,7 @@ def progress(title: str, total: int | None, unit: str) -> Iterator[Update]:
         total: how many items, if known.
         unit: what an item is.
     """
-    if sys.stderr.isatty() and is_main_process():
+    if sys.stderr.isatty() and is_main_process() and not json_log():
         with _live(title, total, unit) as update:
             yield update
     else:
@@ -99,6 +100,10 @@ class _Lines:
             return
         self._last = now
         elapsed = now - self._started
+        if json_log():
+            counts = {"items": self._items, "total": self._total, "unit": self._unit, "tokens": self._tokens}
+            emit("progress", title=self._title, **counts, seconds=round(elapsed, 3))
+            return
         of = f" of {self._total:,}" if self._total else ""
         left = ""
         if self._total and self._items and not finished:

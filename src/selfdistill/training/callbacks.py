@@ -11,6 +11,7 @@ from accelerate import PartialState
 from transformers import TrainerCallback
 
 from selfdistill.files import append_records, fsync_directory, write_text
+from selfdistill.run.events import emit
 
 COMPLETE = "complete"
 """A checkpoint without this file was being written when the process died."""
@@ -36,6 +37,7 @@ class TrainingLog(TrainerCallback):
             "seconds": round(time.perf_counter() - self._started, 3),
         }
         append_records(self._path, [record])
+        emit("training step", **record)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Progress on screen."""

@@ -28,7 +28,9 @@ from selfdistill.seeds import integer_seed
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
+from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
+from selfdistill.training.tracking import tensorboard, trackers
 from selfdistill.training.trainer import Collator, SelfDistillationTrainer
 
 
@@ -85,27 +87,40 @@ def train_student(
     """
     checkpoints = directory.parent / "checkpoints"
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    base = load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
     settings = recipe.training
     packing = settings.packing
+    checkpoint = last_whole_checkpoint(checkpoints)
+    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     trainer = SelfDistillationTrainer(
-        model=base.train(),
+        model=_base(recipe).train(),
         args=_arguments(recipe, checkpoints),
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
         data_collator=Collator(_pad_token(tokenizer), packing, store),
         processing_class=tokenizer,
         peft_config=_adapters(settings),
-        callbacks=[TrainingLog(log, progress), MarkCheckpoints()],
+        callbacks=[
+            TrainingLog(log, progress),
+            MarkCheckpoints(),
+            *tensorboard(settings, directory.with_name("tensorboard"), first_step),
+        ],
     )
+    if settings.method == "qlora":
+        float32_adapters(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the run shows its own progress
-    checkpoint = last_whole_checkpoint(checkpoints)
     if trainer.is_world_process_zero():
-        _cut_log(log, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+        _cut_log(log, first_step)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save_student(trainer, tokenizer, recipe, directory, card)
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _base(recipe: Recipe) -> Any:
+    """The base in float32, or QLoRA's."""
+    if recipe.training.method == "qlora":
+        return load_quantized(recipe.model, recipe.training.precision)
+    return load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
 
 
 def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
@@ -143,7 +158,7 @@ def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
         save_total_limit=2,
         logging_steps=1,
         disable_tqdm=True,
-        report_to=list(settings.report_to) or "none",
+        report_to=trackers(settings),
         run_name=recipe.name,
         seed=seed,
         data_seed=seed,

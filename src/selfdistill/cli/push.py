@@ -1,0 +1,31 @@
+"""`selfdistill push`: a run's student to the hub. Nothing else of this package uploads anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from selfdistill.cli.options import DirectoryArgument, quiet_libraries
+
+
+def push(
+    directory: DirectoryArgument,
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hugging Face hub.")],
+    public: Annotated[bool, typer.Option("--public", help="Let anybody read it; private otherwise.")] = False,
+) -> None:
+    """Upload a run's student, with its card, to the Hugging Face hub. The card holds the recipe and the results.
+
+    Example:
+
+      selfdistill push runs/mine me/my-student
+    """
+    quiet_libraries()
+    from selfdistill.errors import UserError
+    from selfdistill.hub import push_student
+    from selfdistill.run.directory import RunDirectory
+
+    student = RunDirectory(directory).student
+    if not (student / "config.json").is_file():
+        raise UserError("there is no student to push", where=directory, fix=f"run selfdistill train {directory}")
+    print(push_student(student, repository, public=public))

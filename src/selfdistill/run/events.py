@@ -1,0 +1,30 @@
+"""What a run tells machines: one JSON object a line on stderr, where `--log json` or SELFDISTILL_LOG=json asks for it.
+
+Every object has `time` (ISO 8601, UTC) and `event`; docs/formats.md lists the events and what else they hold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from selfdistill.processes import is_main_process
+
+VARIABLE = "SELFDISTILL_LOG"
+"""The environment variable holds `text` or `json`, so that processes that this one starts do the same."""
+
+
+def json_log() -> bool:
+    """Whether the log is for machines."""
+    return os.environ.get(VARIABLE) == "json"
+
+
+def emit(event: str, **facts: Any) -> None:
+    """Write one event; nothing where the log is for people."""
+    if json_log() and is_main_process():
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False, default=str)
+        print(line, file=sys.stderr, flush=True)

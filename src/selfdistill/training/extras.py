@@ -1,0 +1,44 @@
+"""What a recipe's training needs beside the package, found out before hours of sampling rather than after them."""
+
+from __future__ import annotations
+
+from importlib import util
+from typing import TYPE_CHECKING
+
+from selfdistill.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+TRACKERS = ("tensorboard", "trackio", "wandb")
+"""Those that the extra `trackers` brings; transformers knows others."""
+
+
+def require_extras(recipe: Recipe) -> None:
+    """Make sure that training will find what the recipe asks for.
+
+    Raises:
+        MissingExtraError: bitsandbytes or a tracker is not installed.
+        UserError: nobody knows this tracker, or this model cannot be held in 4 bits.
+    """
+    for tracker in recipe.training.report_to:
+        _require_tracker(tracker)
+    if recipe.training.method == "qlora":
+        from selfdistill.training.quantized import require_quantization
+
+        require_quantization(recipe.model)
+
+
+def _require_tracker(tracker: str) -> None:
+    if tracker in TRACKERS:
+        if util.find_spec(tracker) is None:
+            raise MissingExtraError(f"training.report_to {tracker}", extra="trackers")
+        return
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK as KNOWN
+
+    if tracker not in KNOWN:
+        raise UserError(
+            f"transformers knows no tracker {tracker}",
+            where="training.report_to",
+            fix=f"known: {', '.join(sorted(KNOWN))}",
+        )
