@@ -15,13 +15,14 @@ from selfdistill.benchmarks.answers import assemble_program
 from selfdistill.errors import UserError
 from selfdistill.grading.limits import Submission
 from selfdistill.records import Problem
+from selfdistill.urls import reading
 
 
-def read_submissions(path: Path, problems: Iterable[Problem], *, chat: bool) -> Iterator[Submission]:
+def read_submissions(path: str | Path, problems: Iterable[Problem], *, chat: bool) -> Iterator[Submission]:
     """One submission a line, with the key `task_id/index`; the index counts a problem's lines from 0.
 
     Args:
-        path: JSON Lines. `completion` is what a model wrote; `solution` is a whole program.
+        path: JSON Lines, a file or its URL. `completion` is what a model wrote; `solution` is a whole program.
         chat: completions are chat answers, not continuations of the problem's code.
 
     Raises:
@@ -30,10 +31,10 @@ def read_submissions(path: Path, problems: Iterable[Problem], *, chat: bool) -> 
     by_id = {problem.task_id: problem for problem in problems}
     seen: Counter[str] = Counter()
     try:
-        with path.open(encoding="utf-8") as file:
+        with reading(path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    task_id, program = _program(line, by_id, chat, f"{path}:{number}")
+                    task_id, program = _program(line.decode(), by_id, chat, f"{path}:{number}")
                     yield Submission(f"{task_id}/{seen[task_id]}", program, by_id[task_id].tests)
                     seen[task_id] += 1
     except (OSError, UnicodeDecodeError) as error:

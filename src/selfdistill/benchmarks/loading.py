@@ -1,7 +1,8 @@
 """Load a benchmark by name from the hub, or from a local file whose format is told by its rows' fields.
 
 Formats: HumanEval, EvalPlus (HumanEval+, MBPP+), MBPP and its sanitized set, CRUXEval, LiveCodeBench's
-`code_generation_lite`, and `Problem` records of our own (docs/formats.md). Files: .jsonl or .json, also .gz.
+`code_generation_lite`, and `Problem` records of our own (docs/formats.md). Files: .jsonl or .json, also .gz, on this
+machine or on object storage.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from selfdistill.benchmarks import cruxeval, evalplus, humaneval, livecodebench, mbpp
 from selfdistill.errors import UserError
 from selfdistill.records import Problem
+from selfdistill.urls import is_url, reading, suffixes
 
 Row = dict[str, Any]
 
@@ -49,7 +52,7 @@ def load_benchmark(
     """The problems of a benchmark.
 
     Args:
-        name_or_path: one of `NAMES`, or a file.
+        name_or_path: one of `NAMES`, a file, or a file's URL.
         target: CRUXEval: which side is asked for; by default `output`, or what the name says.
         since: first contest date, ISO 8601; for the LiveCodeBench names by default the published window.
         until: the day after the last contest date.
@@ -58,13 +61,12 @@ def load_benchmark(
     Raises:
         UserError: there is no such benchmark or file, its format is unknown, or a row lacks a field.
     """
-    path = Path(name_or_path)
-    named = name_or_path in _HUB and not path.exists()
+    named = name_or_path in _HUB and not Path(name_or_path).exists()
     if named:
         window = _WINDOWS.get(name_or_path, (None, None))
         since, until = since or window[0], until or window[1]
         target = target or ("input" if name_or_path == "cruxeval-i" else "output")
-    rows = _hub_rows(name_or_path) if named else _file_rows(path)
+    rows = _hub_rows(name_or_path) if named else _file_rows(name_or_path)
     problems = tuple(_problems(rows, target or "output", name_or_path, since, until))
     if difficulty is not None:
         problems = tuple(problem for problem in problems if problem.difficulty == difficulty)
@@ -105,12 +107,13 @@ def _problem(row: Row, target: Literal["input", "output"]) -> Problem:
     raise ValueError(f"unknown format, with fields {', '.join(sorted(row))}")
 
 
-def _file_rows(path: Path) -> Iterator[Row]:
-    if not path.is_file():
+def _file_rows(path: str) -> Iterator[Row]:
+    if not is_url(path) and not Path(path).is_file():
         raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(NAMES)}")
+    kinds = suffixes(path)
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            if ".jsonl" in path.suffixes:
+        with reading(path) as raw, gzip.open(raw) if kinds[-1:] == [".gz"] else nullcontext(raw) as file:
+            if ".jsonl" in kinds:
                 for line in file:
                     if line.strip():
                         yield json.loads(line)

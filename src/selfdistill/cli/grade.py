@@ -19,8 +19,10 @@ _BATCH = 64
 
 
 def grade(
-    completions: Annotated[Path, typer.Argument(metavar="COMPLETIONS.jsonl", help="Lines of task_id and completion.")],
-    benchmark: Annotated[str, typer.Option("--benchmark", metavar="NAME_OR_FILE", help="A name, or a local file.")],
+    completions: Annotated[
+        str, typer.Argument(metavar="COMPLETIONS.jsonl", help="Lines of task_id and completion; a file or its URL.")
+    ],
+    benchmark: Annotated[str, typer.Option("--benchmark", metavar="NAME_OR_FILE", help="A name, a file or its URL.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Verdicts, one JSON line each; grows, resumes.")],
     chat: Annotated[
         bool, typer.Option("--chat", help="Completions are chat answers: take their last code block.")
@@ -80,19 +82,20 @@ def _one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> No
         raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")
 
 
-def _resume(out: Path, completions: Path, settings: dict[str, Any]) -> set[str]:
+def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
     """Keys that are graded already. Refuses to go on in a file of other completions or settings, and names them."""
     import hashlib
 
     from selfdistill.errors import UserError
     from selfdistill.files import read_json, read_records, write_json
     from selfdistill.records import Verdict
+    from selfdistill.urls import reading
 
-    if not completions.is_file():
-        raise UserError("no such file", where=completions, fix="give a file of JSON lines")
-    with completions.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    settings = {"completions": digest, **settings}
+    digest = hashlib.sha256()
+    with reading(completions) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    settings = {"completions": digest.hexdigest(), **settings}
     beside = out.with_name(out.name + ".settings.json")
     if out.exists() and beside.exists():
         before = read_json(beside)

@@ -1,6 +1,7 @@
 """Reading problem statements: the embedded set, JSON Lines, Parquet, a `datasets` directory, or a hub data set.
 
-Only reads; what is kept and how it is rendered is decided in `prepare.py`. No code of a data set is ever run.
+JSON Lines and Parquet may be on object storage. Only reads; what is kept and how it is rendered is decided in
+`prepare.py`. No code of a data set is ever run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.prompts.built_in import BUILT_IN, built_in_statements
+from selfdistill.urls import is_url, reading, suffixes
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import Columns, PromptSettings
@@ -44,20 +46,23 @@ def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterato
     if settings.source in BUILT_IN:
         yield from built_in_statements(settings.source, texts=texts)
         return
-    path = Path(settings.source)
-    if path.suffix in (".jsonl", ".json", ".parquet") and not path.is_file():
-        raise UserError("no such file", where=path, fix="set prompts.source to a file, a directory or a hub id")
-    if path.suffix == ".jsonl":
-        rows = _json_lines(path)
-    elif path.suffix == ".parquet":
-        rows = _parquet(path)
+    source = settings.source
+    suffix = (suffixes(source) or [""])[-1]
+    if suffix in (".jsonl", ".json", ".parquet") and not is_url(source) and not Path(source).is_file():
+        raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
+    if suffix == ".jsonl":
+        rows = _json_lines(source)
+    elif suffix == ".parquet":
+        rows = _parquet(source)
+    elif is_url(source):
+        raise UserError("is neither .jsonl nor .parquet", where=source, fix="give the address of one such file")
     else:
         rows = _dataset(settings)
     yield from _statements(rows, settings.columns, texts=texts)
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open("rb") as file:
+def _json_lines(path: str) -> Iterator[tuple[str, Any]]:
+    with reading(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -67,19 +72,20 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
                 raise UserError(f"not valid JSON: {error}", where=f"{path}:{number}") from error
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
+def _parquet(path: str) -> Iterator[tuple[str, Any]]:
     import pyarrow
     from pyarrow import parquet
 
-    try:
-        file = parquet.ParquetFile(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise UserError(f"not a Parquet file: {error}", where=path) from error
-    number = 0
-    for batch in file.iter_batches(PARQUET_BATCH):
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{path}: row {number}", row
+    with reading(path) as file:
+        try:
+            table = parquet.ParquetFile(file)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise UserError(f"not a Parquet file: {error}", where=path) from error
+        number = 0
+        for batch in table.iter_batches(PARQUET_BATCH):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}: row {number}", row
 
 
 def _dataset(settings: PromptSettings) -> Iterator[tuple[str, Any]]:
