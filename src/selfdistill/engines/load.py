@@ -79,6 +79,7 @@ def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | N
         end_of_turn=end_of_turn_ids(model.generation_config, tokenizer),
         context=context_length(model.config),
         batch_size=engine.batch_size,
+        tokenizer=tokenizer,
     )
 
 

@@ -10,18 +10,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from selfdistill.decoding import Stages
+from selfdistill.decoding import PythonSyntax, Stages, split_syntax
 from selfdistill.decoding.distribution import decode, draw
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.cache import make_cache
 from selfdistill.engines.collect import Collector
+from selfdistill.errors import MissingExtraError
 from selfdistill.seeds import UniformRows, generator
+
+if TYPE_CHECKING:
+    from selfdistill.decoding.syntax.masks import SyntaxMasks
 
 COMPACT_SHARE = 8  # rows leave once an eighth of the batch has finished: copying the cache costs about one step
 
@@ -34,6 +38,8 @@ class TransformersEngine:
     end_of_turn: tuple[int, ...]
     context: int
     batch_size: int
+    tokenizer: Any = None
+    """Needed by syntax constraints only."""
 
     def generate(
         self,
@@ -65,12 +71,17 @@ class TransformersEngine:
         limits = np.array([min(max_new_tokens, self.context - len(request.token_ids)) for request in requests])
         collector = Collector(len(requests), keep_targets=targets)
         batch = _Batch.of(requests, self.model, device)
+        syntax, on_logits = split_syntax(stages)
+        masks = self._masks(syntax, requests, batch.logits.shape[-1]) if syntax else None
         end_of_turn = torch.tensor(self.end_of_turn, device=device)
         active = len(requests)
         for step in range(int(limits.max())):
-            ranked = decode(batch.logits, stages)
+            logits = masks.apply(batch.logits, batch.rows) if masks else batch.logits
+            ranked = decode(logits, on_logits)
             uniforms = torch.from_numpy(batch.uniforms.next()).to(device)
             tokens, logprobs = draw(ranked, uniforms)
+            if masks:
+                masks.advance(batch.rows, tokens)
             stopped = torch.isin(tokens, end_of_turn).cpu().numpy()
             alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, step + 1 >= limits[batch.rows])
             if progress:
@@ -82,6 +93,14 @@ class TransformersEngine:
                 tokens = batch.keep(np.flatnonzero(alive), tokens)
             batch.forward(tokens)
         return collector.completions()
+
+    def _masks(self, rule: PythonSyntax, requests: list[Request], vocabulary: int) -> SyntaxMasks:
+        try:
+            from selfdistill.decoding.syntax.masks import SyntaxMasks
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("rule python-syntax", extra="syntax") from error
+        prompts = [request.token_ids for request in requests]
+        return SyntaxMasks(rule, prompts, self.tokenizer, self.end_of_turn, vocabulary)
 
 
 class _Batch:
