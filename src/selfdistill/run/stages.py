@@ -16,6 +16,7 @@ from selfdistill.files import read_json, read_records, record_line, write_bytes,
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.run.checks import check_others, check_overlap, measure_others
 from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
@@ -38,8 +39,11 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
     directory = begin(recipe, Path(out))
     with exclusive(directory):
         sample(recipe, directory)
+        if recipe.checks.overlap.check:
+            check_overlap(recipe, directory)
         train(recipe, directory)
         evaluate(recipe, directory)
+        measure_others(recipe, directory)
         if recipe.engine.kind == "transformers":  # elsewhere the models may not fit into this process
             explain(directory)
         write_report(directory)
@@ -65,6 +69,7 @@ def check_recipe(recipe: Recipe) -> None:
     problems = load_problems(recipe)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
+    check_others(recipe)
 
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
@@ -87,10 +92,12 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
 
 def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     """The recipe's prompts, rendered, and what was dropped; writes nothing."""
+    from selfdistill.overlap.run import prompt_filter
     from selfdistill.prompts.prepare import prepare_prompts
 
     renderer, context = _renderer(recipe)
-    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=recipe.sampling.source == "texts")
+    texts = recipe.sampling.source == "texts"
+    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe))
 
 
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
@@ -171,6 +178,19 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     _refuse_launcher("evaluate")
     _require(directory.student, "train")
     from selfdistill.evaluation.evaluate import systems_of
+
+    evaluate_systems(recipe, directory, systems_of(recipe), directory.student)
+
+
+def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[System], student: Path) -> None:
+    """Decode and grade systems on the recipe's problems, into a directory that has a manifest.
+
+    Args:
+        recipe: how to sample and to grade.
+        directory: where `evaluation/` is, or will be.
+        systems: what to evaluate.
+        student: the tuned model.
+    """
     from selfdistill.evaluation.grade import grade_systems
     from selfdistill.evaluation.problems import load_problems, render_problem
     from selfdistill.grading import isolation_report
@@ -178,10 +198,9 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe)
     prompts = [render_problem(problem, renderer) for problem in problems]
-    systems = systems_of(recipe)
     _write_problems(directory, problems)
     write_json(directory.systems, [_plain(system) for system in systems])
-    _sample_systems(recipe, directory, systems, prompts)
+    _sample_systems(recipe, directory, systems, prompts, student)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
     with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
@@ -198,7 +217,7 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
 
 
 def _sample_systems(
-    recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt]
+    recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt], student: Path
 ) -> None:
     """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
     from selfdistill.engines.load import on_demand
@@ -207,7 +226,7 @@ def _sample_systems(
 
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
     size = len(prompts) * recipe.evaluation.samples_per_problem
-    for settings, model, group in by_engine(recipe, systems, directory.student):
+    for settings, model, group in by_engine(recipe, systems, student):
         with on_demand(recipe.model, settings, model, recipe.cluster) as engine:
             for system in group:
                 path = directory.system_samples(system.name)
@@ -247,12 +266,9 @@ def write_report(directory: RunDirectory) -> Path:
 
 
 def _renderer(recipe: Recipe) -> tuple[Any, int]:
-    from selfdistill.engines.models import context_length, load_config, load_tokenizer
-    from selfdistill.prompts.render import Renderer
+    from selfdistill.prompts.render import load_renderer
 
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    context = context_length(load_config(recipe.model.path, recipe.model.revision))
-    return Renderer(tokenizer, recipe.prompts), context
+    return load_renderer(recipe.model, recipe.prompts)
 
 
 def _write_problems(directory: RunDirectory, problems: Any) -> None:
