@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from selfdistill.decoding.rivals import (
     EntropyTemperature,
@@ -80,7 +80,12 @@ def _ordered(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return stages
 
 
-Stages = Annotated[tuple[Stage, ...], AfterValidator(_ordered)]
+def _listed(stages: Any) -> Any:
+    """A lone stage is a list of one."""
+    return [stages] if isinstance(stages, dict) else stages
+
+
+Stages = Annotated[tuple[Stage, ...], BeforeValidator(_listed), AfterValidator(_ordered)]
 """Stages applied one after the other. Two of `Decoding`, on the base, are the *ideal-fit preview*: first the sampling
 decoding, which an ideally fitted student has absorbed, then the decoding at evaluation (paper Sec. 4, Lemma B.1)."""
 

@@ -138,7 +138,7 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
         *parents, last = key.split(".")
         known = _known_keys(parents)
         nearest = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}"
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}" if known else None
         return UserError(f"unknown key {key}", where=where, fix=hint)
     if fault["type"] == "missing":
         return UserError(f"{key} is missing", where=where, fix=f"set {key}")
@@ -156,8 +156,14 @@ def _shown(value: Any) -> str:
 def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:
     section: Any = Recipe
     for parent in parents:
+        if not _is_section(section):  # inside a list
+            return ()
         section = section.model_fields[parent].annotation
-    return tuple(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else ()
+    return tuple(section.model_fields) if _is_section(section) else ()
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _prefixes(key: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from selfdistill.decoding import Stages
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 _INTRODUCTION = """# The recipe
@@ -75,6 +76,8 @@ def _default(field: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
+    if annotation == tuple[Stages, ...]:
+        return "list of decodings"
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     for noise in ("typing.", "Annotated", "NoneType"):
         text = text.replace(noise, "None" if noise == "NoneType" else "")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.decoding import Decoding
+from selfdistill.decoding import Decoding, Stages
 
 EMBEDDED = "embedded"
 """Names the tiny model, the prompts and the problems that come inside the package."""
@@ -254,6 +254,8 @@ class EvaluationSettings(Section):
     student: Decoding
     """T_eval and rho_eval."""
     grid: GridSettings = GridSettings()
+    rivals: tuple[Stages, ...] = ()
+    """Other rules of decoding, for both models: each a stage or a list of stages; see docs/rivals.md."""
     samples_per_problem: PositiveInt = 10
     """Programs drawn for each problem, n in the estimator of pass@k."""
     pass_at: tuple[PositiveInt, ...] = (1, 5)
