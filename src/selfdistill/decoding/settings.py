@@ -64,7 +64,11 @@ Stage = Annotated[
     | Annotated[EntropyTemperature, Tag("entropy-temperature")]
     | Annotated[ForkLock, Tag("fork-lock")]
     | Annotated[PythonSyntax, Tag("python-syntax")],
-    Discriminator(_rule),
+    Discriminator(
+        _rule,
+        custom_error_type="unknown_rule",
+        custom_error_message="unknown rule; min-p, top-n-sigma, entropy-temperature, fork-lock and python-syntax are known",
+    ),
 ]
 """Any one stage; the key `rule` tells the types apart."""
 
@@ -72,7 +76,7 @@ Stage = Annotated[
 def _ordered(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Refuse sequences that cannot be decoded."""
     if not stages:
-        raise ValueError("a decoding has at least one stage")
+        raise ValueError("at least one stage")
     if any(isinstance(stage, PythonSyntax) for stage in stages[1:]):
         raise ValueError("rule python-syntax comes first")
     if isinstance(stages[-1], PythonSyntax):

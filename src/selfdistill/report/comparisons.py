@@ -16,7 +16,7 @@ from selfdistill.evaluation.systems import Role, System
 from selfdistill.report.words import unbroken
 
 Kind = Literal[
-    "default", "best", "best against best", "preview", "sampling", "equal decoding", "equal decoding, preview"
+    "default", "best", "best against best", "preview", "sampling", "rival", "equal decoding", "equal decoding, preview"
 ]
 
 
@@ -51,6 +51,7 @@ def comparisons(systems: Sequence[System], means: Mapping[str, Sequence[float]])
         *picked,
         *_fixed(systems, student, "preview", "the ideal-fit preview", _PREVIEW),
         *_fixed(systems, student, "sampling", "the base at the sampling settings", _SAMPLING),
+        *_rivals(systems, student),
         *_equal_decodings(systems),
     ]
 
@@ -73,6 +74,7 @@ _PREVIEW = (
     "targets perfectly would do, without any training."
 )
 _SAMPLING = "The base decoded with the very settings that its training samples were drawn with."
+_RIVAL = "The base under another rule of decoding, which the recipe names; no training."
 
 
 def _fixed(systems: Sequence[System], student: int, role: Role, title: str, chosen: str) -> list[Comparison]:
@@ -80,6 +82,14 @@ def _fixed(systems: Sequence[System], student: int, role: Role, title: str, chos
     if base is None:
         return []
     return [Comparison(_KINDS[role], student, base, title, chosen)]
+
+
+def _rivals(systems: Sequence[System], student: int) -> list[Comparison]:
+    return [
+        Comparison("rival", student, i, f"the base at {unbroken(label(system.stages))}", _RIVAL)
+        for i, system in enumerate(systems)
+        if system.model == "base" and "rival" in system.roles
+    ]
 
 
 _KINDS: dict[Role, Kind] = {"default": "default", "preview": "preview", "sampling": "sampling"}
@@ -91,7 +101,8 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
         return []
     tried = sum(system.model == "base" for system in systems)
     stages = systems[base].stages
-    name = f"the ideal-fit preview at {unbroken(stages[-1].label)}" if len(stages) > 1 else unbroken(label(stages))
+    preview = "preview" in systems[base].roles
+    name = f"the ideal-fit preview at {unbroken(stages[-1].label)}" if preview else unbroken(label(stages))
     title = f"the base’s best decoding for {measure}, {name}"
     chosen = (
         f"Best of {tried} decodings of the base, the preview among them, picked by {measure} on these same test "
@@ -107,7 +118,7 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
 def _equal_decodings(systems: Sequence[System]) -> list[Comparison]:
     """Student against base, and against the preview, wherever both were decoded alike."""
     bases = {system.stages: i for i, system in enumerate(systems) if system.model == "base"}
-    previews = {system.stages[-1:]: i for i, system in enumerate(systems) if len(system.stages) > 1}
+    previews = {system.stages[-1:]: i for i, system in enumerate(systems) if "preview" in system.roles}
     students = [(i, system.stages) for i, system in enumerate(systems) if system.model == "student"]
     plain = [
         Comparison("equal decoding", i, bases[stages], "the base at equal decoding", _EQUAL)

@@ -75,6 +75,8 @@ def _curves(summary: Summary) -> Curves:
     lines: dict[str, list[Point]] = {"base": [], "preview": [], "student": []}
     marks = []
     for system in summary["systems"]:
+        if system["roles"] == ["rival"]:  # other rules have no place on a temperature axis
+            continue
         scores = {measure: groups["all"] for measure, groups in system["scores"].items()}
         temperature = system["stages"][-1]["temperature"]
         point = Point(temperature, temperature < GREEDY_BELOW, scores)
