@@ -6,7 +6,7 @@ Source: paper Sec. 3 (deduplication on the whitespace-normalised statement; a su
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from selfdistill.errors import UserError
@@ -23,11 +23,16 @@ class PromptCounts:
     loaded: int
     kept: int
     dropped: dict[str, int]
-    """By reason: `empty`, `duplicate`, `too long`, `over the limit`."""
+    """By reason: `empty`, `duplicate`, `overlap`, `too long`, `over the limit`."""
 
 
 def prepare_prompts(
-    renderer: Renderer, *, seed: int, context: int, texts: bool = False
+    renderer: Renderer,
+    *,
+    seed: int,
+    context: int,
+    texts: bool = False,
+    drop: Callable[[str], bool] | None = None,
 ) -> tuple[list[Prompt], PromptCounts]:
     """Read, clean and render the recipe's prompts.
 
@@ -36,6 +41,7 @@ def prepare_prompts(
         seed: draws the subset, if there is a limit.
         context: the model's context in tokens; a prompt must leave room for at least one more.
         texts: keep the existing text after each prompt; rows without one count as empty.
+        drop: whether a statement overlaps with the benchmark and is to be left out; asked of those that might be used.
 
     Returns:
         The prompts, in the source's order, and what was dropped.
@@ -55,12 +61,15 @@ def prepare_prompts(
         if len(chosen) == limit:
             break
         row = unique[prompt_id]
+        if drop is not None and drop(row.statement):
+            dropped["overlap"] += 1
+            continue
         rendered = renderer.render(row.statement, row.starter_code)
         if len(rendered.token_ids) > longest:
             dropped["too long"] += 1
             continue
         chosen[prompt_id] = Prompt(prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation)
-    dropped["over the limit"] = len(unique) - len(chosen) - dropped["too long"]
+    dropped["over the limit"] = len(unique) - len(chosen) - dropped["too long"] - dropped["overlap"]
     if not chosen:
         raise UserError(_nothing_left(loaded, dropped, longest), where=settings.source)
     prompts = [chosen[prompt_id] for prompt_id in unique if prompt_id in chosen]

@@ -13,7 +13,19 @@ from selfdistill.errors import UserError
 from selfdistill.prompts.templates import apply_template
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import PromptSettings
+    from selfdistill.recipe.schema import ModelSettings, PromptSettings
+
+
+def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Renderer, int]:
+    """The model's renderer, and its context in tokens.
+
+    Raises:
+        UserError: the model cannot be found or has no tokenizer.
+    """
+    from selfdistill.engines.models import context_length, load_config, load_tokenizer
+
+    tokenizer = load_tokenizer(model.path, model.revision)
+    return Renderer(tokenizer, settings), context_length(load_config(model.path, model.revision))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selfdistill.analysis.settings import AnalysisSettings
 from selfdistill.decoding import Decoding, Stages
+from selfdistill.others.settings import OthersSettings
+from selfdistill.overlap.records import OverlapSettings
 
 EMBEDDED = "embedded"
 """Names the tiny model, the prompts and the problems that come inside the package."""
@@ -271,6 +273,13 @@ class EvaluationSettings(Section):
         return self
 
 
+class ChecksSettings(Section):
+    """What a run checks beside its scores."""
+
+    overlap: OverlapSettings = OverlapSettings()
+    others: OthersSettings = OthersSettings()
+
+
 class Recipe(Section):
     """A whole run: where it starts, the three steps, and how it is judged."""
 
@@ -293,6 +302,7 @@ class Recipe(Section):
     training: TrainingSettings
     evaluation: EvaluationSettings
     analysis: AnalysisSettings = AnalysisSettings()
+    checks: ChecksSettings = ChecksSettings()
 
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:

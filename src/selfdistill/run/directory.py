@@ -44,6 +44,11 @@ class RunDirectory:
         return self.root / "targets"
 
     @property
+    def overlap(self) -> Path:
+        """Overlap of prompts and samples with the evaluation's problems."""
+        return self.root / "overlap.json"
+
+    @property
     def training_data(self) -> Path:
         """Counts of the training data."""
         return self.root / "training-data.json"

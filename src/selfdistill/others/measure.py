@@ -1,0 +1,116 @@
+"""Measure every task under base and student; what is finished is kept, so that the same call goes on after a crash.
+
+Files are under others/ in the run's directory (docs/formats.md). Compares nothing: report/others.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfdistill.decoding import Decoding
+from selfdistill.others.loading import Loaded, decodings, measured
+from selfdistill.others.problems import beside, grade_problems, sample_problems, write_scores
+from selfdistill.others.records import MODELS, OWN, scores_path
+from selfdistill.others.registry import describe, register
+from selfdistill.others.tasks import EMBEDDED_TEXT
+
+if TYPE_CHECKING:
+    from selfdistill.prompts.render import Renderer
+    from selfdistill.recipe import Recipe
+
+Progress = Callable[[int, int], None]
+"""Called with (items, tokens) since the last call."""
+
+
+def work(recipe: Recipe, loaded: Sequence[Loaded]) -> int:
+    """How many items are sampled or read in all; lm-eval's are not known before it runs."""
+    samples = recipe.checks.others.samples_per_problem * len(decodings(recipe))
+    return len(MODELS) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
+
+
+def measure(
+    recipe: Recipe,
+    root: Path,
+    student: Path,
+    loaded: Sequence[Loaded],
+    renderer: Renderer,
+    context: int,
+    progress: Progress,
+) -> None:
+    """Write both models' scores on every task, and enter the tasks into others/tasks.json.
+
+    Args:
+        recipe: of the run.
+        root: the run's directory.
+        student: the tuned model.
+        loaded: the tasks.
+        renderer: has rendered them.
+        context: tokens that the models can hold.
+        progress: told of items sampled or read.
+
+    Raises:
+        UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
+    """
+    chosen = decodings(recipe)
+    register(root, [measured(recipe, each, chosen) for each in loaded])
+    with_problems = [each for each in loaded if each.problems]
+    for model in MODELS:
+        path = None if model == "base" else str(student)
+        _sample(recipe, root, with_problems, model, path, chosen, progress)
+        for each in loaded:
+            scores = scores_path(root, each.task.slug, model, OWN)
+            if each.documents:
+                _read(recipe, scores, each, path, context, progress)
+            elif each.task.form == "lm-eval":
+                _run_harness(recipe, root, scores, each, path, chat=renderer.chat)
+    for each in with_problems:
+        files = [scores_path(root, each.task.slug, model, decoding.slug) for model in MODELS for decoding in chosen]
+        grade_problems(recipe, each.problems, files, chat=renderer.chat)
+
+
+def _sample(
+    recipe: Recipe,
+    root: Path,
+    loaded: Sequence[Loaded],
+    model: str,
+    path: str | None,
+    chosen: Sequence[Decoding],
+    progress: Progress,
+) -> None:
+    """All tasks and decodings with one loaded engine."""
+    from selfdistill.engines.load import on_demand
+    from selfdistill.engines.models import load_tokenizer
+
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    with on_demand(recipe.model, recipe.engine, path, recipe.cluster) as engine:
+        for each in loaded:
+            for decoding in chosen:
+                samples = beside(scores_path(root, each.task.slug, model, decoding.slug), "samples")
+                sample_problems(recipe, each.prompts, decoding, samples, engine, tokenizer, progress)
+
+
+def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
+    from selfdistill.engines.models import load_model, load_tokenizer
+    from selfdistill.others.texts import score_documents
+
+    if scores.exists():
+        progress(len(loaded.documents), 0)
+        return
+    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    model = load_model(recipe.model, path)
+    ends = loaded.task.source == EMBEDDED_TEXT
+    write_scores(
+        scores, score_documents(model, tokenizer, loaded.documents, context=context, ends=ends, progress=progress)
+    )
+
+
+def _run_harness(recipe: Recipe, root: Path, scores: Path, loaded: Loaded, path: str | None, *, chat: bool) -> None:
+    from selfdistill.others.harness import run_task
+
+    if scores.exists():
+        return
+    result = run_task(loaded.task.source, recipe.model, path, recipe.checks.others, chat=chat)
+    describe(root, loaded.task.slug, score=result.metric, higher_is_better=result.higher_is_better)
+    write_scores(scores, result.scores)

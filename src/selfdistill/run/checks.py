@@ -1,0 +1,66 @@
+"""Stages beside the three steps: overlap with the benchmark, and what got worse. Each does only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from selfdistill.errors import UserError
+from selfdistill.run.manifest import timed_stage
+from selfdistill.run.progress import progress
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+    from selfdistill.run.directory import RunDirectory
+
+
+def check_others(recipe: Recipe) -> None:
+    """Find a task that cannot be measured before anything is run.
+
+    Raises:
+        UserError: no such benchmark or file, or lm-eval is not installed.
+    """
+    from selfdistill.others.loading import load_task
+    from selfdistill.prompts.render import load_renderer
+
+    if recipe.checks.others.tasks:
+        renderer, context = load_renderer(recipe.model, recipe.prompts)
+        for name in recipe.checks.others.tasks:
+            load_task(recipe, name, renderer, context)
+
+
+def check_overlap(recipe: Recipe, directory: RunDirectory) -> None:
+    """overlap.json: do the prompts, or the samples so far, repeat the evaluation's problems? Nothing if it is there."""
+    if directory.overlap.is_file():
+        return
+    from selfdistill.evaluation.problems import load_problems
+    from selfdistill.overlap.run import compare_run, write_overlap
+
+    settings = recipe.checks.overlap
+    with timed_stage(directory, "overlap"), progress("comparing with the benchmark", None, "texts") as update:
+        parts = compare_run(directory, load_problems(recipe), settings, update)
+        write_overlap(directory.overlap, recipe.evaluation.benchmark, settings, parts)
+
+
+def measure_others(recipe: Recipe, directory: RunDirectory, tasks: Sequence[str] = ()) -> None:
+    """Base and student on the recipe's other tasks and on further ones: files under others/.
+
+    Raises:
+        UserError: there is no student yet, or a task cannot be loaded or run.
+    """
+    names = [*dict.fromkeys([*recipe.checks.others.tasks, *tasks])]
+    if not names:
+        return
+    if not directory.student.is_dir():
+        raise UserError("there is no student yet", where=directory.root, fix=f"run selfdistill train {directory.root}")
+    from selfdistill.others.loading import load_task
+    from selfdistill.others.measure import measure, work
+    from selfdistill.prompts.render import load_renderer
+
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
+    loaded = [load_task(recipe, name, renderer, context) for name in names]
+    with (
+        timed_stage(directory, "others"),
+        progress("other tasks", work(recipe, loaded), "answers") as update,
+    ):
+        measure(recipe, directory.root, directory.student, loaded, renderer, context, update)
