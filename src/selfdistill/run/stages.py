@@ -266,6 +266,11 @@ def write_report(directory: RunDirectory) -> Path:
     return path
 
 
+def speaks_chat(recipe: Recipe) -> bool:
+    """Whether the model answers instructions, in prose around code, and does not just go on with a prompt."""
+    return bool(_renderer(recipe)[0].chat)
+
+
 def _renderer(recipe: Recipe) -> tuple[Any, int]:
     from selfdistill.prompts.render import load_renderer
 
