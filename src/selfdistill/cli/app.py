@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.cli.curve import curve
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
@@ -17,6 +18,7 @@ from selfdistill.cli.recipes import recipes
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
+from selfdistill.cli.sweep import sweep
 from selfdistill.cli.toy import toy
 from selfdistill.run.events import VARIABLE
 
@@ -36,7 +38,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-for _command in (demo, run, seeds, sample, train, evaluate, report, explain, grade, plan, toy, push, recipes, doctor):
+_COMMANDS = (
+    *(demo, run, seeds, sample, train, evaluate, report, explain),
+    *(sweep, curve),
+    *(grade, plan, toy, push, recipes, doctor),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 
 

@@ -35,15 +35,15 @@ def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
         from selfdistill.benchmarks import load_benchmark
 
         problems = load_benchmark(settings.benchmark, since=settings.since, until=settings.until)
-    problems = limited(problems, settings.limit, recipe.seed)
+    problems = limited(problems, settings.limit)
     if not problems:
         raise UserError("the benchmark has no problem in this window", where=settings.benchmark)
     return problems
 
 
-def limited(problems: tuple[Problem, ...], limit: int | None, seed: int) -> tuple[Problem, ...]:
-    """A subset drawn by the seed, in the same order; all of them without a limit."""
-    by_digest = sorted(problems, key=lambda problem: digest(seed, "problems", problem.task_id))
+def limited(problems: tuple[Problem, ...], limit: int | None) -> tuple[Problem, ...]:
+    """A random subset in the same order, the same for every seed of a run: runs are paired problem by problem."""
+    by_digest = sorted(problems, key=lambda problem: digest(0, "problems", problem.task_id))
     chosen = {problem.task_id for problem in by_digest[:limit]}
     return tuple(problem for problem in problems if problem.task_id in chosen)
 

@@ -198,6 +198,8 @@ class TrainingSettings(Section):
     """Drop samples that were cut off. Not in the paper."""
     drop_shortest: Fraction = 0.0
     """Drop this share of samples, the shortest. The published generator drops 0.1; the paper does not say so."""
+    limit: PositiveInt | None = None
+    """Train on a subset of this many samples, drawn by the recipe's seed; a smaller subset is part of a larger one."""
     report_to: tuple[str, ...] = ()
     """Trackers that transformers knows: trackio, tensorboard, wandb."""
 
@@ -250,7 +252,7 @@ class EvaluationSettings(Section):
     until: str | None = None
     """Only problems up to this ISO date."""
     limit: PositiveInt | None = None
-    """A subset of this many problems, drawn by the recipe's seed."""
+    """A subset of this many problems, the same for every seed."""
     base: Decoding
     """The base's own recommended decoding."""
     student: Decoding

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selfdistill.records import Sample
+from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import TrainingSettings
@@ -27,10 +28,13 @@ class Selection:
     kept: tuple[int, ...]
     """Indices into the samples, in order."""
     dropped: dict[str, int]
-    """By reason: `empty`, `single-line stub`, and where the recipe asks `truncated`, `shortest`."""
+    """By reason: `empty`, `single-line stub`, and where the recipe asks `truncated`, `shortest`,
+    `over the limit`."""
 
 
-def select_samples(samples: Sequence[Sample], settings: TrainingSettings, *, whole_answers: bool) -> Selection:
+def select_samples(
+    samples: Sequence[Sample], settings: TrainingSettings, *, whole_answers: bool, seed: int = 0
+) -> Selection:
     """Apply the degeneracy filter, and the recipe's own filters if it has any.
 
     Args:
@@ -38,6 +42,7 @@ def select_samples(samples: Sequence[Sample], settings: TrainingSettings, *, who
         settings: `drop_truncated` and `drop_shortest` are off unless the recipe sets them.
         whole_answers: completions are answers to an instruction, where one line cannot be a program; false where a
             completion goes on from given code, where it can.
+        seed: draws the subset, if there is a limit.
     """
     dropped: Counter[str] = Counter()
     kept = []
@@ -54,7 +59,15 @@ def select_samples(samples: Sequence[Sample], settings: TrainingSettings, *, who
         shortest = set(sorted(kept, key=lambda index: (len(samples[index].token_ids), index))[:count])
         kept = [index for index in kept if index not in shortest]
         dropped["shortest"] = count
+    if settings.limit is not None and len(kept) > settings.limit:
+        drawn = sorted(kept, key=lambda index: digest(seed, "training", *_key(samples[index])))
+        dropped["over the limit"] = len(kept) - settings.limit
+        kept = sorted(drawn[: settings.limit])
     return Selection(tuple(kept), dict(dropped))
+
+
+def _key(sample: Sample) -> tuple[str, int]:
+    return sample.prompt_id, sample.sample_index
 
 
 def _degenerate(text: str, *, whole_answers: bool) -> str | None:

@@ -50,7 +50,7 @@ def build_data(
         UserError: no sample is left, or the soft targets are missing.
     """
     settings = recipe.training
-    selection = select_samples(samples, settings, whole_answers=whole_answers)
+    selection = select_samples(samples, settings, whole_answers=whole_answers, seed=recipe.seed)
     if not selection.kept:
         raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
