@@ -12,6 +12,8 @@ from selfdistill.cli.curve import curve
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
+from selfdistill.cli.others import others
+from selfdistill.cli.overlap import overlap
 from selfdistill.cli.plan import plan
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
@@ -41,6 +43,7 @@ app = typer.Typer(
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
     *(sweep, curve),
+    *(overlap, others),
     *(grade, plan, toy, push, recipes, doctor),
 )
 for _command in _COMMANDS:

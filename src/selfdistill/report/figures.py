@@ -28,7 +28,7 @@ RIVALS = {
 def figures(summary: Summary) -> dict[str, Any]:
     """Inline SVG by name; a list where there is one chart a measure; None where there is no data for it."""
     measures = summary["measures"]
-    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training"))
+    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training", "others"))
     shown["bars"] = [_bars(summary, measure) for measure in measures]
     if summary["comparisons"]:
         shown["differences"] = [_differences(summary, measure) for measure in measures]
@@ -43,7 +43,21 @@ def figures(summary: Summary) -> dict[str, Any]:
     if summary["training"]["log"]:
         steps, losses = ([line[key] for line in summary["training"]["log"]] for key in ("step", "loss"))
         shown["training"] = Markup(training_curve(steps, losses))
+    if summary.get("others"):
+        shown["others"] = _others(summary["others"])
     return shown
+
+
+def _others(found: dict[str, Any]) -> Markup:
+    rows = [
+        (
+            ", ".join(filter(None, [row["title"], row["decoding"]])),
+            {"difference": row["gain"], "verdict": row["verdict"]},
+        )
+        for row in found["trained"] + found["tasks"]
+    ]
+    what = "more is better for the student; percentage points, or hundredths of a nat per token"
+    return Markup(differences(rows, "other tasks", what=what, axis="points, or hundredths of a nat a token"))
 
 
 def _differences(summary: Summary, measure: str) -> Markup:

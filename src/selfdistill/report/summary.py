@@ -24,6 +24,8 @@ from selfdistill.report.cost import cost
 from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
+from selfdistill.report.others import others
+from selfdistill.report.overlap import overlap
 from selfdistill.report.scores import Measured, groups, measure, score_tables
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.words import VERDICTS
@@ -71,6 +73,8 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         if base is not None and student is not None
         else None,
         "data": _data(run_dir),
+        "overlap": overlap(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
+        "others": others(run_dir, listed, measures, seed),
         "training": {"log": _training_log(run_dir)},
         "recipe": recipe,
         "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
@@ -79,6 +83,10 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     }
     summary["unchecked"] = unchecked(summary)
     return _rounded(summary)
+
+
+def _headline(compared: Sequence[Comparison]) -> Comparison | None:
+    return next((comparison for comparison in compared if comparison.kind == "default"), None)
 
 
 def _means(table: np.ndarray) -> list[float]:

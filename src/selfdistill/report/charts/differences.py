@@ -10,15 +10,23 @@ from selfdistill.report.words import UNDEFINED, point_interval
 _ROW = 46
 
 
-def differences(rows: list[tuple[str, dict[str, Any]]], measure: str) -> str:
+def differences(
+    rows: list[tuple[str, dict[str, Any]]],
+    measure: str,
+    *,
+    what: str = "student minus rival, in percentage points",
+    axis: str = "percentage points; line: 95 % interval",
+) -> str:
     """A forest plot.
 
     Args:
         rows: label of the rival, and the score of one comparison (`difference`, `verdict`), top to bottom.
-        measure: "pass@1".
+        measure: "pass@1"; names the chart.
+        what: which difference it is.
+        axis: its unit.
     """
     height = 44 + _ROW * len(rows)
-    label = f"Difference in {measure}, student minus rival, in percentage points. " + " ".join(
+    label = f"Difference in {measure}, {what}. " + " ".join(
         f"{name}: {point_interval(score['difference'])}, {score['verdict']}." for name, score in rows
     )
     with canvas(height, margins=(4, 4, 34, 4)) as (figure, axes):
@@ -27,10 +35,10 @@ def differences(rows: list[tuple[str, dict[str, Any]]], measure: str) -> str:
             _row(axes, -position, name, score)
         low, high = _limits([score["difference"] for _, score in rows])
         axes.set(xlim=(low, high), ylim=(-len(rows) + 0.6, 0.7), yticks=[])
-        axes.set_xlabel("percentage points; line: 95 % interval")
+        axes.set_xlabel(axis)
         round_ticks(axes.xaxis, integer=True)
         axes.grid(axis="x")
-        return svg(figure, f"differences-{measure.replace('@', '-')}", label)
+        return svg(figure, f"differences-{measure.replace('@', '-').replace(' ', '-')}", label)
 
 
 def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
