@@ -32,7 +32,7 @@ def push_student(student: Path, repository: str, *, public: bool = False) -> str
             raise UserError("the repository is public already", where=repository, fix="give --public, or another name")
         api.upload_folder(folder_path=student, repo_id=name, commit_message="A self-distilled model")
     except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError, ValueError) as error:
-        gist = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        gist = " ".join(str(error).split())[:300]
         raise UserError(
             f"the hub did not take it: {gist}",
             where=repository,

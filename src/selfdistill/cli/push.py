@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import DirectoryArgument, quiet_libraries
+from selfdistill.cli.options import DirectoryArgument
 
 
 def push(
@@ -20,7 +20,6 @@ def push(
 
       selfdistill push runs/mine me/my-student
     """
-    quiet_libraries()
     from selfdistill.errors import UserError
     from selfdistill.hub import push_student
     from selfdistill.run.directory import RunDirectory

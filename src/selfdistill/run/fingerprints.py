@@ -25,14 +25,19 @@ def fingerprint_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _commit(name: str, revision: str | None) -> str:
+    """The commit that a hub model's files come from: the cache keeps each in a folder of that name."""
+    from transformers.utils import cached_file
+
+    found = cached_file(name, "config.json", revision=revision)
+    return Path(found).parent.name if found else revision or "main"
+
+
 def fingerprint_model(path: str, revision: str | None) -> str:
     """SHA-256 over a model directory's weights, configuration and tokenizer; for a hub model, its commit."""
     directory = Path(path)
     if not directory.is_dir():
-        from selfdistill.engines.models import load_config
-
-        commit = getattr(load_config(path, revision), "_commit_hash", None)
-        return f"{path}@{commit or revision or 'main'}"
+        return f"{path}@{_commit(path, revision)}"
     digest = hashlib.sha256()
     for file in sorted(directory.iterdir()):
         if file.suffix in (".safetensors", ".json"):
