@@ -15,6 +15,7 @@ from selfdistill.cli.grade import grade
 from selfdistill.cli.others import others
 from selfdistill.cli.overlap import overlap
 from selfdistill.cli.plan import plan
+from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.run import demo, run
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(sweep, curve),
+    *(preview, advise, sweep, curve),
     *(overlap, others),
     *(grade, plan, toy, push, recipes, doctor),
 )

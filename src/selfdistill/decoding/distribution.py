@@ -68,6 +68,17 @@ def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
     return _trimmed(ranked)
 
 
+def further(ranked: Ranked, stage: Stage) -> Ranked:
+    """One more stage on what the earlier ones retained; `decode(x, (a, b))` is `further(decode(x, (a,)), b)`."""
+    return _trimmed(Ranked(ranked.token_ids, apply(stage, ranked.logprobs)))
+
+
+def logprob_of(ranked: Ranked, token_ids: Tensor) -> Tensor:
+    """Log-probabilities (...) of given tokens (...) under (..., K); -inf for a token that is not retained."""
+    own = ranked.token_ids == token_ids.unsqueeze(-1)
+    return ranked.logprobs.masked_fill(~own, -math.inf).amax(-1)
+
+
 def dense(ranked: Ranked, vocabulary_size: int) -> Tensor:
     """Probabilities over the whole vocabulary, (..., V); exactly 0 off the support. This is q_s of the paper."""
     shape = (*ranked.token_ids.shape[:-1], vocabulary_size)

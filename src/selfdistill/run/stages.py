@@ -17,7 +17,6 @@ from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.checks import check_others, check_overlap, measure_others
-from selfdistill.run.checks import check_others, check_overlap, measure_others
 from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model

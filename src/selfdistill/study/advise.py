@@ -1,0 +1,83 @@
+"""From a preview to a recommendation: which T_train, truncation and T_eval to train for, and how sure that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfdistill import seeds
+from selfdistill.errors import UserError
+from selfdistill.files import read_json
+from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.statistics import RESAMPLES, bootstrap
+
+Summary = dict[str, Any]
+RULE_OF_THUMB = 0.75
+"""T_train * T_eval should be above this: a journal club's reading of the paper's sweeps."""
+
+
+def advise(directory: Path, measure: str = "pass@1") -> Summary:
+    """Read a finished preview and recommend.
+
+    Of the settings whose estimate can be trusted, the one with the highest previewed score; with it, how often it is
+    the best when the problems are drawn anew, and every setting that cannot be told from it.
+
+    Raises:
+        UserError: there is no preview, not this measure, or no estimate that can be trusted.
+    """
+    if not (directory / "preview.json").is_file():
+        raise UserError("holds no preview", where=directory, fix="run selfdistill preview RECIPE --out DIR")
+    summary = read_json(directory / "preview.json")
+    if measure not in summary["measures"]:
+        raise UserError(f"no {measure} in this preview", where=directory, fix=f"one of {summary['measures']}")
+    table = np.load(directory / "preview.npz", allow_pickle=False)[measure]
+    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"]]
+    if not usable:
+        raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
+    scores = table[:, usable]
+    chosen = int(scores.mean(0).argmax())
+    generator = seeds.generator(summary["seed"], "advise")
+    against = bootstrap(scores[:, [chosen]] - scores, generator)
+    points = [summary["points"][index] for index in usable]
+    return {
+        "measure": measure,
+        "recommended": points[chosen],
+        "chance_of_being_best": _chance_of_being_best(scores, chosen, generator),
+        "cannot_be_told_from_it": [
+            {**_name(point), "behind": {"value": each.value, "low": each.low, "high": each.high}}
+            for index, (point, each) in enumerate(zip(points, against, strict=True))
+            if index != chosen and each.low <= 0
+        ],
+        "greedy": summary["greedy"].get(measure),
+        "rule_of_thumb": {"t_eff": points[chosen]["t_eff"], "kept": points[chosen]["t_eff"] > RULE_OF_THUMB},
+        "paper": _paper(),
+        "left_out": len(summary["points"]) - len(usable),
+    }
+
+
+def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.Generator) -> float:
+    """Share of resamples of the problems in which the chosen column has the highest mean."""
+    problems = len(scores)
+    wins = 0
+    for _ in range(RESAMPLES // 10):
+        rows = generator.integers(problems, size=problems)
+        wins += int(scores[rows].mean(0).argmax() == chosen)
+    return wins / (RESAMPLES // 10)
+
+
+def _name(point: Summary) -> Summary:
+    return {key: point[key] for key in ("t_train", "truncation", "t_eval")}
+
+
+def _paper() -> list[Summary]:
+    """The paper's own settings, from the built-in recipes."""
+    found = []
+    for name in builtin_recipes():
+        recipe = load_recipe(name)
+        if recipe.model.path != "embedded":
+            sampling, student = recipe.sampling.decoding, recipe.evaluation.student
+            t_eff = sampling.temperature * student.temperature
+            found.append({"recipe": name, "sampling": sampling.label, "student": student.label, "t_eff": t_eff})
+    return found

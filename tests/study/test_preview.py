@@ -1,0 +1,83 @@
+"""The preview against what it stands for: real two-stage decoding of the base, on the same problems."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from run.small import command, run
+from selfdistill.files import read_json, read_records
+from selfdistill.recipe import load_recipe
+from selfdistill.records import Sample
+from selfdistill.run.directory import RunDirectory
+from selfdistill.study import preview as module
+from selfdistill.study.preview import Setting, preview, proposals_of, settings_of
+from selfdistill.study.sweep import Grid, Truncation
+
+SETS = (
+    "evaluation.limit=24",
+    "evaluation.split=validation",
+    "evaluation.max_new_tokens=64",
+    "evaluation.samples_per_problem=6",
+)
+GRID = Grid((0.7, 1.0), (Truncation(20, 0.8),), (0.7, 1.0), (0,))
+
+
+@pytest.fixture(scope="module")
+def previewed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("preview")
+    return preview(load_recipe("demo", SETS), GRID, out), out
+
+
+def test_a_programs_weight_is_what_the_engine_drew_it_with(previewed):
+    _, out = previewed
+    recipe = load_recipe("demo", SETS)
+    directory = RunDirectory(out)
+    proposal = proposals_of(settings_of(GRID))[0]
+    system = next(path for path in (out / "evaluation").glob(f"*T{proposal.t_train:g}*-T{proposal.t_eval:g}*.samples*"))
+    samples = list(read_records(system, Sample))[:40]
+    scored = module._logprobs(recipe, samples, [proposal], lambda **_: None)
+    assert np.allclose(scored[:, 0], [sum(sample.logprobs) for sample in samples], atol=2e-3)
+    assert directory.manifest.is_file()
+
+
+@pytest.mark.slow
+def test_weighted_scores_agree_with_decoding_in_two_stages(previewed, tmp_path):
+    """A setting that nothing was drawn under, against programs that were really drawn under it."""
+    summary, _ = previewed
+    drawn = Grid((0.7,), (Truncation(20, 0.8),), (0.7, 1.0), (0,))
+    direct = preview(load_recipe("demo", [*SETS, "evaluation.samples_per_problem=30", "seed=5"]), drawn, tmp_path)
+    for t_eval in (0.7, 1.0):
+        weighed, real = (
+            next(p for p in s["points"] if (p["t_train"], p["t_eval"]) == (0.7, t_eval)) for s in (summary, direct)
+        )
+        assert weighed["effective"] > module.TRUSTED
+        assert real["scores"]["pass@1"]["value"] == pytest.approx(weighed["scores"]["pass@1"]["value"], abs=0.12)
+    assert summary["greedy"]["pass@1"]["value"] == direct["greedy"]["pass@1"]["value"]
+
+
+def test_equal_compositions_get_equal_scores():
+    """Lemma B.1: on a fixed support only the product of the temperatures counts."""
+    wide = Truncation(3, 1.0)
+    settings = [Setting(0.5, wide, 1.2), Setting(1.2, wide, 0.5)]
+    recipe = load_recipe("demo", [*SETS, "evaluation.grid.top_k=0", "evaluation.grid.top_p=1"])
+    sample = Sample("validation/lists/0000", 0, (260, 274, 0), "stop", (), "")
+    scored = module._logprobs(load_recipe("demo", ["evaluation.split=validation", "evaluation.limit=null",
+        "evaluation.grid.top_k=0", "evaluation.grid.top_p=1"]), [sample], settings, lambda **_: None)  # fmt: skip
+    assert recipe.evaluation.grid.top_p == 1
+    first, second = scored[0]
+    assert (np.isneginf(first) and np.isneginf(second)) or first == pytest.approx(second, abs=1e-4)
+
+
+def test_advice_needs_a_preview_and_says_how_sure_it_is(previewed, tmp_path):
+    _, out = previewed
+    done = run(command("advise", str(out)))
+    assert done.returncode == 0, done.stderr
+    advice = read_json(out / "advice.json")
+    assert 0 < advice["chance_of_being_best"] <= 1
+    best = advice["recommended"]["scores"]["pass@1"]["value"]
+    assert best == max(point["scores"]["pass@1"]["value"] for point in read_json(out / "preview.json")["points"])
+    assert {each["recipe"]: round(each["t_eff"], 3) for each in advice["paper"]}["qwen3-4b-instruct"] == 1.76
+    none = run(command("advise", str(tmp_path)))
+    assert none.returncode == 2
+    assert "selfdistill preview" in none.stderr

@@ -1,0 +1,74 @@
+"""Weighted scores: plain pass@k where nothing is reweighted, elsewhere the truth by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfdistill.statistics import pass_at_k
+from selfdistill.study.weighting import weighted_scores
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=5), st.integers(1, 6))
+def test_with_the_target_as_only_proposal_it_is_the_unbiased_estimator(passed, k):
+    table = np.array(passed)
+    problems = np.repeat(np.arange(len(passed)), 6)
+    logprobs = np.linspace(-9, -1, len(problems))[:, None]
+    found = weighted_scores(problems, table.ravel(), logprobs, logprobs, (k,))
+    expected = [pass_at_k(6, int(row.sum()), k) for row in table]
+    assert np.allclose(found.scores[k][:, 0], expected)
+    assert np.allclose(found.effective, 1)
+
+
+PROGRAMS = np.array([True, False, True, False, False])
+"""Whether each of the five programs there are passes."""
+PROPOSALS = np.array([[0.1, 0.2, 0.3, 0.2, 0.2], [0.4, 0.3, 0.1, 0.1, 0.1]])
+TARGETS = np.array([[0.5, 0.1, 0.2, 0.2, 0.0], [0.05, 0.15, 0.1, 0.3, 0.4]])
+
+
+def estimate(drawn: list[tuple[int, ...]]) -> dict[int, np.ndarray]:
+    """Scores over problems that drew these programs: half of each from the first proposal, half from the second."""
+    programs = np.array(drawn)
+    problems = np.repeat(np.arange(len(programs)), programs.shape[1])
+    flat = programs.ravel()
+    with np.errstate(divide="ignore"):
+        logs = np.log(TARGETS.T[flat]), np.log(PROPOSALS.T[flat])
+    return weighted_scores(problems, PROGRAMS[flat], *logs, (1, 2)).scores
+
+
+def test_in_expectation_it_is_the_targets_own_score():
+    """Over all pairs of draws with their probabilities, without any sampling noise."""
+    pairs = list(itertools.product(range(5), repeat=2))
+    chance = np.array([PROPOSALS[0][one] * PROPOSALS[1][other] for one, other in pairs])
+    # Each pair as often as it is drawn, to a hundred-thousandth: the pooled control variate then has its true mean.
+    counts = np.round(chance * 1e4).astype(int)
+    assert counts.sum() == 10_000
+    drawn = [pair for pair, count in zip(pairs, counts, strict=True) for _ in range(count)]
+    scores = estimate(drawn)
+    truth = TARGETS[:, PROGRAMS].sum(1)
+    assert np.allclose(scores[1].mean(0), truth, atol=1e-9)
+
+
+def test_pass_at_more_comes_near_the_targets_own():
+    generator = np.random.default_rng(7)
+    halves = [generator.choice(5, p=proposal, size=(4_000, 4)) for proposal in PROPOSALS]
+    scores = estimate([tuple(row) for row in np.hstack(halves)])
+    truth = 1 - (1 - TARGETS[:, PROGRAMS].sum(1)) ** 2
+    assert np.allclose(scores[2].mean(0), truth, atol=0.02)
+
+
+def test_a_target_that_nothing_was_drawn_for_has_a_small_effective_share():
+    logprobs = np.log(np.full((10, 1), 0.1))
+    target = np.where(np.arange(10)[:, None] == 3, 0.0, -np.inf)
+    found = weighted_scores(np.zeros(10, int), np.ones(10, bool), target, logprobs, (1,))
+    assert found.effective[0] == pytest.approx(0.1)
+
+
+def test_unequal_numbers_of_draws_are_refused():
+    with pytest.raises(ValueError, match="between 1 and 2 draws"):
+        weighted_scores(np.array([0, 1, 1]), np.ones(3, bool), np.zeros((3, 1)), np.zeros((3, 1)), (1,))
