@@ -18,6 +18,7 @@ BUILT_IN = (
     "embedded-buggy",
     "embedded-strings",
     "embedded-scalars",
+    "embedded-json",
     "standard-library",
 )
 _OUTSIDE = ("site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip")
@@ -28,11 +29,13 @@ def built_in_statements(source: str, *, texts: bool) -> Iterator[Statement]:
 
     Args:
         source: its name. `embedded` texts are buggy in three of ten; `-clean` and `-buggy` in none and in all;
-            `-strings` and `-scalars` are of other families of tasks.
+            `-strings` and `-scalars` are of other families of tasks; `-json` has prompts for structured text, no texts.
         texts: whether the texts are wanted; without, `embedded` gives its prompts alone.
     """
     if source == "standard-library":
         return _standard_library()
+    if source == "embedded-json":
+        return _json_prompts()
     if source == "embedded" and not texts:
         return _prompts()
     return _texts(source.partition("-")[2])
@@ -43,6 +46,14 @@ def _prompts() -> Iterator[Statement]:
     from selfdistill.prompts.sources import Statement
 
     return (Statement(statement, prompt_id=prompt_id) for prompt_id, statement in embedded.prompts())
+
+
+def _json_prompts() -> Iterator[Statement]:
+    from selfdistill import embedded
+    from selfdistill.embedded.problems import PROMPT_COUNT
+    from selfdistill.prompts.sources import Statement
+
+    return (Statement(text, prompt_id=prompt_id) for prompt_id, text in embedded.json_prompts(PROMPT_COUNT))
 
 
 def _texts(variant: str) -> Iterator[Statement]:

@@ -101,8 +101,9 @@ class PromptSettings(Section):
     """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
 
     source: str
-    """`embedded`, a .jsonl or .parquet file, a directory, or a data set's hub id. With sampling.source `texts` also
-    `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or `standard-library`: docs/texts.md."""
+    """`embedded`, `embedded-json`, a .jsonl or .parquet file, a directory, or a data set's hub id. With
+    sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or
+    `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"

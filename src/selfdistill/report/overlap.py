@@ -14,7 +14,7 @@ from selfdistill.overlap.check import at_least
 from selfdistill.overlap.records import KINDS, Kind
 from selfdistill.report.comparisons import Comparison
 from selfdistill.report.scores import Tables
-from selfdistill.report.words import VERDICTS, listed, plural
+from selfdistill.report.words import VERDICTS, plural
 from selfdistill.statistics import bootstrap
 
 SHOWN = 12
@@ -51,19 +51,12 @@ def overlap(
 
 def _sentence(part: dict[str, Any], settings: dict[str, Any]) -> str:
     counts = {kind: part["counts"][kind]["texts"] for kind in KINDS}
-    copies, near, shared = counts["exact"] + counts["normalised"], counts["near"], counts["ngram"]
-    asked = "problem’s statement" if part["against"] == "statements" else "problem’s reference solution"
+    against = {"statements": "statements", "solutions": "reference solutions"}[part["against"]]
     return (
-        f"Of {plural(part['compared'], part['texts'][:-1])}, "
-        + listed(
-            [
-                f"{_number(copies)} {'is' if copies == 1 else 'are'} the same as a {asked} up to white space",
-                f"{_number(near)} nearly the same (similarity of at least {settings['similarity']:g})",
-                f"{_number(shared)} {'has' if shared == 1 else 'have'} no more than {settings['words']} words in a row "
-                "in common with one",
-            ]
-        )
-        + "."
+        f"Of {plural(part['compared'], part['texts'][:-1])}, compared with the problems’ {against}: "
+        f"{_number(counts['exact'] + counts['normalised'])} the same up to white space, {_number(counts['near'])} nearly "
+        f"the same (similarity of at least {settings['similarity']:g}), {_number(counts['ngram'])} otherwise with "
+        f"{settings['words']} or more words in a row in common."
     )
 
 
