@@ -52,7 +52,7 @@ def bands(threshold: float) -> tuple[int, int]:
     A pair of similarity s is proposed with chance 1 - (1 - s^rows)^bands.
     """
     rows = 1
-    while (1 - threshold ** (rows + 1)) ** (PERMUTATIONS // (rows + 1)) <= MISSED and rows < PERMUTATIONS:
+    while rows < PERMUTATIONS // 2 and (1 - threshold ** (rows + 1)) ** (PERMUTATIONS // (rows + 1)) <= MISSED:
         rows += 1
     return PERMUTATIONS // rows, rows
 

@@ -52,11 +52,12 @@ def overlap(
 def _sentence(part: dict[str, Any], settings: dict[str, Any]) -> str:
     counts = {kind: part["counts"][kind]["texts"] for kind in KINDS}
     against = {"statements": "statements", "solutions": "reference solutions"}[part["against"]]
+    same = counts["exact"] + counts["normalised"]
     return (
         f"Of {plural(part['compared'], part['texts'][:-1])}, compared with the problems’ {against}: "
-        f"{_number(counts['exact'] + counts['normalised'])} the same up to white space, {_number(counts['near'])} nearly "
-        f"the same (similarity of at least {settings['similarity']:g}), {_number(counts['ngram'])} otherwise with "
-        f"{settings['words']} or more words in a row in common."
+        f"{_number(same)} the same up to white space, {_number(counts['near'])} nearly the same (similarity of "
+        f"at least {settings['similarity']:g}), {_number(counts['ngram'])} otherwise with {settings['words']} "
+        "or more words in a row in common."
     )
 
 
