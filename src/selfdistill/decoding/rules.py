@@ -48,7 +48,8 @@ def apply(stage: Stage, values: Tensor) -> Tensor:
         case ForkLock():
             kept = _cut(values, stage.top_k, stage.top_p)
             fork = _entropy(kept).exp() >= stage.fork_tokens
-            return _temper(kept, torch.where(fork, stage.fork_temperature, stage.lock_temperature)).log_softmax(-1)
+            temperatures = values.new_tensor([stage.lock_temperature, stage.fork_temperature])
+            return _temper(kept, temperatures[fork.long()]).log_softmax(-1)
     raise AssertionError(f"{stage} is no rule on logits alone")
 
 

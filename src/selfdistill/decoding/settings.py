@@ -67,7 +67,7 @@ Stage = Annotated[
     Discriminator(
         _rule,
         custom_error_type="unknown_rule",
-        custom_error_message="unknown rule; min-p, top-n-sigma, entropy-temperature, fork-lock and python-syntax are known",
+        custom_error_message="unknown rule; known: min-p, top-n-sigma, entropy-temperature, fork-lock, python-syntax",
     ),
 ]
 """Any one stage; the key `rule` tells the types apart."""
