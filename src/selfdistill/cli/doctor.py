@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import metadata, util
 
 EXTRAS = {
+    "llguidance": ("syntax", "decoding constrained to Python syntax"),
     "vllm": ("vllm", "generation with vLLM"),
     "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),

@@ -12,7 +12,9 @@ from selfdistill.report.charts.bars import bars
 from selfdistill.report.charts.curves import MARKERS, Curves, Point, frontier_chart, temperature_curve
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.charts.outcomes import outcomes
+from selfdistill.report.charts.rivals import rivals
 from selfdistill.report.charts.training import training_curve
+from selfdistill.rivals.grid import PLAIN
 
 Summary = dict[str, Any]
 
@@ -40,6 +42,8 @@ def figures(summary: Summary) -> dict[str, Any]:
         shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
         if summary["frontier"]:
             shown["frontier"] = Markup(frontier_chart(curves, measures[0], measures[-1]))
+    if summary["rivals"]:
+        shown["rivals"] = [_rivals(summary["rivals"], measure) for measure in summary["rivals"]["measures"]]
     if summary["training"]["log"]:
         steps, losses = ([line[key] for line in summary["training"]["log"]] for key in ("step", "loss"))
         shown["training"] = Markup(training_curve(steps, losses))
@@ -72,6 +76,12 @@ def _differences(summary: Summary, measure: str) -> Markup:
         for kinds, score in rivals.values()
     ]
     return Markup(differences(rows, measure))
+
+
+def _rivals(compared: dict[str, Any], measure: str) -> Markup:
+    rows = [row for row in compared["rows"] if row["measure"] == measure]
+    ssd = next(row["student"]["test"]["value"] for row in rows if row["family"] == PLAIN)
+    return Markup(rivals([(row["family"], row["base"]["test"], row["student"]["test"]) for row in rows], ssd, measure))
 
 
 def _bars(summary: Summary, measure: str) -> Markup:
