@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.evaluation.systems import System, make_systems
-from selfdistill.files import read_json, write_json
+from selfdistill.files import write_json
 from selfdistill.recipe import Recipe
 from selfdistill.rivals.choose import Choice, choose
 from selfdistill.rivals.grid import Grid, without_syntax
@@ -56,12 +56,6 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         if directory.systems.is_file():
             stages.write_report(directory)
     return found
-
-
-def read_result(root: Path) -> dict[str, Any] | None:
-    """A finished comparison, or None."""
-    path = root / "rivals.json"
-    return read_json(path) if path.is_file() else None
 
 
 def _validation(recipe: Recipe, tune_on: str | None, limit: int | None) -> Recipe:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfdistill import seeds
 from selfdistill.decoding import label
+from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
 from selfdistill.rivals.choose import Choice, Model, Scored, read_scores
 from selfdistill.rivals.grid import PLAIN
@@ -46,6 +48,12 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
         "test": {"problems": test.problems, "systems": _means(test)},
         "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
     }
+
+
+def read_result(root: Path) -> dict[str, Any] | None:
+    """A run's finished comparison, or None."""
+    path = root / "rivals.json"
+    return read_json(path) if path.is_file() else None
 
 
 def chosen_scores(choices: Sequence[Choice], test: Scored, measure: str) -> dict[tuple[Model, str], np.ndarray]:
