@@ -29,8 +29,6 @@ from selfdistill.report.overlap import overlap
 from selfdistill.report.scores import Measured, groups, measure, score_tables
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.words import VERDICTS
-from selfdistill.rivals import words
-from selfdistill.rivals.result import read_result
 from selfdistill.statistics import CONFIDENCE, RESAMPLES, Estimate
 
 FORMAT = 1
@@ -76,7 +74,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         else None,
         "data": _data(run_dir),
         "overlap": overlap(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
-        "rivals": _rivals(run_dir),
+        "rivals": _json_if_there(run_dir / "rivals.json"),
         "others": others(run_dir, listed, measures, seed),
         "training": {"log": _training_log(run_dir)},
         "recipe": recipe,
@@ -86,12 +84,6 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     }
     summary["unchecked"] = unchecked(summary)
     return _rounded(summary)
-
-
-def _rivals(run_dir: Path) -> dict[str, Any] | None:
-    """rivals.json with its answers in words, if rival decodings were compared."""
-    found = read_result(run_dir)
-    return None if found is None else {**found, "answers": words.answers(found)}
 
 
 def _headline(compared: Sequence[Comparison]) -> Comparison | None:
