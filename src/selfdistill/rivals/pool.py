@@ -17,7 +17,6 @@ from selfdistill.report.evaluated import read_problems
 from selfdistill.rivals.choose import Choice, Model, read_scores
 from selfdistill.rivals.result import DIFFERENCES, chosen_scores, differences
 from selfdistill.run.directory import RunDirectory
-from selfdistill.run.manifest import read_recipe
 from selfdistill.statistics import across_seeds
 
 Scores = dict[tuple[Model, str], np.ndarray]
@@ -73,7 +72,8 @@ def _scores(root: Path, found: dict[str, Any], measure: str) -> Scores:
         for model in models
     ]
     place = RunDirectory(root / "rivals" / "test")
-    return chosen_scores(choices, read_scores(place, read_recipe(place).evaluation.pass_at), measure)
+    pass_at = [int(name.removeprefix("pass@")) for name in found["measures"]]
+    return chosen_scores(choices, read_scores(place, pass_at), measure)
 
 
 def _problems(root: Path) -> list[str]:

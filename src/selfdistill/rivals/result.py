@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfdistill import seeds
 from selfdistill.decoding import label
-from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
 from selfdistill.rivals.choose import Choice, Model, Scored, read_scores
 from selfdistill.rivals.grid import PLAIN
+from selfdistill.rivals.words import answers
 from selfdistill.run.directory import RunDirectory
 from selfdistill.statistics import CONFIDENCE, RESAMPLES, bootstrap
 
@@ -38,7 +37,7 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
     """
     validation, test = (read_scores(place, recipe.evaluation.pass_at) for place in (tuned, tested))
     measures = list(test.tables)
-    return {
+    found = {
         "format": FORMAT,
         "measures": measures,
         "families": list(dict.fromkeys(choice.family for choice in choices)),
@@ -48,12 +47,7 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
         "test": {"problems": test.problems, "systems": _means(test)},
         "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
     }
-
-
-def read_result(root: Path) -> dict[str, Any] | None:
-    """A run's finished comparison, or None."""
-    path = root / "rivals.json"
-    return read_json(path) if path.is_file() else None
+    return {**found, "answers": answers(found)}
 
 
 def chosen_scores(choices: Sequence[Choice], test: Scored, measure: str) -> dict[tuple[Model, str], np.ndarray]:
