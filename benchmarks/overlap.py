@@ -2,8 +2,8 @@
 
     python benchmarks/overlap.py --prompts 100000 --problems 1000
 
-Statements are 200 words of a vocabulary with the frequencies of natural language (Zipf), so that short runs of words are
-often shared; one prompt in a thousand is a problem with two words changed, and all of them must be found.
+Statements are 200 words of a vocabulary with the frequencies of natural language (Zipf), so that short runs of words
+are often shared; one prompt in a thousand is a problem with two words changed, and all of them must be found.
 """
 
 from __future__ import annotations

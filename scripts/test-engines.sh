@@ -22,12 +22,13 @@ install_vllm() {
     touch "$vllm/.installed"
 }
 
-"$python" -c "import ray, httpx" 2>/dev/null ||
-    "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "ray>=2.49" "httpx>=0.27"
+"$python" -c "import ray, httpx, lm_eval" 2>/dev/null ||
+    "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+        "ray>=2.49" "httpx>=0.27" "lm-eval>=0.4.13"
 install_vllm &
 installing=$!
 failed=0
-"$python" -m pytest -q -m engines tests/training tests/cluster || failed=1
+"$python" -m pytest -q -m engines tests/training tests/cluster tests/others || failed=1
 wait "$installing"
 "$vllm/bin/python" -m pytest -q -m engines tests/engines || failed=1
 exit "$failed"

@@ -13,6 +13,7 @@ EXTRAS = {
     "vllm": ("vllm", "generation with vLLM"),
     "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),
+    "lm_eval": ("lm-eval", "tasks of lm-eval, for what got worse"),
     "bitsandbytes": ("qlora", "training adapters over a base in 4 bits"),
     "trackio": ("trackers", "experiment tracking"),
     "tensorboard": ("trackers", "experiment tracking"),
