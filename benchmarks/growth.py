@@ -1,9 +1,11 @@
-"""How sampling grows with the number of prompts: time, memory beyond the prompts themselves, and time to resume.
+"""How sampling grows with the number of prompts, and grading with workers and machines.
 
-    python benchmarks/growth.py [--sizes 1000 10000 100000] [--tokens 64]
+    python benchmarks/growth.py [--sizes 1000 10000 100000] [--tokens 64] [--programs 2000]
 
-The engine is instant; everything else is the package's own: shards, records, soft targets, files. Each size runs in a
-process of its own, so that the memory is that size's; resuming finds all but the last shard done, as after a kill.
+Sampling: time, memory beyond the prompts themselves, and time to resume. The engine is instant; everything else is the
+package's own: shards, records, soft targets, files. Each size runs in a process of its own, so that the memory is that
+size's; resuming finds all but the last shard done, as after a kill. Grading: programs a second with 1 and 2 workers,
+and on a Ray cluster of 2 nodes on this machine where Ray is installed, after a first batch that warms everything up.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,8 @@ import numpy as np
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Completion, Request, SparseTargets
-from selfdistill.records import Prompt
+from selfdistill.grading import Limits, Submission, grade
+from selfdistill.records import CallCase, CallTests, Prompt, Verdict
 from selfdistill.sampling.generate import Job, generate_samples
 
 SHARD = 512
@@ -89,10 +93,61 @@ def measure(size: int, tokens: int) -> dict[str, float]:
         }
 
 
+def submissions(count: int) -> list[Submission]:
+    """Short functions with six calls each, three of four right: what the demo grades."""
+    tests = CallTests("double", tuple(CallCase((n,), 2 * n) for n in range(6)))
+    bodies = ("return 2 * x", "return x + x", "return x << 1", "return x * x")
+    return [Submission(str(n), f"def double(x):\n    {bodies[n % 4]}\n", tests) for n in range(count)]
+
+
+@contextmanager
+def two_nodes() -> Iterator[str]:
+    """A Ray cluster's address: two nodes of one core each, and a head that does no work."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def programs_a_second(run: Callable[[list[Submission]], Iterable[Verdict]], count: int) -> float:
+    work = submissions(count)
+    sum(1 for _ in run(work[:128]))
+    started = time.perf_counter()
+    graded = sum(verdict.passed for verdict in run(work))
+    assert graded == sum(n % 4 != 3 for n in range(count))
+    return count / (time.perf_counter() - started)
+
+
+def grading(count: int) -> None:
+    how: dict[str, Any] = {"limits": Limits(), "isolation": "full"}
+    print(f"\n{'graded on':>16} {'programs/s':>11}")
+    for workers in (1, 2):
+        rate = programs_a_second(lambda work, workers=workers: grade(work, **how, workers=workers), count)
+        print(f"{workers:>9} worker{'s' if workers > 1 else ' '} {rate:>10.0f}")
+    try:
+        import ray
+    except ModuleNotFoundError:
+        print(f"{'2 Ray nodes':>16} not measured: pip install 'selfdistill[ray]'")
+        return
+    from selfdistill.cluster.connect import cluster
+    from selfdistill.cluster.grading import grade_on_cluster
+
+    with two_nodes() as address, cluster(address):
+        rate = programs_a_second(lambda work: grade_on_cluster(address, work, **how), count)
+        print(f"{'2 Ray nodes':>16} {rate:>10.0f}  (Ray {ray.__version__})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--programs", type=int, default=2000, help="0: sampling only")
     parser.add_argument("--one", action="store_true", help="measure one size here, print JSON")
     arguments = parser.parse_args()
     if arguments.one:
@@ -104,6 +159,8 @@ def main() -> None:
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         numbers = f"{found['cpu'] / size * 1e6:>16.0f} {found['grown']:>9.0f} {found['resume']:>13.2f}"
         print(f"{size:>9,} {found['seconds']:>9.2f} {numbers}")
+    if arguments.programs:
+        grading(arguments.programs)
 
 
 if __name__ == "__main__":

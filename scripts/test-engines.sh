@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests of real engines: vLLM in process and as a server, a Ray cluster, training in two processes. No GPU needed.
+# The tests of real engines: vLLM in process and as a server, a Ray cluster, training in two processes, QLoRA, and the
+# steps of docs/scale.md. No GPU needed.
 # vLLM's CPU build pins its own transformers, so it has an environment of its own; both are installed only when missing.
 #
 #   scripts/test-engines.sh [python of the package's own environment, by default .venv/bin/python]
@@ -22,13 +23,13 @@ install_vllm() {
     touch "$vllm/.installed"
 }
 
-"$python" -c "import ray, httpx, lm_eval" 2>/dev/null ||
+"$python" -c "import ray, httpx, lm_eval, bitsandbytes, tensorboard" 2>/dev/null ||
     "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-        "ray>=2.49" "httpx>=0.27" "lm-eval>=0.4.13"
+        "ray>=2.49" "httpx>=0.27" "lm-eval>=0.4.13" "bitsandbytes>=0.49" "tensorboard>=2.18"
 install_vllm &
 installing=$!
 failed=0
-"$python" -m pytest -q -m engines tests/training tests/cluster tests/others || failed=1
+"$python" -m pytest -q -m engines tests/training tests/cluster tests/others tests/plan || failed=1
 wait "$installing"
 "$vllm/bin/python" -m pytest -q -m engines tests/engines || failed=1
 exit "$failed"

@@ -18,6 +18,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def weights_are_sharded() -> bool:
+    """Whether accelerate's configuration says FSDP or DeepSpeed."""
+    return any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED"))
+
+
 def is_main_process() -> bool:
     """Whether this one writes the run's files."""
     return os.environ.get("RANK", "0") == "0"

@@ -9,9 +9,11 @@ import os
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from engines.agreement import check_distributions, check_draws
-from run.small import run, run_command
+from plan.test_scale_page import VLLM
+from run.small import SMALL, command, run, run_command
 from run.test_other_models import overrides
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
@@ -142,6 +144,16 @@ def test_the_loop_runs_on_vllm(tmp_path):
     samples = list(read_records(out / "samples.jsonl", Sample))
     for sample, target in zip(samples, read_targets(out / "targets"), strict=True):
         assert len(sample.token_ids) == len(target.support_sizes)
+
+
+def test_the_page_s_step_to_a_gpu_is_one_line(tmp_path):
+    """docs/scale.md: the laptop's recipe, and the engine line; eager only because compiling for a CPU takes minutes."""
+    recipe = load_recipe("demo", [*SMALL, *FEW, "prompts.limit=32", "evaluation.limit=4"])
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    _, *words = VLLM.split()
+    done = run([*command(*words), "--set", "engine.options={enforce_eager: true}"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert read_json(tmp_path / "runs" / "one-gpu" / "manifest.json")["stages"]["sample"]["engine"] == "vllm"
 
 
 def test_soft_targets_without_top_k_are_refused_by_the_recipe():

@@ -30,15 +30,18 @@ QWEN3_30B = Qwen3MoeConfig(
 
 def test_counts_the_published_size_of_a_mixture_of_experts():
     size = count(QWEN3_30B)
-    parameters, active, cache = PUBLISHED["Qwen/Qwen3-30B-A3B-Instruct-2507"]
+    parameters, active, cache, embeddings = PUBLISHED["Qwen/Qwen3-30B-A3B-Instruct-2507"]
     assert size.parameters == pytest.approx(parameters, rel=0.01)
     assert size.active == pytest.approx(active, rel=0.03)
     assert size.cache_bytes == cache
+    assert size.embeddings == pytest.approx(embeddings, rel=0.01)
 
 
 def plan(recipe, gpus=1, measured=1000.0, **changes):
     work = {"prompts": 100, "problems": 10, "systems": 4, "prompt_tokens": 50.0, "completion_tokens": 150.0, **changes}
-    return estimate(recipe, ModelSize(1e9, 1e9, 1000, "made"), Gpu(1e14, 1e12, 80e9), gpus, Workload(**work), measured)
+    return estimate(
+        recipe, ModelSize(1e9, 1e9, 1000, 1e8, "made"), Gpu(1e14, 1e12, 80e9), gpus, Workload(**work), measured
+    )
 
 
 def test_costs_are_those_worked_out_by_hand():
@@ -62,10 +65,21 @@ def test_more_of_anything_costs_more_and_more_gpus_share_the_memory():
     assert "soft targets, at most" not in plan(load_recipe("demo", ["training.targets=hard"])).disk
 
 
+def test_memory_of_each_method():
+    """1B parameters, a tenth of them embeddings; NF4 with double quantization takes 4.127 bits (QLoRA, Sec. 3)."""
+    memory = {
+        method: list(plan(load_recipe("demo", [f"training.method={method}"])).memory.values())[1]
+        for method in ("full", "lora", "qlora")
+    }
+    assert memory["full"] == 16e9
+    assert memory["lora"] == 4e9
+    assert memory["qlora"] == pytest.approx(0.9e9 * 4.127 / 8 + 0.1e9 * 4, rel=1e-3)
+
+
 def test_the_roofline_knows_what_binds():
     recipe = load_recipe("demo", ["engine.batch_size=64"])
     work = Workload(100, 10, 4, 500, 4000)
-    size = ModelSize(8e9, 8e9, 131072, "made")
+    size = ModelSize(8e9, 8e9, 131072, 1e9, "made")
     hours = [estimate(recipe, size, GPUS[name], 1, work).stages[0].gpu_hours for name in ("h200", "h100", "a100")]
     assert hours == sorted(hours), "more bandwidth and memory, less time"
 

@@ -72,7 +72,7 @@ def test_a_whole_run_speaks_json(tmp_path):
 @pytest.mark.slow
 def test_a_mistake_is_an_event_too(tmp_path):
     program, module, name, *arguments = command("run", "demmo", "--out", str(tmp_path / "out"))
-    done = run([program, module, "--log", "json", name, *arguments])
+    done = run([program, module, name, "--log", "json", *arguments])
     assert done.returncode == 2
     (event,) = events_of(done.stderr)
     assert event["event"] == "error"

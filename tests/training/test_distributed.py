@@ -76,6 +76,7 @@ def weights(student: Path) -> dict[str, torch.Tensor]:
         ("cpu.yaml", "hard", "lora"),
         ("fsdp.yaml", "hard", "full"),
         ("fsdp.yaml", "soft", "lora"),
+        ("cpu.yaml", "hard", "qlora"),
     ],
 )
 def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, targets, method):
@@ -103,6 +104,13 @@ def test_only_training_runs_in_several_processes(tmp_path, recipe_lines, monkeyp
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="only train does"):
         stages.sample(recipe, directory)
+
+
+def test_qlora_does_not_share_its_weights(tmp_path, recipe_lines):
+    _, directory = sampled(recipe_lines, tmp_path / "one", "hard", "qlora")
+    done = launch("fsdp.yaml", directory.root, tmp_path)
+    assert done.returncode != 0
+    assert "qlora does not go with sharding" in done.stderr
 
 
 def test_a_batch_that_cannot_be_split_is_one_line(tmp_path, recipe_lines):

@@ -22,6 +22,10 @@ BYTES_A_TARGET = 8
 """Of a stored soft target: int32 id and float32 probability."""
 
 
+BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Of one weight under qlora: 4 bits, a byte of scale for 64 weights, 4 bytes for 256 such scales."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage's share."""
@@ -114,15 +118,19 @@ def _disk(recipe: Recipe, size: ModelSize, tokens: float, sampled: float) -> dic
 
 
 def _memory(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
-    full = recipe.training.method == "full"
-    return {
-        "sampling: weights in bfloat16": 2 * size.parameters,
-        "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
-        if full
-        else "training: float32 weights, sharded (FSDP); adapters are small": (16 if full else 4)
-        * size.parameters
-        / gpus,
-    }
+    return {"sampling: weights in bfloat16": 2 * size.parameters, **_training_memory(recipe, size, gpus)}
+
+
+def _training_memory(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
+    match recipe.training.method:
+        case "full":
+            what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
+            return {what: 16 * size.parameters / gpus}
+        case "lora":
+            return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
+        case "qlora":
+            packed = BYTES_IN_4_BITS * (size.parameters - size.embeddings)
+            return {"training: weights in 4 bits, embeddings in float32; not sharded": packed + 4 * size.embeddings}
 
 
 def _assumptions(

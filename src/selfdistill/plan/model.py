@@ -5,21 +5,22 @@ Where the configuration cannot be had (no network), the published sizes of the p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from selfdistill.errors import UserError
 
 PUBLISHED = {
-    "meta-llama/Llama-3.1-8B-Instruct": (8.03e9, 8.03e9, 131072),
-    "Qwen/Qwen3-4B-Instruct-2507": (4.02e9, 4.02e9, 147456),
-    "Qwen/Qwen3-4B-Thinking-2507": (4.02e9, 4.02e9, 147456),
-    "Qwen/Qwen3-30B-A3B-Instruct-2507": (30.5e9, 3.3e9, 98304),
-    "Qwen/Qwen3-30B-A3B-Thinking-2507": (30.5e9, 3.3e9, 98304),
-    "openai/gpt-oss-20b": (20.9e9, 3.6e9, 49152),
+    "meta-llama/Llama-3.1-8B-Instruct": (8.03e9, 8.03e9, 131072, 1.05e9),
+    "Qwen/Qwen3-4B-Instruct-2507": (4.02e9, 4.02e9, 147456, 0.39e9),
+    "Qwen/Qwen3-4B-Thinking-2507": (4.02e9, 4.02e9, 147456, 0.39e9),
+    "Qwen/Qwen3-30B-A3B-Instruct-2507": (30.5e9, 3.3e9, 98304, 0.62e9),
+    "Qwen/Qwen3-30B-A3B-Thinking-2507": (30.5e9, 3.3e9, 98304, 0.62e9),
+    "openai/gpt-oss-20b": (20.9e9, 3.6e9, 49152, 1.16e9),
 }
-"""Parameters, parameters active for one token, bytes of key-value cache for one token in bfloat16: from their model
-cards and configurations (layers x key-value heads x head size x 2 x 2 bytes)."""
+"""Parameters, parameters active for one token, bytes of key-value cache for one token in bfloat16, parameters of the
+embeddings: from their model cards and configurations (cache: layers x key-value heads x head size x 2 x 2 bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class ModelSize:
     """Parameters that one token passes through; fewer than all in a mixture of experts."""
     cache_bytes: float
     """Key-value cache of one token, in bfloat16."""
+    embeddings: float
+    """Parameters of input and output embeddings, once if they are tied; qlora leaves them at full size."""
     source: str
 
 
@@ -51,6 +54,12 @@ def model_size(path: str, revision: str | None = None) -> ModelSize:
     return count(config)
 
 
+def _embeddings(model: Any) -> Iterator[Any]:
+    for module in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if module is not None:
+            yield module.weight
+
+
 def count(config: Any) -> ModelSize:
     """Count on an empty model of this configuration; takes no memory for weights."""
     import torch
@@ -65,9 +74,11 @@ def count(config: Any) -> ModelSize:
     share = getattr(text, "num_experts_per_tok", number) / number
     head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    embeddings = {id(weight): weight.numel() for weight in _embeddings(model)}
     return ModelSize(
         parameters=total,
         active=total - experts * (1 - share),
         cache_bytes=2 * 2 * text.num_hidden_layers * heads * head_size,
+        embeddings=sum(embeddings.values()),
         source="counted on its configuration",
     )

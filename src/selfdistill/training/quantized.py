@@ -14,7 +14,7 @@ import torch
 
 from selfdistill.engines.models import load_config, load_model, resolve_device
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.processes import local_rank
+from selfdistill.processes import local_rank, weights_are_sharded
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import ModelSettings
@@ -47,7 +47,16 @@ def load_quantized(model: ModelSettings, precision: str) -> Any:
     Args:
         model: the recipe's.
         precision: of its arithmetic, `fp32` or `bf16`.
+
+    Raises:
+        UserError: the processes are to share the weights.
     """
+    if weights_are_sharded():
+        raise UserError(
+            "qlora does not go with sharding: what is in 4 bits stays whole on every GPU",
+            where="training.method",
+            fix="launch with configs/accelerate/ddp.yaml",
+        )
     from transformers import BitsAndBytesConfig
 
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it says that it has no fast kernel
