@@ -15,7 +15,7 @@ from engines.agreement import check_distributions, check_draws
 from plan.test_scale_page import VLLM
 from run.small import SMALL, command, run, run_command
 from run.test_other_models import overrides
-from selfdistill.decoding import Decoding
+from selfdistill.decoding import Decoding, MinP, TopNSigma
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_model
@@ -79,7 +79,16 @@ def test_distributions_equal_ours(engine, reference, stages):
     assert max(differences) <= 1e-5
 
 
-@pytest.mark.parametrize("stages", [(SAMPLING,), (SAMPLING, Decoding(temperature=1.4, top_k=8))], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (SAMPLING,),
+        (SAMPLING, Decoding(temperature=1.4, top_k=8)),
+        (MinP(rule="min-p", min_p=0.05, temperature=1.3),),
+        (TopNSigma(rule="top-n-sigma", n=1.0), Decoding(temperature=1.4)),
+    ],
+    ids=["one", "two", "min-p", "top-n-sigma"],
+)
 def test_draws_follow_the_distribution(engine, reference, stages):
     assert check_draws(engine, reference, (20, 30, 40), stages, 3000) > 1e-3
 
