@@ -19,6 +19,7 @@ from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.rivals import rivals
+from selfdistill.cli.rounds import rounds
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(preview, advise, sweep, curve, rivals),
+    *(preview, advise, sweep, curve, rounds, rivals),
     *(overlap, others),
     *(grade, plan, toy, push, recipes, doctor),
 )

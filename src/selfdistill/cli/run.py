@@ -45,8 +45,13 @@ def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = No
 
 
 def run_recipe(recipe: Recipe, out: Path | None) -> None:
-    """Run all stages, then print the table and where the report is."""
+    """Run all stages, then print the table and where the report is; or all rounds, where the recipe has several."""
     quiet_libraries()
+    if recipe.rounds.count > 1:
+        from selfdistill.cli.rounds import run_all
+
+        run_all([recipe], run_directory(out, recipe.name, recipe.seed))
+        return
     from selfdistill.run import stages
 
     directory = stages.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))

@@ -68,8 +68,12 @@ def prepare_prompts(
         if len(rendered.token_ids) > longest:
             dropped["too long"] += 1
             continue
+        if dropped["skipped"] < settings.skip:
+            dropped["skipped"] += 1
+            continue
         chosen[prompt_id] = Prompt(prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation)
-    dropped["over the limit"] = len(unique) - len(chosen) - dropped["too long"] - dropped["overlap"]
+    used = len(chosen) + dropped["too long"] + dropped["overlap"] + dropped["skipped"]
+    dropped["over the limit"] = len(unique) - used
     if not chosen:
         raise UserError(_nothing_left(loaded, dropped, longest), where=settings.source)
     prompts = [chosen[prompt_id] for prompt_id in unique if prompt_id in chosen]

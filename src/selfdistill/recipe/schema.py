@@ -122,8 +122,19 @@ class PromptSettings(Section):
     """Keep the first of the statements that are equal up to white space (paper Sec. 3)."""
     limit: PositiveInt | None = None
     """Use a subset of this many prompts, drawn by the recipe's seed."""
+    skip: CountOrZero = 0
+    """Leave out this many that a smaller `skip` would have used: fresh prompts for another round."""
     max_tokens: PositiveInt | None = None
     """Drop longer prompts; unset drops those that leave no room for a completion in the model's context."""
+
+
+class MixSettings(Section):
+    """Samples of an earlier run, mixed into this one's."""
+
+    run: str
+    """Its directory."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Of the prompts, drawn by the recipe's seed, that keep the earlier run's samples."""
 
 
 class SamplingSettings(Section):
@@ -134,6 +145,10 @@ class SamplingSettings(Section):
     context and never targets, and the targets are its q_s at every position. Ours; needs soft targets."""
     decoding: Decoding
     """T_train and rho_train."""
+    model: str | None = None
+    """A model that samples in the place of the one that is trained; rounds with `sample_from: base` set it."""
+    mix: MixSettings | None = None
+    """Take some samples over from an earlier run of the same prompts."""
     samples_per_prompt: PositiveInt = 1
     """The paper finds that 1 suffices."""
     max_new_tokens: PositiveInt = 131072
@@ -283,6 +298,27 @@ class ChecksSettings(Section):
     others: OthersSettings = OthersSettings()
 
 
+class RoundSettings(Section):
+    """Several rounds: each trains the last round's student on. See docs/rounds.md."""
+
+    count: PositiveInt = 1
+    """How many."""
+    prompts: Literal["same", "fresh"] = "same"
+    """`fresh`: every round has prompts of its own, as many as `prompts.limit`."""
+    sample_from: Literal["student", "base"] = "student"
+    """Whose samples a later round trains on: the last student's, or always the first base's."""
+    mix_first: Fraction = 0.0
+    """Share of the prompts that keep the first round's samples in later rounds; needs the same prompts."""
+    number: PositiveInt = 1
+    """Which round a run is; set by `selfdistill rounds`. Each round draws from random streams of its own."""
+
+    @model_validator(mode="after")
+    def _can_be_mixed(self) -> RoundSettings:
+        if self.mix_first and self.prompts == "fresh":
+            raise ValueError("mix_first needs prompts: same; the first round has no samples for fresh prompts")
+        return self
+
+
 class Recipe(Section):
     """A whole run: where it starts, the three steps, and how it is judged."""
 
@@ -306,6 +342,7 @@ class Recipe(Section):
     evaluation: EvaluationSettings
     analysis: AnalysisSettings = AnalysisSettings()
     checks: ChecksSettings = ChecksSettings()
+    rounds: RoundSettings = RoundSettings()
 
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:

@@ -109,9 +109,9 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
 
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
-    job = Job(
-        prompts, settings.samples_per_prompt, (settings.decoding,), settings.max_new_tokens, (recipe.seed, "sample")
-    )
+    number = recipe.rounds.number
+    stream = (recipe.seed, "sample" if number == 1 else f"sample of round {number}")
+    job = Job(prompts, settings.samples_per_prompt, (settings.decoding,), settings.max_new_tokens, stream)
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples") as update,

@@ -20,9 +20,10 @@ TITLES = {"model": "sampling from the base", "texts": "reading texts with the ba
 @contextmanager
 def sampler(recipe: Recipe, prompts: Sequence[Prompt]) -> Iterator[Callable[[], Engine]]:
     """A function that loads the engine when it is first called. Texts are read in this process, by transformers."""
-    if recipe.sampling.source == "model":
-        with on_demand(recipe.model, recipe.engine, cluster=recipe.cluster) as engine:
-            yield engine
+    settings = recipe.sampling
+    if settings.source == "model":
+        with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster) as engine:
+            yield _with_mix(recipe, engine) if settings.mix else engine
         return
     from selfdistill.engines.models import known_end_of_turn_ids, load_model, load_tokenizer
     from selfdistill.sampling.texts import load_text_reader
@@ -30,5 +31,16 @@ def sampler(recipe: Recipe, prompts: Sequence[Prompt]) -> Iterator[Callable[[], 
     path, revision = recipe.model.path, recipe.model.revision
     texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}
     yield lambda: load_text_reader(
-        load_model(recipe.model), load_tokenizer(path, revision), texts, known_end_of_turn_ids(path, revision)
+        load_model(recipe.model, settings.model),
+        load_tokenizer(path, revision),
+        texts,
+        known_end_of_turn_ids(path, revision),
     )
+
+
+def _with_mix(recipe: Recipe, engine: Callable[[], Engine]) -> Callable[[], Engine]:
+    from selfdistill.sampling.mix import mixed
+
+    mix = recipe.sampling.mix
+    assert mix is not None
+    return mixed(engine, mix.run, mix.share, recipe.seed, targets=recipe.training.targets == "soft")

@@ -49,18 +49,25 @@ def take_student(source: RunDirectory, target: RunDirectory) -> None:
     _take_record(source, target, "train")
 
 
-def take_system(source: RunDirectory, target: RunDirectory, system: System) -> None:
-    """One system's completions and verdicts."""
-    _link(source.system_samples(system.name), target.system_samples(system.name))
-    _link(source.system_verdicts(system.name), target.system_verdicts(system.name))
-    _take_record(source, target, f"evaluate {system.name}")
+def take_system(source: RunDirectory, target: RunDirectory, system: System, name: System | None = None) -> None:
+    """One system's completions and verdicts.
+
+    Args:
+        source, target: the runs.
+        system: of the source.
+        name: what it is in the target; the same by default.
+    """
+    own = name or system
+    _link(source.system_samples(system.name), target.system_samples(own.name))
+    _link(source.system_verdicts(system.name), target.system_verdicts(own.name))
+    _take_record(source, target, f"evaluate {system.name}", f"evaluate {own.name}")
 
 
-def _take_record(source: RunDirectory, target: RunDirectory, stage: str) -> None:
+def _take_record(source: RunDirectory, target: RunDirectory, stage: str, name: str | None = None) -> None:
     """The stage's time and facts, marked as another run's."""
     stages = read_json(target.manifest)["stages"]
     record = {**read_json(source.manifest)["stages"].get(stage, {}), "shared": True}
-    update_manifest(target, "stages", {**stages, stage: record})
+    update_manifest(target, "stages", {**stages, name or stage: record})
 
 
 def _link(source: Path, target: Path) -> None:
