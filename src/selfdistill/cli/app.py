@@ -18,6 +18,7 @@ from selfdistill.cli.plan import plan
 from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
+from selfdistill.cli.related import related
 from selfdistill.cli.rivals import rivals
 from selfdistill.cli.rounds import rounds
 from selfdistill.cli.run import demo, run
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(preview, advise, sweep, curve, rounds, rivals),
+    *(preview, advise, sweep, curve, rounds, related, rivals),
     *(overlap, others),
     *(grade, plan, toy, push, recipes, doctor),
 )

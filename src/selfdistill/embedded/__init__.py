@@ -20,6 +20,7 @@ from selfdistill.embedded.problems import (
     json_problems,
     json_prompts,
     problems,
+    prompt_problems,
     prompts,
     texts,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "json_prompts",
     "model_dir",
     "problems",
+    "prompt_problems",
     "prompts",
     "texts",
 ]

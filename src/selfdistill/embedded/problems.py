@@ -64,6 +64,14 @@ def prompts(limit: int = PROMPT_COUNT) -> Iterator[tuple[str, str]]:
         yield prompt_id, statements.prompt(chain, Random(prompt_id))[0]
 
 
+def prompt_problems() -> Iterator[Problem]:
+    """The prompts of `prompts` with tests, for methods that use a verifier. SSD never sees the tests."""
+    for prompt_id, chain in _prompt_chains():
+        rng = Random(prompt_id)
+        prompt, function, _ = statements.prompt(chain, rng)
+        yield Problem(prompt_id, prompt, cases.tests(chain, function, rng), program_prefix=prompt)
+
+
 def texts(
     limit: int = PROMPT_COUNT,
     family: Literal["lists", "scalars", "strings"] = "lists",

@@ -214,6 +214,11 @@ class TrainingSettings(Section):
     """Drop samples that were cut off. Not in the paper."""
     drop_shortest: Fraction = 0.0
     """Drop this share of samples, the shortest. The published generator drops 0.1; the paper does not say so."""
+    keep: Literal["all", "compiles", "lint", "passing"] = "all"
+    """`all` is SSD. For comparison with related methods: only programs that compile; that have no fault by ruff's rules
+    E9 and F (extra `lint`); or that pass their tests, which uses a verifier."""
+    verifier: str | None = None
+    """The benchmark file whose problems have the prompts' tests, for `keep: passing`; unset for embedded prompts."""
     limit: PositiveInt | None = None
     """Train on a subset of this many samples, drawn by the recipe's seed; a smaller subset is part of a larger one."""
     report_to: tuple[str, ...] = ()

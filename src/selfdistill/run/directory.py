@@ -39,6 +39,11 @@ class RunDirectory:
         return self.root / "samples.jsonl"
 
     @property
+    def sample_verdicts(self) -> Path:
+        """The grader's verdicts on the samples; only where `training.keep` is `passing`."""
+        return self.root / "samples.verdicts.jsonl"
+
+    @property
     def targets(self) -> Path:
         """Soft targets, one file a shard."""
         return self.root / "targets"

@@ -137,6 +137,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         return
     _require(directory.samples, "sample")
     from selfdistill.report.card import model_card
+    from selfdistill.training.keep import judge_samples
     from selfdistill.training.train import build_data, train_student
 
     prompts = list(read_records(directory.prompts, Prompt))
@@ -149,7 +150,10 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     renderer, _ = _renderer(recipe)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
-        dataset, store, counts = build_data(recipe, prompts, samples, directory.targets, whole_answers=whole_answers)
+        refused = judge_samples(recipe, prompts, samples, directory.sample_verdicts, chat=renderer.chat)
+        dataset, store, counts = build_data(
+            recipe, prompts, samples, directory.targets, whole_answers=whole_answers, refused=refused
+        )
         if is_main_process():
             write_json(directory.training_data, counts.to_json())
         steps = [0]

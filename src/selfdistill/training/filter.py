@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from selfdistill.records import Sample
@@ -29,11 +30,16 @@ class Selection:
     """Indices into the samples, in order."""
     dropped: dict[str, int]
     """By reason: `empty`, `single-line stub`, and where the recipe asks `truncated`, `shortest`,
-    `over the limit`."""
+    `over the limit`, or what `training.keep` refuses: `does not compile`, `lint`, `fails its tests`."""
 
 
 def select_samples(
-    samples: Sequence[Sample], settings: TrainingSettings, *, whole_answers: bool, seed: int = 0
+    samples: Sequence[Sample],
+    settings: TrainingSettings,
+    *,
+    whole_answers: bool,
+    seed: int = 0,
+    refused: Mapping[int, str] = MappingProxyType({}),
 ) -> Selection:
     """Apply the degeneracy filter, and the recipe's own filters if it has any.
 
@@ -43,6 +49,7 @@ def select_samples(
         whole_answers: completions are answers to an instruction, where one line cannot be a program; false where a
             completion goes on from given code, where it can.
         seed: draws the subset, if there is a limit.
+        refused: samples that `training.keep` refuses, with the reason.
     """
     dropped: Counter[str] = Counter()
     kept = []
@@ -50,6 +57,7 @@ def select_samples(
         reason = _degenerate(sample.text, whole_answers=whole_answers)
         if reason is None and settings.drop_truncated and sample.finish_reason == "length":
             reason = "truncated"
+        reason = reason or refused.get(index)
         if reason is None:
             kept.append(index)
         else:

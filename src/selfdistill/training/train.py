@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from datasets import Dataset, disable_progress_bars
@@ -35,7 +36,13 @@ from selfdistill.training.trainer import Collator, SelfDistillationTrainer
 
 
 def build_data(
-    recipe: Recipe, prompts: Sequence[Prompt], samples: Sequence[Sample], targets_dir: Path, *, whole_answers: bool
+    recipe: Recipe,
+    prompts: Sequence[Prompt],
+    samples: Sequence[Sample],
+    targets_dir: Path,
+    *,
+    whole_answers: bool,
+    refused: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Dataset, TargetStore | None, DataCounts]:
     """The training set of a recipe.
 
@@ -45,12 +52,13 @@ def build_data(
         samples: in order.
         targets_dir: where the soft targets are, if the recipe wants them.
         whole_answers: see `select_samples`.
+        refused: samples that `training.keep` refuses, with the reason.
 
     Raises:
         UserError: no sample is left, or the soft targets are missing.
     """
     settings = recipe.training
-    selection = select_samples(samples, settings, whole_answers=whole_answers, seed=recipe.seed)
+    selection = select_samples(samples, settings, whole_answers=whole_answers, seed=recipe.seed, refused=refused)
     if not selection.kept:
         raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}

@@ -1,0 +1,44 @@
+"""related.html from related.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfdistill.report.charts.differences import differences
+from selfdistill.report.words import number, percent_interval, point_interval
+from selfdistill.study.page import Page, Section, table
+
+
+def related_page(summary: dict[str, Any]) -> Page:
+    """One table: what each method gains over the base, and what it costs and needs."""
+    measures = summary["measures"]
+    rows = summary["methods"]
+    top = max(rows, key=lambda row: row["scores"][measures[0]]["value"])
+    lead = (
+        f"Base {percent_interval(summary['base'][measures[0]])} percent {measures[0]}. Highest: {top['title']}, "
+        f"{percent_interval(top['scores'][measures[0]])}. Same prompts, samples, optimizer and decodings throughout; "
+        f"{summary['problems']} problems, {len(summary['seeds'])} seeds, paired 95 % intervals by problem.",
+    )
+    charts = tuple(
+        (
+            f"{measure} gained over the base",
+            differences([(row["title"], row["gain"][measure]) for row in rows], measure),
+        )
+        for measure in measures
+    )
+    headings = ["method", "needs", *measures, *(f"{m} − base" for m in measures), f"{measures[0]} − SSD"]
+    headings += ["sequences", "seconds: sampling + training"]
+    cells = [
+        [
+            row["title"],
+            row["uses"],
+            *(percent_interval(row["scores"][measure]) for measure in measures),
+            *(point_interval(row["gain"][measure]) for measure in measures),
+            point_interval(row["minus_ssd"][measures[0]]) if "minus_ssd" in row else "–",
+            number(row["sequences"], 0),
+            f"{number(row['sampling_seconds'], 0)} + {number(row['training_seconds'], 0)}",
+        ]
+        for row in rows
+    ]
+    title = f"{summary['name']}: {top['title']} gains most"
+    return Page("Against related methods", title, lead, (Section("Every method", (), charts, table(headings, cells)),))
