@@ -57,8 +57,7 @@ def _print(root: Path, seed: int) -> None:
     for row in summary["tasks"]:
         show = percent if row["measure"] == "share" else (lambda value: number(value, 3))
         values = [show(row[side]["value"]) for side in ("base", "student")]
-        table.add_row(
-            sentence(row["title"]), row["decoding"] or "its own", *values, point_interval(row["gain"]), row["verdict"]
-        )
+        gain = number(row["gain"]["value"], 3) if row["measure"] == "other" else point_interval(row["gain"])
+        table.add_row(sentence(row["title"]), row["decoding"] or "its own", *values, gain, row["verdict"])
     Console().print(table)
     print(*summary["sentences"])

@@ -7,12 +7,13 @@ no sandbox. The one place that imports `lm_eval`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.engines.models import resolve_device, resolve_path
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.others.records import Score
+from selfdistill.others.records import Measure, Score
 
 if TYPE_CHECKING:
     from selfdistill.others.settings import OthersSettings
@@ -31,6 +32,11 @@ class HarnessResult:
     higher_is_better: bool
     scores: tuple[Score, ...]
 
+    @property
+    def measure(self) -> Measure:
+        """`share` where every score lies in [0, 1]."""
+        return "share" if all(0 <= (score.value or 0) <= 1 for score in self.scores) else "other"
+
 
 def run_task(
     task: str, model: ModelSettings, path: str | None, settings: OthersSettings, *, chat: bool
@@ -48,9 +54,12 @@ def run_task(
         MissingExtraError: lm-eval is not installed.
         UserError: there is no such task, or it executes generated code.
     """
-    lm_eval, language_model, manager = _import(settings.task_directory)
+    require_harness()
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+
     try:
-        loaded = language_model(
+        loaded = HFLM(
             pretrained=path or resolve_path(model.path),
             revision=(None if path else model.revision) or "main",
             dtype=model.dtype,
@@ -60,13 +69,13 @@ def run_task(
         results = lm_eval.simple_evaluate(
             model=loaded,
             tasks=[task],
-            task_manager=manager,
+            task_manager=_manager(settings.task_directory),
             limit=settings.limit,
             bootstrap_iters=0,  # our intervals are paired
             log_samples=True,
             apply_chat_template=chat,
         )
-    except (KeyError, ValueError, FileNotFoundError) as error:
+    except (KeyError, ValueError, OSError) as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UserError(f"lm-eval cannot run this task: {reason}", where=f"lm-eval:{task}") from error
     return _first_metric(task, results)
@@ -82,13 +91,12 @@ def require_harness() -> None:
         raise MissingExtraError("a task of lm-eval", extra="lm-eval")
 
 
-def _import(task_directory: str | None) -> tuple[Any, Any, Any]:
-    require_harness()
-    import lm_eval
-    from lm_eval.models.huggingface import HFLM
+@cache
+def _manager(task_directory: str | None) -> Any:
+    """lm-eval's index of tasks; reading its thousands of definitions takes a while."""
     from lm_eval.tasks import TaskManager
 
-    return lm_eval, HFLM, TaskManager(include_path=task_directory)
+    return TaskManager(include_path=task_directory)
 
 
 def _first_metric(task: str, results: dict[str, Any]) -> HarnessResult:

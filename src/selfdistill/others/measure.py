@@ -112,5 +112,11 @@ def _run_harness(recipe: Recipe, root: Path, scores: Path, loaded: Loaded, path:
     if scores.exists():
         return
     result = run_task(loaded.task.source, recipe.model, path, recipe.checks.others, chat=chat)
-    describe(root, loaded.task.slug, score=result.metric, higher_is_better=result.higher_is_better)
-    write_scores(scores, result.scores)
+    describe(
+        root,
+        loaded.task.slug,
+        score=result.metric,
+        measure=result.measure,
+        higher_is_better=result.higher_is_better,
+    )
+    write_scores(scores, result.scores)  # last: a file of scores that is there is finished

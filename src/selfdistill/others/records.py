@@ -11,8 +11,8 @@ from selfdistill.others.tasks import Form
 OWN = "own"
 """The decoding of tasks that bring their own, or have none."""
 MODELS: tuple[Literal["base", "student"], ...] = ("base", "student")
-Measure = Literal["share", "nats"]
-"""`share`: of right answers, or another score in [0, 1]; more is better. `nats`: per token, less is better."""
+Measure = Literal["share", "nats", "other"]
+"""`share`: of right answers, or another score in [0, 1]. `nats`: per token, less is better. `other`: lm-eval's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
-from selfdistill.others.records import Measured
+from selfdistill.others.records import Measure, Measured
 
 
 def read_measured(root: Path) -> list[Measured]:
@@ -37,10 +37,10 @@ def register(root: Path, tasks: Sequence[Measured]) -> None:
     _write(root, list(known.values()))
 
 
-def describe(root: Path, slug: str, *, score: str, higher_is_better: bool) -> None:
+def describe(root: Path, slug: str, *, score: str, measure: Measure, higher_is_better: bool) -> None:
     """Note what a task's score is, where only running it tells."""
     known = {each.slug: each for each in read_measured(root)}
-    known[slug] = replace(known[slug], score=score, higher_is_better=higher_is_better)
+    known[slug] = replace(known[slug], score=score, measure=measure, higher_is_better=higher_is_better)
     _write(root, list(known.values()))
 
 

@@ -59,6 +59,7 @@ def _others(found: dict[str, Any]) -> Markup:
             {"difference": row["gain"], "verdict": row["verdict"]},
         )
         for row in found["trained"] + found["tasks"]
+        if row["measure"] != "other"  # it would share no axis with the rest
     ]
     what = "more is better for the student; percentage points, or hundredths of a nat per token"
     return Markup(differences(rows, "other tasks", what=what, axis="points, or hundredths of a nat a token"))
