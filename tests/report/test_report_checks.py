@@ -91,9 +91,11 @@ def test_gains_and_losses_are_called_by_their_names(summary: dict[str, Any]) -> 
     assert rows["loss"]["gain"]["value"] == pytest.approx(
         rows["loss"]["base"]["value"] - rows["loss"]["student"]["value"], abs=2e-6
     )
-    [sentence] = summary["others"]["sentences"]
-    assert "worse in 2: title of lost (greedy); title of prose" in sentence
-    assert "better in 2: title of gained (greedy); title of loss (greedy)" in sentence
+    assert summary["others"]["sentences"] == [
+        "Of 5\u00a0comparisons on other tasks the student is measurably worse in 2: title of lost (greedy); title of "
+        "prose.",
+        "It is measurably better in 2: title of gained (greedy); title of loss (greedy).",
+    ]
 
 
 def test_a_gain_in_nats_is_the_bases_minus_the_students(summary: dict[str, Any]) -> None:

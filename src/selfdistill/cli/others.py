@@ -53,11 +53,12 @@ def _print(root: Path, seed: int) -> None:
     if summary is None:
         print("no other tasks: name some, or set checks.others.tasks in the recipe")
         return
-    table = Table("task", "decoding", "base", "student", "gain [95 %]", "student is", box=None)
+    table = Table("task", "base", "student", "gain [95 %]", "student is", box=None)
     for row in summary["tasks"]:
         show = percent if row["measure"] == "share" else (lambda value: number(value, 3))
         values = [show(row[side]["value"]) for side in ("base", "student")]
         gain = number(row["gain"]["value"], 3) if row["measure"] == "other" else point_interval(row["gain"])
-        table.add_row(sentence(row["title"]), row["decoding"] or "its own", *values, gain, row["verdict"])
+        title = ", ".join(filter(None, [sentence(row["title"]), row["decoding"]]))
+        table.add_row(title, *values, gain, row["verdict"])
     Console().print(table)
     print(*summary["sentences"])

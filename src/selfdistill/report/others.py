@@ -18,7 +18,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.others.records import Measured, Score, scores_path
 from selfdistill.others.registry import read_measured
-from selfdistill.report.words import VERDICTS, listed, plural
+from selfdistill.report.words import VERDICTS, plural
 from selfdistill.statistics import bootstrap
 
 
@@ -37,7 +37,7 @@ def others(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Seque
     labels = dict.fromkeys(label for task in tasks for label in task.labels if label)
     rows = [row for task in tasks for row in _rows(run_dir, task, seed)]
     trained = [row for label in labels for row in _trained(comparisons, measures[0], label)]
-    return {"sentences": [_sentence(rows)], "trained": trained, "tasks": rows}
+    return {"sentences": _sentences(rows), "trained": trained, "tasks": rows}
 
 
 def _finished(run_dir: Path, task: Measured) -> bool:
@@ -103,15 +103,14 @@ def _row(
     }
 
 
-def _sentence(rows: Sequence[dict[str, Any]]) -> str:
+def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
     worse, better = ([row for row in rows if row["verdict"] == verdict] for verdict in ("worse", "better"))
-    parts = [
-        f"worse in {_named(worse)}" if worse else "measurably worse in none",
-        f"better in {_named(better)}" if better else "measurably better in none",
+    return [
+        f"Of {plural(len(rows), 'comparison')} on other tasks the student is measurably worse in {_named(worse)}.",
+        f"It is measurably better in {_named(better)}.",
     ]
-    return f"In {plural(len(rows), 'comparison')} on other tasks the student is {listed(parts)}."
 
 
 def _named(rows: Sequence[dict[str, Any]]) -> str:
     names = [row["title"] + (f" ({row['decoding']})" if row["decoding"] else "") for row in rows]
-    return f"{len(rows):,}: {'; '.join(names)}"
+    return f"{len(rows):,}: {'; '.join(names)}" if rows else "none"
