@@ -37,6 +37,7 @@ def test_the_command_tunes_tests_reports_and_resumes(tmp_path):
     assert done.returncode == 0, done.stderr
     found = read_json(root / "rivals.json")
     check_rows(root, found)
+    check_shared(root)
     page = (root / "report.html").read_text()
     assert "Can a smarter decoder do it without training?" in page
     assert len(re.findall(r"rivals-pass-\d", page)) > 0
@@ -64,6 +65,18 @@ def check_rows(root, found) -> None:
             verdicts = list(read_records(path, Verdict))
             assert len(verdicts) == 16 * 2
             assert row[model]["test"]["value"] == pytest.approx(sum(v.passed for v in verdicts) / 32, abs=1e-6)
+
+
+def check_shared(root) -> None:
+    """What the run had evaluated itself is taken over, not decoded again."""
+    own = {system["name"] for system in read_json(root / "evaluation" / "systems.json")}
+    stages = read_json(root / "rivals" / "test" / "manifest.json")["stages"]
+    tested = {name.removeprefix("evaluate ") for name in stages if name.startswith("evaluate ")}
+    assert {name for name in tested if stages[f"evaluate {name}"].get("shared")} == tested & own
+    for name in tested & own:
+        for kind in ("samples", "verdicts"):
+            file = f"evaluation/{name}.{kind}.jsonl"
+            assert (root / file).read_bytes() == (root / "rivals" / "test" / file).read_bytes()
 
 
 def check_syntax(root) -> None:

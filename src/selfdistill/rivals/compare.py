@@ -16,12 +16,14 @@ from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.evaluation.systems import System, make_systems
 from selfdistill.files import write_json
 from selfdistill.recipe import Recipe
+from selfdistill.report.evaluated import read_systems
 from selfdistill.rivals.choose import Choice, choose
 from selfdistill.rivals.grid import Grid, without_syntax
 from selfdistill.rivals.result import result
 from selfdistill.run import stages
 from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.manifest import open_manifest, read_recipe
+from selfdistill.study.share import finished, take_system
 
 MODELS: tuple[Literal["base", "student"], ...] = ("base", "student")
 
@@ -108,8 +110,20 @@ def _evaluate(recipe: Recipe, directory: RunDirectory, name: str, systems: Seque
     place = RunDirectory(directory.root / "rivals" / name)
     place.root.mkdir(parents=True, exist_ok=True)
     open_manifest(place, recipe)
+    if name == "test":
+        _take_known(directory, place, systems)
     stages.evaluate_systems(recipe, place, systems, directory.student)
     return place
+
+
+def _take_known(directory: RunDirectory, place: RunDirectory, systems: Sequence[System]) -> None:
+    """What the run's own evaluation has already decoded and graded: same problems, same streams, same programs."""
+    if not finished(directory, "grade"):
+        return
+    known = {system.name for system in read_systems(directory.root)}
+    for system in systems:
+        if system.name in known and not place.system_samples(system.name).exists():
+            take_system(directory, place, system)
 
 
 def _systems(grid: Grid) -> tuple[System, ...]:
