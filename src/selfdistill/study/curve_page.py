@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.ticker import NullFormatter
+
 from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, round_ticks, svg, widen
 from selfdistill.report.words import number, percent_interval, point_interval
 from selfdistill.study.curve import matching_size
@@ -54,7 +56,7 @@ def curve_page(summary: dict[str, Any]) -> Page:
 def curve_chart(summary: dict[str, Any], measure: str, axis: str) -> str:
     """Gain in points against sequences, FLOPs or seconds, on a logarithmic axis, with 95 % intervals."""
     variants = list(dict.fromkeys(point["variant"] for point in summary["points"]))
-    with canvas(300, margins=(34, 10, 74, 10)) as (figure, axes):
+    with canvas(320, margins=(34, 10, 98, 10)) as (figure, axes):
         axes.set_xscale("log")
         for number_, variant in enumerate(variants):
             own = sorted((p for p in summary["points"] if p["variant"] == variant), key=lambda p: p[axis])
@@ -69,6 +71,7 @@ def curve_chart(summary: dict[str, Any], measure: str, axis: str) -> str:
             ticks = sorted({point["sequences"] for point in summary["points"]})
             axes.set_xticks(ticks, [number(tick, 0) for tick in ticks])
             axes.set_xticks([], minor=True)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(_AXES[axis])
         widen(axes, "y", span=4.0)
         round_ticks(axes.yaxis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfdistill.report.charts.differences import differences
-from selfdistill.report.words import number, percent_interval, point_interval
+from selfdistill.report.words import VERDICTS, number, percent_interval, point_interval
 from selfdistill.study.page import Page, Section, table
 
 
@@ -21,8 +21,8 @@ def related_page(summary: dict[str, Any]) -> Page:
     )
     charts = tuple(
         (
-            f"{measure} gained over the base",
-            differences([(row["title"], row["gain"][measure]) for row in rows], measure),
+            f"{measure} over the base",
+            differences([_row(row, measure) for row in rows], measure, what="method minus base"),
         )
         for measure in measures
     )
@@ -42,3 +42,9 @@ def related_page(summary: dict[str, Any]) -> Page:
     ]
     title = f"{summary['name']}: {top['title']} gains most"
     return Page("Against related methods", title, lead, (Section("Every method", (), charts, table(headings, cells)),))
+
+
+def _row(row: dict[str, Any], measure: str) -> tuple[str, dict[str, Any]]:
+    gain = row["gain"][measure]
+    sign = int(gain["low"] > 0) - int(gain["high"] < 0)
+    return row["title"], {"difference": gain, "verdict": VERDICTS[sign]}
