@@ -44,11 +44,11 @@ METHODS = {
     "ssd": Method("SSD, hard targets (the paper's)", "nothing", _HARD),
     "soft": Method("SSD, soft targets", "nothing", {"training": {"targets": "soft"}}),
     "texts": Method(
-        "soft targets on existing texts",
+        "soft targets on texts",
         "existing programs",
         {"training": {"targets": "soft"}, "sampling": {"source": "texts"}},
     ),
-    "online": Method("resampling from the weights being trained", "nothing", _HARD),
+    "online": Method("online resampling", "nothing", _HARD),
     "fixed-point": Method(
         "T 1 without truncation", "nothing", {**_HARD, "sampling": {"decoding": {"temperature": 1.0}}}
     ),
@@ -57,7 +57,7 @@ METHODS = {
     ),
     "lint": Method("only samples without lint", "ruff", {"training": {"targets": "hard", "keep": "lint"}}),
     "passing": Method(
-        "only samples that pass tests (ReST)", "a verifier", {"training": {"targets": "hard", "keep": "passing"}}
+        "only passing samples (ReST)", "a verifier", {"training": {"targets": "hard", "keep": "passing"}}
     ),
 }
 
