@@ -151,7 +151,8 @@ def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
         gradient_accumulation_steps=settings.batch_size // per_step,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr": settings.min_learning_rate},
+        # The rate, because the floor itself is looked up in the optimizer, which DeepSpeed wraps.
+        lr_scheduler_kwargs={"min_lr_rate": settings.min_learning_rate / settings.learning_rate},
         warmup_steps=settings.warmup_steps,
         optim="adamw_torch",
         weight_decay=settings.weight_decay,
