@@ -55,7 +55,7 @@ def figures(summary: Summary) -> dict[str, Any]:
 def _others(found: dict[str, Any]) -> Markup:
     rows = [
         (
-            ", ".join(filter(None, [row["title"], row["decoding"]])),
+            ", ".join(filter(None, [row["title"], row["decoding"].partition(", ")[0]])),  # the table has it in full
             {"difference": row["gain"], "verdict": row["verdict"]},
         )
         for row in found["trained"] + found["tasks"]
