@@ -24,6 +24,10 @@ install_vllm() {
 "$python" -c "import ray, httpx, lm_eval, bitsandbytes, tensorboard" 2>/dev/null ||
     "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
         "ray>=2.49" "httpx>=0.27" "lm-eval>=0.4.13" "bitsandbytes>=0.49" "tensorboard>=2.18"
+# DeepSpeed is built here, against the torch that is here; its kernels are not needed on a CPU.
+"$python" -c "import deepspeed" 2>/dev/null ||
+    DS_BUILD_OPS=0 "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+        --no-build-isolation setuptools wheel deepspeed
 install_vllm &
 installing=$!
 failed=0

@@ -26,6 +26,9 @@ from selfdistill.run.directory import RunDirectory
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 
 CONFIGS = REPOSITORY / "configs" / "accelerate"
+HERE = REPOSITORY / "tests" / "training"
+ON_CPU = {"fsdp": "fsdp_on_cpu.py", "deepspeed": "deepspeed_on_cpu.py"}
+"""What lets a CPU stand in for a GPU, by configuration."""
 STEPS = 6
 
 
@@ -49,14 +52,15 @@ def launch(config: str, out: Path, tmp_path: Path) -> subprocess.CompletedProces
     settings = {**yaml.safe_load((CONFIGS / config).read_text()), "num_processes": 2, "use_cpu": True}
     changed = tmp_path / config
     changed.write_text(yaml.safe_dump(settings))
-    program = [str(REPOSITORY / "tests" / "training" / "fsdp_on_cpu.py")] if "fsdp" in config else ["-m", "selfdistill"]
+    helper = next((HERE / name for kind, name in ON_CPU.items() if kind in config), None)
+    program = [str(helper)] if helper else ["-m", "selfdistill"]
     accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(changed)]
     return subprocess.run(
         [*accelerate, *program, "train", str(out)],
         capture_output=True,
         text=True,
         timeout=600,
-        env=environment(),
+        env={**environment(), "DS_ACCELERATOR": "cpu"},
         check=False,
     )
 
@@ -77,6 +81,8 @@ def weights(student: Path) -> dict[str, torch.Tensor]:
         ("fsdp.yaml", "hard", "full"),
         ("fsdp.yaml", "soft", "lora"),
         ("cpu.yaml", "hard", "qlora"),
+        ("deepspeed-zero2.yaml", "hard", "full"),
+        ("deepspeed-zero3.yaml", "soft", "full"),
     ],
 )
 def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, targets, method):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from selfdistill.engines.models import load_config, load_model
 from selfdistill.files import fsync_directory, write_text
@@ -24,11 +25,14 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
 
     Every process calls it, because gathering shards takes all of them; the main one writes.
     """
-    weights = trainer.accelerator.get_state_dict(trainer.model)
+    weights = trainer.accelerator.get_state_dict(
+        trainer.model_wrapped if trainer.is_deepspeed_enabled else trainer.model
+    )
     if not trainer.is_world_process_zero():
         return
     temporary = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
+    unset_hf_deepspeed_config()  # ZeRO-3 would shard what is loaded from here on
     trained = trainer.accelerator.unwrap_model(trainer.model)
     plain = load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
     if recipe.training.method == "full":
