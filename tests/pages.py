@@ -24,7 +24,7 @@ ARGUMENTS = [
 SPILLED = """() => [...document.querySelectorAll('body *')].filter(element => {
   if (element.closest('svg')) return false;
   const style = getComputedStyle(element);
-  return element.scrollWidth > element.clientWidth + 1 && style.display !== 'inline'
+  return element.scrollWidth > element.clientWidth + 1 && !['inline', 'contents'].includes(style.display)
     && !['auto', 'scroll'].includes(style.overflowX);
 }).map(element => `${element.tagName}.${element.className}: ${element.textContent.trim().slice(0, 60)}`)"""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,30 +11,13 @@ from typing import Any
 import pytest
 from tiny_run import SAMPLING, TinyRun
 
+from pages import SPILLED, chromium
 from selfdistill.analysis.explain import explain_models
 from selfdistill.analysis.page import render, write_explain
 from selfdistill.analysis.records import ExplainResult, PreviewGap
 from selfdistill.analysis.settings import AnalysisSettings
 from selfdistill.analysis.tokens import token_name
 from selfdistill.files import read_json
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-SPILLED = """() => [...document.querySelectorAll('body *')].filter(element => {
-  if (element.closest('svg')) return false;
-  const style = getComputedStyle(element);
-  return element.scrollWidth > element.clientWidth + 1 && !['inline', 'contents'].includes(style.display)
-    && !['auto', 'scroll'].includes(style.overflowX);
-}).map(element => `${element.tagName}.${element.className}: ${element.textContent.trim().slice(0, 60)}`)"""
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +42,8 @@ def page_path(result: ExplainResult, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (the dev extra)")
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("needs Chromium on the PATH")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=executable, args=ARGUMENTS)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (390, "dark"), (1280, "light")])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
-from selfdistill.cli.sweep import JobsOption, SeedsOption, numbers
+from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
 
 
 def curve(
@@ -29,12 +29,10 @@ def curve(
       selfdistill curve embedded --sequences 1000,3000,9000 --variants hard,soft,texts --out runs/curve
     """
     quiet_libraries()
-    from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
     from selfdistill.study.curve import Variant, cells, summarise
     from selfdistill.study.curve_page import curve_page
     from selfdistill.study.execute import execute
-    from selfdistill.study.page import write_page
 
     given = load_recipe(recipe, overrides or ())
     sizes = [int(size) for size in numbers(sequences, "--sequences", above=0)]
@@ -42,8 +40,4 @@ def curve(
     each = list(range(seeds))
     execute(cells(given, chosen, sizes, each), out, jobs=jobs)
     summary = summarise(given, chosen, sizes, each, out)
-    write_json(out / "curve.json", summary)
-    page = curve_page(summary)
-    write_text(out / "curve.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / 'curve.html').resolve()}")
+    publish("curve", summary, curve_page(summary), out)

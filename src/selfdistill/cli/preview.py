@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
-from selfdistill.cli.sweep import numbers, truncations
+from selfdistill.cli.studies import numbers, publish
+from selfdistill.cli.sweep import truncations
 
 _T_TRAIN, _TRUNCATIONS, _T_EVAL = "0.5,0.7,1.0,1.3,1.6,2.0", "20/0.8,0/1", "0.5,0.7,0.9,1.1,1.3"
 
@@ -33,9 +34,7 @@ def preview(
       selfdistill preview demo --set evaluation.split=validation --out runs/preview
     """
     quiet_libraries()
-    from selfdistill.files import write_text
     from selfdistill.recipe import load_recipe
-    from selfdistill.study.page import write_page
     from selfdistill.study.preview import preview as run_preview
     from selfdistill.study.preview_page import preview_page
     from selfdistill.study.sweep import Grid
@@ -43,10 +42,8 @@ def preview(
     given = load_recipe(recipe, overrides or ())
     temperatures = numbers(t_train, "--t-train", above=0), numbers(t_eval, "--t-eval", above=0)
     grid = Grid(temperatures[0], truncations(truncation), temperatures[1], (given.seed,))
-    page = preview_page(run_preview(given, grid, out))
-    write_text(out / "preview.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / 'preview.html').resolve()}")
+    summary = run_preview(given, grid, out)
+    publish("preview", summary, preview_page(summary), out)
 
 
 def advise(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
-from selfdistill.cli.sweep import JobsOption, SeedsOption
+from selfdistill.cli.studies import JobsOption, SeedsOption, publish
 
 
 def related(
@@ -28,10 +28,8 @@ def related(
       selfdistill related demo --methods ssd,soft,passing --seeds 3 --out runs/related
     """
     quiet_libraries()
-    from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
     from selfdistill.study.execute import execute
-    from selfdistill.study.page import write_page
     from selfdistill.study.related import cells, resample, summarise
     from selfdistill.study.related_page import related_page
 
@@ -44,8 +42,4 @@ def related(
             resample(cell, out)
     execute(planned, out, jobs=jobs)
     summary = summarise(given, names, each, out)
-    write_json(out / "related.json", summary)
-    page = related_page(summary)
-    write_text(out / "related.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / 'related.html').resolve()}")
+    publish("related", summary, related_page(summary), out)

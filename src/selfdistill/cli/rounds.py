@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
-from selfdistill.cli.sweep import SeedsOption
+from selfdistill.cli.studies import SeedsOption, publish
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -41,15 +41,11 @@ def rounds(
 
 def run_all(recipes: list[Recipe], out: Path) -> None:
     """The rounds of each seed, then the page over all of them."""
-    from selfdistill.files import write_text
-    from selfdistill.study.page import write_page
-    from selfdistill.study.rounds import run_rounds, write_rounds
+    from selfdistill.study.rounds import run_rounds, summarise
     from selfdistill.study.rounds_page import rounds_page
 
     places = [out / f"seed-{recipe.seed}" if len(recipes) > 1 else out for recipe in recipes]
     for recipe, place in zip(recipes, places, strict=True):
         run_rounds(recipe, place)
-    page = rounds_page(write_rounds(recipes[0], places, out))
-    write_text(out / "rounds.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / 'rounds.html').resolve()}")
+    summary = summarise(recipes[0], places)
+    publish("rounds", summary, rounds_page(summary), out)

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
 
 if TYPE_CHECKING:
     from selfdistill.study.sweep import Truncation
-
-JobsOption = Annotated[
-    int, typer.Option("--jobs", min=1, help="Runs at the same time, each in a process with its share of the cores.")
-]
-SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds: 0, 1, ...")]
 
 
 def sweep(
@@ -42,10 +38,8 @@ def sweep(
       selfdistill sweep demo --t-train 0.5,0.7,1.0 --truncation 20/0.8,0/1 --t-eval 0,0.7,1.0 --out runs/sweep
     """
     quiet_libraries()
-    from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
     from selfdistill.study.execute import execute
-    from selfdistill.study.page import write_page
     from selfdistill.study.sweep import Grid, Truncation, cells, summarise
     from selfdistill.study.sweep_page import sweep_page
 
@@ -59,33 +53,7 @@ def sweep(
     )
     execute(cells(given, grid), out, jobs=jobs)
     summary = summarise(given, grid, out)
-    write_json(out / "sweep.json", summary)
-    page = sweep_page(summary)
-    write_text(out / "sweep.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / 'sweep.html').resolve()}")
-
-
-def numbers(text: str, option: str, *, above: float) -> tuple[float, ...]:
-    """Comma-separated numbers, sorted and without repeats.
-
-    Raises:
-        UserError: one of them is not a finite number above the bound.
-    """
-    from math import isfinite
-
-    from selfdistill.errors import UserError
-
-    found = set()
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        try:
-            value = float(part)
-        except ValueError:
-            raise UserError(f"{part!r} is not a number", where=option, fix="write e.g. 0.5,0.7,1.0") from None
-        if not isfinite(value) or value <= above:
-            raise UserError(f"{part} is out of range", where=option)
-        found.add(value)
-    return tuple(sorted(found))
+    publish("sweep", summary, sweep_page(summary), out)
 
 
 def truncations(text: str) -> tuple[Truncation, ...]:

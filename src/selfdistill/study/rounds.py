@@ -18,7 +18,7 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.engines.models import load_model
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.evaluation.evaluate import systems_of
-from selfdistill.files import read_records, write_json
+from selfdistill.files import read_records
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
@@ -103,13 +103,6 @@ def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
             for number, found in enumerate(scores)
         ],
     }
-
-
-def write_rounds(recipe: Recipe, outs: Sequence[Path], out: Path) -> Summary:
-    """Write rounds.json."""
-    summary = summarise(recipe, outs)
-    write_json(out / "rounds.json", summary)
-    return summary
 
 
 def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) -> None:
