@@ -16,6 +16,8 @@ def _with_fsdp(self, *arguments, fsdp_plugin=None, **named) -> None:
     plugin = fsdp_plugin or self.__dict__.get("fsdp_plugin")  # each later view of the state starts from MULTI_CPU again
     if plugin is not None and self.distributed_type is DistributedType.MULTI_CPU:
         self.distributed_type = DistributedType.FSDP
+        if self._mixed_precision != "no":
+            plugin.set_mixed_precision(self._mixed_precision)
         self.fsdp_plugin = plugin
 
 

@@ -105,6 +105,17 @@ def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, tar
     assert made == {path.name for path in one.root.iterdir()}
 
 
+@pytest.mark.parametrize("config", ["ddp.yaml", "fsdp.yaml", "deepspeed-zero2.yaml"])
+def test_the_recipes_precision_decides(tmp_path, recipe_lines, config):
+    recipe, exact = sampled([*recipe_lines, "training.precision=fp32"], tmp_path / "exact", "hard", "full")
+    stages.train(recipe, exact)
+    _, rounded = sampled([*recipe_lines, "training.precision=bf16"], tmp_path / "rounded", "hard", "full")
+    done = launch(config, rounded.root, tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert losses(rounded) == pytest.approx(losses(exact), rel=0.03)
+    assert all(a != pytest.approx(b, rel=1e-5) for a, b in zip(losses(rounded), losses(exact), strict=True))
+
+
 def test_only_training_runs_in_several_processes(tmp_path, recipe_lines, monkeypatch):
     recipe, directory = sampled(recipe_lines, tmp_path / "one", "hard", "full")
     monkeypatch.setenv("WORLD_SIZE", "2")
