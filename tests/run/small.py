@@ -49,7 +49,7 @@ def run(arguments: list[str], **changes: Any) -> subprocess.CompletedProcess[str
 
 
 def results(root: Path) -> dict[str, Any]:
-    """What must not depend on interruptions: samples, verdicts and the summary, without timings and dates."""
+    """What must not depend on interruptions, machines and stores: samples, verdicts and the summary, without timings."""
     summary = read_json(root / "summary.json")
     verdicts = {
         path.name: sorted((v.key, v.outcome, v.detail, v.tests) for v in read_records(path, Verdict))
@@ -60,5 +60,5 @@ def results(root: Path) -> dict[str, Any]:
         for path in sorted([root / "samples.jsonl", *(root / "evaluation").glob("*.samples.jsonl")])
     }
     losses = [{**step, "seconds": 0} for step in summary["training"]["log"]] if summary.get("training") else []
-    timeless = {key: value for key, value in summary.items() if key not in ("cost", "provenance", "training")}
+    timeless = {key: value for key, value in summary.items() if key not in ("cost", "provenance", "recipe", "training")}
     return {"samples": samples, "verdicts": verdicts, "summary": timeless, "losses": losses}
