@@ -49,7 +49,7 @@ def run(arguments: list[str], **changes: Any) -> subprocess.CompletedProcess[str
 
 
 def results(root: Path) -> dict[str, Any]:
-    """What must not depend on interruptions, machines and stores: samples, verdicts and the summary, without timings."""
+    """What must not depend on interruptions, machines or stores: samples, verdicts, the summary without timings."""
     summary = read_json(root / "summary.json")
     verdicts = {
         path.name: sorted((v.key, v.outcome, v.detail, v.tests) for v in read_records(path, Verdict))
