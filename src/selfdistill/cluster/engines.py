@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.cluster.connect import cluster, user_error
@@ -189,6 +190,11 @@ class _Waiting:
         return bool(self._returned or self._next)
 
 
+def _absolute(path: str) -> str:
+    """A local model's whole path: Ray's processes work elsewhere. Hub ids and `embedded` stay."""
+    return str(Path(path).expanduser().resolve()) if Path(path).expanduser().is_dir() else path
+
+
 def open_engines(address: str, model: ModelSettings, engine: EngineSettings, path: str | None) -> ClusterEngines:
     """Start a recipe's engines in a cluster.
 
@@ -199,6 +205,8 @@ def open_engines(address: str, model: ModelSettings, engine: EngineSettings, pat
     exit_stack = ExitStack()
     ray = exit_stack.enter_context(cluster(address))
     remote = ray.remote(_Remote).options(num_gpus=engine.gpus_per_replica, num_cpus=1, max_restarts=0)
+    model = model.model_copy(update={"path": _absolute(model.path)})
+    path = path and _absolute(path)
     return ClusterEngines(
         ray=ray, start=lambda: remote.remote(model, engine, path), count=engine.replicas, leave=exit_stack
     )

@@ -6,7 +6,6 @@ model as it is, and the adapters are merged into the full-precision weights. The
 
 from __future__ import annotations
 
-import logging
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,6 @@ def load_quantized(model: ModelSettings, precision: str) -> Any:
         )
     from transformers import BitsAndBytesConfig
 
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it says that it has no fast kernel
     configuration = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
