@@ -15,7 +15,7 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import known_end_of_turn_ids, load_model, load_tokenizer
 from selfdistill.files import read_json, read_records
-from selfdistill.prompts.built_in import BUILT_IN, built_in_statements
+from selfdistill.prompts.built_in import built_in_statements
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
@@ -68,7 +68,7 @@ WHOLE = {  # of a hundred texts, how many compile: bugs are typing slips in abou
 }
 
 
-@pytest.mark.parametrize("source", BUILT_IN)
+@pytest.mark.parametrize("source", WHOLE)
 def test_built_in_texts_are_programs(source):
     rows = []
     for row in built_in_statements(source, texts=True):
