@@ -30,12 +30,12 @@ class Cell:
 
 def sample_key(recipe: Recipe) -> str:
     """Of the samples. Soft targets are not in it: they come beside the samples and do not change them."""
-    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling"))
+    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "rounds"))
 
 
 def train_key(recipe: Recipe) -> str:
     """Of the student."""
-    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "training"))
+    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "training", "rounds"))
 
 
 def system_key(recipe: Recipe, system: System) -> str:

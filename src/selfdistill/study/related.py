@@ -48,7 +48,7 @@ METHODS = {
         "existing programs",
         {"training": {"targets": "soft"}, "sampling": {"source": "texts"}},
     ),
-    "online": Method("online resampling", "nothing", _HARD),
+    "online": Method("online resampling", "nothing", {**_HARD, "rounds": {"count": ONLINE_ROUNDS, "prompts": "fresh"}}),
     "fixed-point": Method(
         "T 1 without truncation", "nothing", {**_HARD, "sampling": {"decoding": {"temperature": 1.0}}}
     ),
@@ -90,7 +90,6 @@ def resample(cell: Cell, out: Path) -> None:
     done: list[Path] = []
     tree = recipe.model_dump(mode="json")
     tree["prompts"]["limit"] = limit
-    tree["rounds"] = {"count": ONLINE_ROUNDS, "prompts": "fresh"}
     for number in range(1, ONLINE_ROUNDS + 1):
         each = round_recipe(parse_recipe(tree, "rounds"), number, done)
         directory = stages.begin(each, out / f"{cell.name}-parts" / f"part-{number}")
