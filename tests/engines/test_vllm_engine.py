@@ -30,7 +30,7 @@ from tiny_models import make_model
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 
 SAMPLING = Decoding(temperature=0.9, top_k=20, top_p=0.9)
-OPTIONS = {"enforce_eager": True, "max_model_len": 64}
+OPTIONS = {"enforce_eager": True, "max_model_len": 64, "max_num_batched_tokens": 256}
 FEW = ["evaluation.grid.temperatures=[1.0]", "evaluation.samples_per_problem=1", "evaluation.pass_at=[1]"]
 REQUESTS = [Request(tuple(range(10, 10 + length)), (3, "sample", length)) for length in (1, 3, 9, 9, 20, 40)]
 
@@ -110,6 +110,15 @@ def test_a_request_names_its_draws(engine):
     assert [c.token_ids for c in first] == [c.token_ids for c in backwards]
     other = engine.generate([replace(r, stream=(4, *r.stream[1:])) for r in REQUESTS], (SAMPLING,), max_new_tokens=16)
     assert all(a.token_ids != b.token_ids for a, b in zip(first, other, strict=True))
+
+
+def test_more_prompt_tokens_than_one_step_takes(engine, reference):
+    """A prompt is not cut in two: that ends vLLM where generators have no offset, as on a CPU."""
+    many = [Request(tuple(range(10, 47 + n)), (6, "long", n)) for n in range(12)]
+    assert sum(len(request.token_ids) for request in many) > OPTIONS["max_num_batched_tokens"]
+    completions = engine.generate(many, (SAMPLING,), max_new_tokens=8, targets=True)
+    for request, completion in zip(many, completions, strict=True):
+        assert check_distributions(reference, request, completion, (SAMPLING,)) <= 1e-5
 
 
 def test_ends(engine):

@@ -111,8 +111,11 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
     """
     source, revision = path or settings.path, None if path else settings.revision
     cpu = current_platform.is_cpu()
+    defaults: dict[str, Any] = {"disable_log_stats": True, "seed": 0}
     if cpu:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # starts in seconds; no GPU memory to give back
+        # A prompt cut in two makes vLLM wind a request's generator back, which generators on a CPU cannot do.
+        defaults["enable_chunked_prefill"] = False
     ours = {
         "model": resolve_path(source),
         "revision": revision,
@@ -126,7 +129,7 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
     if taken:
         raise UserError(f"engine.options may not set {', '.join(taken)}", fix="other keys of the recipe decide these")
     try:
-        llm = LLM(**ours, **{"disable_log_stats": True, "seed": 0, **engine.options})
+        llm = LLM(**ours, **{**defaults, **engine.options})
     except (ValueError, TypeError, OSError) as error:
         raise UserError(f"vLLM cannot load it: {_gist(error)}", where=source, fix="see engine.options") from error
     return VllmEngine(
