@@ -14,7 +14,8 @@ from typing import Any
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
-from selfdistill.grading.asserts import calls_of, run_calls
+from selfdistill.grading.assertions import assertions_of
+from selfdistill.grading.asserts import run_calls
 from selfdistill.grading.compare import output_matches, value_matches
 from selfdistill.grading.documents import judge_document
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
@@ -102,9 +103,10 @@ def _call(bench: Bench, job: dict[str, Any], expected: Any) -> tuple[Result, flo
 
 
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
-    calls = calls_of(tests)
-    if calls is not None:
-        return run_calls(bench.programs, program, calls, bench.limits)
+    assertions = assertions_of(tests)
+    found = run_calls(bench.programs, program, assertions, bench.limits) if assertions is not None else None
+    if found is not None:
+        return found
     script = {"kind": "script", "script": tests.script, "setup": tests.setup, "entry_point": tests.entry_point}
     run, report = jobs.run_script(
         bench.programs, bench.scripts, {"kind": "serve", "program": program}, script, bench.limits

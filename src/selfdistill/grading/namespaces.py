@@ -96,7 +96,8 @@ def _python() -> str:
 
 
 def _environment() -> list[str]:
-    return [word for name, value in ENVIRONMENT.items() for word in ("--setenv", name, value)]
+    variables = {**ENVIRONMENT, "LD_BIND_NOW": "1"}  # symbols bound before the fork need not be bound after each
+    return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 
 
 def _read_only_files(inside: Path) -> list[str]:

@@ -30,7 +30,7 @@ def livecodebench_results(
         "prelude": True,
     }
     run = jobs.run_job(sandbox, job, limits, extensions=len(cases))
-    replies = split_replies(run.reply)
+    replies = split_replies(run.reply, len(cases))
     seconds = run.seconds / max(1, len(replies))
     for case, reply in zip(cases, replies, strict=False):
         result = _compare(case, reply, run)
@@ -42,15 +42,19 @@ def livecodebench_results(
         yield (stopped(run.ended) if run.ended != "exit" else no_reply), seconds
 
 
-def split_replies(data: bytes) -> list[bytes]:
-    """The replies of a job, each with its length in front; an incomplete last one is left out."""
-    replies = []
-    while len(data) >= 4:
-        end = 4 + int.from_bytes(data[:4], "little")
+def split_replies(data: bytes, most: int) -> list[bytes]:
+    """The first `most` replies of a job, each with its length in front; an incomplete last one is left out.
+
+    Reads no further: what else a program has written there is not looked at, however much it is.
+    """
+    replies: list[bytes] = []
+    at = 0
+    while len(replies) < most and at + 4 <= len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
         if end > len(data):
             break
-        replies.append(data[4:end])
-        data = data[end:]
+        replies.append(data[at + 4 : end])
+        at = end
     return replies
 
 

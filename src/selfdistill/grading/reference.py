@@ -31,7 +31,7 @@ def call_reference(program: str, entry_point: str, inputs: Sequence[tuple[Any, .
         run = run_job(_sandbox(), {**job, "prelude": False}, _LIMITS)
     except HarnessError as error:
         raise ValueError(f"the reference solution could not be run: {error}") from error
-    replies = split_replies(run.reply)
+    replies = split_replies(run.reply, len(inputs))
     if len(replies) != len(inputs) or any(reply[:1] != b"R" for reply in replies):
         raise ValueError(f"the reference solution fails on input {len(replies)}")
     return [plain.decode(reply[1:]) for reply in replies]

@@ -120,7 +120,7 @@ def _read(data, at, depth):
         item, at = _read(data, at, depth + 1)
         items.append(item)
     if kind in (0x3C, 0x3E):
-        _refuse_collisions(items)
+        refuse_collisions(items)
     return make(items), at
 
 
@@ -146,11 +146,15 @@ def _read_dict(data, at, depth):
         value, at = _read(data, at, depth)
         keys.append(key)
         values.append(value)
-    _refuse_collisions(keys)
+    refuse_collisions(keys)
     return dict(zip(keys, values, strict=True)), at + 1
 
 
-def _refuse_collisions(keys):
-    """Many unequal keys of one hash would make building the set or dict quadratic; only an attack has them."""
+def refuse_collisions(keys: Any) -> None:
+    """Many unequal keys of one hash would make building the set or dict quadratic; only an attack has them.
+
+    Raises:
+        NotPlainError: these are such keys.
+    """
     if len(keys) > 500 and len({hash(key) for key in keys}) < len(keys) // 8:
         raise NotPlainError("colliding keys")

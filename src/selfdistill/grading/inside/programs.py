@@ -21,7 +21,10 @@ _COMPILE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, Overflo
 
 
 def warm_up():
-    """Fill the prelude, import what programs import most, define what the `site` module defines."""
+    """Fill the prelude, import what programs import most, define what the `site` module defines.
+
+    No more than that: every library that is mapped costs a fork and an exit a few microseconds.
+    """
     builtins.exit, builtins.quit = Quitter("exit", "Ctrl-D"), Quitter("quit", "Ctrl-D")
     exec(livecodebench.PRELUDE, PRELUDE)
     for name in ("__builtins__", "exit"):
@@ -29,7 +32,7 @@ def warm_up():
     for name, value in vars(builtins).items():
         PRELUDE.setdefault(name, value)
     sys.setrecursionlimit(1000)
-    for name in ("threading", "fractions", "queue", "array", "cmath", "hashlib", "ast", "ctypes"):
+    for name in ("threading", "fractions"):
         __import__(name)
 
 

@@ -31,6 +31,7 @@ def main():
     sys.argv[:] = ["solution.py"]
     jobs, events = (_socket.socket(fileno=_lift(int(descriptor))) for descriptor in (jobs_fd, events_fd))
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
+    os.environ.pop("LD_BIND_NOW", None)  # it was for this process's own start
     programs.warm_up()
     _harden(level == "full", int(uid), *[int(limit) for limit in limits])
     gc.collect()
