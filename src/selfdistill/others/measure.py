@@ -24,10 +24,10 @@ Progress = Callable[[int, int], None]
 """Called with (items, tokens) since the last call."""
 
 
-def work(recipe: Recipe, loaded: Sequence[Loaded]) -> int:
+def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
     """How many items are sampled or read in all; lm-eval's are not known before it runs."""
     samples = recipe.checks.others.samples_per_problem * len(decodings(recipe))
-    return len(MODELS) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
+    return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
 
 
 def measure(
@@ -38,8 +38,9 @@ def measure(
     renderer: Renderer,
     context: int,
     progress: Progress,
+    models: Sequence[str] = MODELS,
 ) -> None:
-    """Write both models' scores on every task, and enter the tasks into others/tasks.json.
+    """Write the models' scores on every task, and enter the tasks into others/tasks.json.
 
     Args:
         recipe: of the run.
@@ -49,6 +50,7 @@ def measure(
         renderer: has rendered them.
         context: tokens that the models can hold.
         progress: told of items sampled or read.
+        models: `base`, `student` or both.
 
     Raises:
         UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
@@ -56,7 +58,7 @@ def measure(
     chosen = decodings(recipe)
     register(root, [measured(recipe, each, chosen) for each in loaded])
     with_problems = [each for each in loaded if each.problems]
-    for model in MODELS:
+    for model in models:
         path = None if model == "base" else str(student)
         _sample(recipe, root, with_problems, model, path, chosen, progress)
         for each in loaded:
@@ -66,7 +68,7 @@ def measure(
             elif each.task.form == "lm-eval":
                 _run_harness(recipe, root, scores, each, path, chat=renderer.chat)
     for each in with_problems:
-        files = [scores_path(root, each.task.slug, model, decoding.slug) for model in MODELS for decoding in chosen]
+        files = [scores_path(root, each.task.slug, model, decoding.slug) for model in models for decoding in chosen]
         grade_problems(recipe, each.problems, files, chat=renderer.chat)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from selfdistill.errors import UserError
+from selfdistill.others.records import MODELS
 from selfdistill.run.manifest import timed_stage
 from selfdistill.run.progress import progress
 
@@ -42,8 +43,16 @@ def check_overlap(recipe: Recipe, directory: RunDirectory) -> None:
         write_overlap(directory.overlap, recipe.evaluation.benchmark, settings, parts)
 
 
-def measure_others(recipe: Recipe, directory: RunDirectory, tasks: Sequence[str] = ()) -> None:
+def measure_others(
+    recipe: Recipe, directory: RunDirectory, tasks: Sequence[str] = (), *, models: Sequence[str] = MODELS
+) -> None:
     """Base and student on the recipe's other tasks and on further ones: files under others/.
+
+    Args:
+        recipe: of the run.
+        directory: of the run.
+        tasks: beside the recipe's.
+        models: `base`, `student` or both.
 
     Raises:
         UserError: there is no student yet, or a task cannot be loaded or run.
@@ -51,7 +60,7 @@ def measure_others(recipe: Recipe, directory: RunDirectory, tasks: Sequence[str]
     names = [*dict.fromkeys([*recipe.checks.others.tasks, *tasks])]
     if not names:
         return
-    if not directory.student.is_dir():
+    if "student" in models and not directory.student.is_dir():
         raise UserError("there is no student yet", where=directory.root, fix=f"run selfdistill train {directory.root}")
     from selfdistill.others.loading import load_task
     from selfdistill.others.measure import measure, work
@@ -61,6 +70,6 @@ def measure_others(recipe: Recipe, directory: RunDirectory, tasks: Sequence[str]
     loaded = [load_task(recipe, name, renderer, context) for name in names]
     with (
         timed_stage(directory, "others"),
-        progress("other tasks", work(recipe, loaded), "answers") as update,
+        progress("other tasks", work(recipe, loaded, models), "answers") as update,
     ):
-        measure(recipe, directory.root, directory.student, loaded, renderer, context, update)
+        measure(recipe, directory.root, directory.student, loaded, renderer, context, update, models)

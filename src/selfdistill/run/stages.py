@@ -41,6 +41,8 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         sample(recipe, directory)
         if recipe.checks.overlap.check:
             check_overlap(recipe, directory)
+        # While the base is served: where one server has base and student in turn, the base is gone after training.
+        measure_others(recipe, directory, models=("base",))
         train(recipe, directory)
         evaluate(recipe, directory)
         measure_others(recipe, directory)
