@@ -40,7 +40,7 @@ def main() -> None:
     speed_parser.add_argument("human_eval", type=Path)
     speed_parser.add_argument("--rounds", type=int, default=5)
     scaling_parser = commands.add_parser("scaling")
-    scaling_parser.add_argument("--rounds", type=int, default=5)
+    scaling_parser.add_argument("--rounds", type=int, default=3)
     memory_parser = commands.add_parser("memory")
     memory_parser.add_argument("--programs", type=int, default=100_000)
     arguments = parser.parse_args()
@@ -101,13 +101,13 @@ def scaling(rounds: int) -> None:
     loop = "s = 0\nfor i in range(300000): s += i\ndef f(n): return n + {}\n"
     submissions = [
         Submission(str(i), loop.format(i), CallTests("f", (CallCase((1,), 1 + i), CallCase((2,), 2 + i))))
-        for i in range(50)
+        for i in range(200)
     ]
     contenders = {
         "1 worker": lambda: _all(v.passed for v in grade(submissions, limits=LIMITS, workers=1)),
         "2 workers": lambda: _all(v.passed for v in grade(submissions, limits=LIMITS, workers=2)),
-        "1 process": lambda: _bare(1, [loop.format(0)] * 100),
-        "2 processes": lambda: _bare(2, [loop.format(0)] * 100),
+        "1 process": lambda: _bare(1, [loop.format(0)] * 400),
+        "2 processes": lambda: _bare(2, [loop.format(0)] * 400),
     }
     seconds = _alternate(contenders, rounds)
     one, two, one_bare, two_bare = (statistics.median(values) for values in seconds.values())

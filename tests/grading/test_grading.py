@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -186,3 +187,23 @@ def test_report_names_every_layer() -> None:
     assert all(available != bool(advice) for _name, available, advice in report)
     assert all(available for name, available, _advice in report if not name.startswith("cgroup"))
     assert {"seccomp", "rlimits"} <= {name.split(":")[0] for name, _available, _advice in report}
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_with_a_worker_for_each_processor_each_stays_on_its_own() -> None:
+    program = "import os\nprint(len(os.sched_getaffinity(0)))  # {}"
+    everywhere = os.sched_getaffinity(0)
+
+    def seen(workers: int) -> set[str]:
+        """How many processors programs see, as the outputs that are right."""
+        submissions = [
+            Submission(f"{i}/{n}", program.format(i), StdinTests((StdinCase("", f"{n}\n"),)))
+            for i in range(8)
+            for n in (1, len(everywhere))
+        ]
+        verdicts = grade(submissions, workers=workers)
+        return {verdict.key.split("/")[1] for verdict in verdicts if verdict.passed}
+
+    assert seen(len(everywhere)) == {"1"}
+    assert seen(1) == {str(len(everywhere))}
+    assert os.sched_getaffinity(0) == everywhere, "the caller's own thread stays free"

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from selfdistill.errors import HarnessError
@@ -57,7 +58,8 @@ def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early:
     done: queue.SimpleQueue[Verdict | BaseException] = queue.SimpleQueue()
     memo = _Memo()
     threads = [
-        threading.Thread(target=_work, args=(bench, todo, done, memo, stop_early), daemon=True) for bench in benches
+        threading.Thread(target=_work, args=(bench, cpu, todo, done, memo, stop_early), daemon=True)
+        for bench, cpu in zip(benches, _processors(len(benches)), strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -78,6 +80,12 @@ def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early:
             todo.put(None)
         for thread in threads:
             thread.join()
+
+
+def _processors(workers: int) -> list[int | None]:
+    """The processor of each worker where there is one for each, so that none waits behind another's program."""
+    available = sorted(os.sched_getaffinity(0))
+    return [*available] if workers == len(available) else [None] * workers
 
 
 def _result(done: queue.SimpleQueue[Verdict | BaseException]) -> Verdict:
@@ -118,11 +126,15 @@ def _memo_key(submission: Submission) -> tuple[int, bytes]:
 
 def _work(
     bench: Bench,
+    cpu: int | None,
     todo: queue.SimpleQueue[Submission | None],
     done: queue.SimpleQueue[Verdict | BaseException],
     memo: _Memo,
     stop_early: bool,
 ) -> None:
+    if cpu is not None:
+        with suppress(OSError):  # taken away meanwhile
+            os.sched_setaffinity(0, {cpu})  # of this thread, and of the sandboxes that it starts
     try:
         while (submission := todo.get()) is not None and not memo.stopped:
             verdict = memo.get(submission)
