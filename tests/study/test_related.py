@@ -22,6 +22,11 @@ def test_every_method_has_a_row_with_its_cost(tmp_path):
     for row in rows.values():
         gain = row["scores"]["pass@1"]["value"] - table["base"]["pass@1"]["value"]
         assert row["gain"]["pass@1"]["value"] == pytest.approx(gain, abs=1e-6)
+        best = row["best"]["pass@1"]
+        assert best["score"]["value"] >= row["scores"]["pass@1"]["value"], "the default is one of its decodings"
+        gain = best["score"]["value"] - table["base_best"]["pass@1"]["value"]
+        assert best["minus_base_best"]["value"] == pytest.approx(gain, abs=1e-6)
+    assert table["base_best"]["pass@1"]["value"] >= table["base"]["pass@1"]["value"]
     assert rows["compiles"]["sequences"] < rows["ssd"]["sequences"] == 96
     assert rows["online"]["sequences"] == 96
     parts = [read_json(tmp_path / "online-seed-0-parts" / f"part-{n}" / "manifest.json")["recipe"] for n in (1, 2, 8)]

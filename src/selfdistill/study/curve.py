@@ -18,7 +18,7 @@ from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.comparisons import find
 from selfdistill.study.cells import Cell
-from selfdistill.study.scores import differences, over_seeds, read_run, same_problems
+from selfdistill.study.scores import differences, greedy_scores, over_seeds, read_run, same_problems
 
 Summary = dict[str, Any]
 
@@ -135,8 +135,8 @@ def _gains(runs: Sequence[Any]) -> Summary:
     students = [run.of(run.systems[pair[0]]) for run, pair in zip(runs, default, strict=True)]
     bases = [run.of(run.systems[pair[1]]) for run, pair in zip(runs, default, strict=True)]
     found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
-    greedy = [_greedy(run, "student") for run in runs], [_greedy(run, "base") for run in runs]
-    if all(greedy[0]) and all(greedy[1]):
+    greedy = [[each for run in runs if (each := greedy_scores(run, m)) is not None] for m in ("student", "base")]
+    if len(greedy[0]) == len(greedy[1]) == len(runs):
         found["greedy_gain"] = differences(*greedy)
     return found
 
@@ -144,11 +144,6 @@ def _gains(runs: Sequence[Any]) -> Summary:
 def _base(runs: Sequence[Any]) -> Summary:
     positions = [find(run.systems, "base", "default") for run in runs]
     return over_seeds([run.of(run.systems[position]) for run, position in zip(runs, positions, strict=True)])
-
-
-def _greedy(run: Any, model: str) -> Any:
-    system = next((s for s in run.systems if s.model == model and s.stages[-1].greedy), None)
-    return run.of(system) if system else None
 
 
 def _compute(roots: Sequence[Path], size: int) -> Summary:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill.errors import UserError
+from selfdistill.evaluation.systems import System
 from selfdistill.files import read_json
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
@@ -22,7 +23,7 @@ from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.study import share
 from selfdistill.study.cells import Cell
 from selfdistill.study.rounds import round_recipe
-from selfdistill.study.scores import differences, over_seeds, read_run, same_problems
+from selfdistill.study.scores import Run, Scores, best_scores, differences, over_seeds, read_run, same_problems
 
 Summary = dict[str, Any]
 ONLINE_ROUNDS = 8
@@ -107,6 +108,8 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
     runs = {(m, s): read_run(out / f"{m}-seed-{s}", recipe.evaluation.pass_at) for m in methods for s in seeds}
     same_problems(list(runs.values()))
     bases = [_default(runs[methods[0], seed], "base") for seed in seeds]
+    measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
+    rivals = {m: best_scores([runs[methods[0], seed] for seed in seeds], "base", m) for m in measures}
     rows = []
     for name in methods:
         students = [_default(runs[name, seed], "student") for seed in seeds]
@@ -116,6 +119,7 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
             "uses": METHODS[name].uses,
             "scores": over_seeds(students),
             "gain": differences(students, bases),
+            "best": {m: _best_against_best([runs[name, seed] for seed in seeds], rivals[m], m) for m in measures},
             **_cost([out / f"{name}-seed-{seed}" for seed in seeds]),
         }
         if "ssd" in methods and name != "ssd":
@@ -126,9 +130,20 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
         "name": recipe.name,
         "seeds": list(seeds),
         "problems": len(runs[methods[0], seeds[0]].task_ids),
-        "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
+        "measures": measures,
         "base": over_seeds(bases),
+        "base_best": {m: {"title": rivals[m][0].title, **over_seeds(rivals[m][1])[m]} for m in measures},
         "methods": rows,
+    }
+
+
+def _best_against_best(runs: Sequence[Run], rival: tuple[System, list[Scores]], measure: str) -> Summary:
+    """The student's best decoding for a measure minus the base's, each the highest on these problems."""
+    system, scores = best_scores(runs, "student", measure)
+    return {
+        "title": system.title,
+        "score": over_seeds(scores)[measure],
+        "minus_base_best": differences(scores, rival[1])[measure],
     }
 
 

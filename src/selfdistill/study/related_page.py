@@ -40,8 +40,33 @@ def related_page(summary: dict[str, Any]) -> Page:
         ]
         for row in rows
     ]
+    best = table(
+        ["method", *(f"best {m}" for m in measures), *(f"its decoding, {m}" for m in measures)]
+        + [f"{m} − the base’s best" for m in measures],
+        [
+            [
+                row["title"],
+                *(percent_interval(row["best"][m]["score"]) for m in measures),
+                *(row["best"][m]["title"] for m in measures),
+                *(point_interval(row["best"][m]["minus_base_best"]) for m in measures),
+            ]
+            for row in rows
+        ],
+    )
+    base_best = "; ".join(
+        f"{m}: {summary['base_best'][m]['title']}, {percent_interval(summary['base_best'][m])}" for m in measures
+    )
+    sections = (
+        Section("Every method", (), charts, table(headings, cells)),
+        Section(
+            "Against the base’s best decoding",
+            (f"The base’s: {base_best}. Each side’s best was picked on these problems, so both flatter themselves.",),
+            (),
+            best,
+        ),
+    )
     title = f"{summary['name']}: {top['title']} gains most"
-    return Page("Against related methods", title, lead, (Section("Every method", (), charts, table(headings, cells)),))
+    return Page("Against related methods", title, lead, sections)
 
 
 def _row(row: dict[str, Any], measure: str) -> tuple[str, dict[str, Any]]:

@@ -66,6 +66,32 @@ def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> dict[str
     return over_seeds([{measure: one[measure] - other[measure] for measure in one} for one, other in pairs])
 
 
+def greedy_scores(run: Run, model: str) -> Scores | None:
+    """Of the base's or student's greedy decoding, where that was evaluated."""
+    system = next((s for s in run.systems if s.model == model and s.stages[-1].greedy), None)
+    return run.of(system) if system else None
+
+
+def best_system(runs: Sequence[Run], model: str, measure: str) -> System:
+    """The base's or student's decoding with the highest mean score over runs that evaluated the same ones.
+
+    The base's two-stage preview counts as one of its decodings: it needs no training. The highest of several flatters
+    itself, on both sides of a comparison.
+    """
+    own = [system for system in runs[0].systems if system.model == model]
+    return max(own, key=lambda system: float(np.mean([run.of(_same(run, system))[measure].mean() for run in runs])))
+
+
+def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, list[Scores]]:
+    """That decoding, and its scores in each run."""
+    system = best_system(runs, model, measure)
+    return system, [run.of(_same(run, system)) for run in runs]
+
+
+def _same(run: Run, system: System) -> System:
+    return next(s for s in run.systems if (s.model, s.stages) == (system.model, system.stages))
+
+
 def plain(summary: SeedSummary) -> dict[str, Any]:
     """As JSON."""
     tree = asdict(summary)
