@@ -41,7 +41,7 @@ def test_the_papers_recipes_have_the_papers_settings(name):
 
 
 def test_builtin_recipes_are_the_demo_and_the_papers_six():
-    assert set(builtin_recipes()) == {"demo", "embedded", "embedded-json", "embedded-texts", *PAPER}
+    assert set(builtin_recipes()) == {"demo", "embedded", "embedded-json", "embedded-lint", "embedded-texts", *PAPER}
     for name in builtin_recipes():
         assert load_recipe(name).name == name
 

@@ -14,13 +14,16 @@ Comparison = dict[str, Any]
 """A comparison of the summary: kind, titles, scores by measure and group."""
 
 
-def answer(comparisons: list[Comparison], measures: list[str], samples: int) -> dict[str, Any]:
+def answer(
+    comparisons: list[Comparison], measures: list[str], samples: int, subject: str = "Self-distillation"
+) -> dict[str, Any]:
     """Headline, verdict and sentences.
 
     Args:
         comparisons: of the summary; empty where no student was evaluated.
         measures: "pass@1" first; the last one measures exploration.
         samples: programs per problem and system.
+        subject: what raised or lowered the score.
 
     Returns:
         `verdict` (of the first comparison, or None), `headline` (sentences), `sentences` (the evidence in a paragraph).
@@ -35,7 +38,7 @@ def answer(comparisons: list[Comparison], measures: list[str], samples: int) -> 
         }
     best = pick(comparisons, "best", first)
     own = pick(comparisons, "best against best", first)
-    headline = [_change(default, first), _against_best(default, best, own, first)]
+    headline = [_change(default, first, subject), _against_best(default, best, own, first)]
     sentences = [
         _how_sure(default, first, samples),
         _best_sentence(best, first) if best and best["base"] != default["base"] else None,
@@ -56,12 +59,12 @@ def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Compa
     return next((each for each in comparisons if each["kind"] == kind and each["picked_by"] == picked_by), None)
 
 
-def _change(default: Comparison, measure: str) -> str:
+def _change(default: Comparison, measure: str, subject: str) -> str:
     score = default["scores"][measure]["all"]
     before, after = percent(score["base"]), percent(score["student"])
     return {
-        "better": f"Self-distillation raised {measure} from {before} to {after}.",
-        "worse": f"Self-distillation lowered {measure} from {before} to {after}.",
+        "better": f"{subject} raised {measure} from {before} to {after}.",
+        "worse": f"{subject} lowered {measure} from {before} to {after}.",
     }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
 
 

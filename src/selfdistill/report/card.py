@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from selfdistill.recipe import Recipe
+from selfdistill.report.claims import of_card
 
 
 def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
@@ -22,6 +23,7 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
     if base != "embedded" and not Path(base).is_dir():  # the hub takes only its own names here
         header["base_model"] = base
     sampling = recipe.sampling.decoding.label
+    tree = recipe.model_dump(mode="json")
     return "\n".join(
         [
             "---",
@@ -29,8 +31,7 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
             "---",
             f"# {recipe.name}: a self-distilled model",
             "",
-            f"The base model `{base}`, fine-tuned on its own raw, unverified samples by simple self-distillation "
-            "(Zhang et al., arXiv 2604.01193). No tests, rewards or teacher took part in the training data.",
+            f"The base model `{base}`, fine-tuned on {of_card(tree)}",
             "",
             f"- sampled with: {sampling}, {recipe.sampling.samples_per_prompt} per prompt, seed {recipe.seed}",
             f"- trained on: {recipe.training.targets} targets, {recipe.training.method} fine-tuning, "
@@ -44,7 +45,7 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
             "## Recipe",
             "",
             "```yaml",
-            yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).rstrip(),
+            yaml.safe_dump(tree, sort_keys=False).rstrip(),
             "```",
             "",
         ]

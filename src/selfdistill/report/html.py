@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from selfdistill.decoding import Decoding
-from selfdistill.report import words
+from selfdistill.report import claims, words
 from selfdistill.report.answer import pick
 from selfdistill.report.figures import figures
 from selfdistill.report.programs import program_html
@@ -41,6 +41,7 @@ def render(summary: dict[str, Any]) -> str:
         "program": program_html,
         "decoding": lambda settings: Decoding(**settings).label,
         "yaml": _yaml,
+        "training_data": claims.of_report,
     }
     style = environment.loader.get_source(environment, "report.css")[0]  # type: ignore[union-attr]
     template = environment.get_template("report.html.jinja")

@@ -19,6 +19,7 @@ import numpy as np
 
 from selfdistill import files
 from selfdistill.report.answer import answer
+from selfdistill.report.claims import subject
 from selfdistill.report.comparisons import Comparison, best, comparisons, find
 from selfdistill.report.cost import cost
 from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
@@ -60,7 +61,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     summary = {
         "format": FORMAT,
         "name": recipe["name"],
-        "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"]),
+        "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
         "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
