@@ -108,7 +108,7 @@ class _Samples(_Phase):
         left = [cell for cell in cells if not share.finished(directories[cell.name], "sample")]
         # With soft targets first: their samples serve the cells without, and not the other way round.
         left.sort(key=lambda cell: cell.recipe.training.targets != "soft")
-        yield list({sample_key(cell.recipe): cell for cell in reversed(left)}.values())
+        yield _first_of_each(left, lambda cell: sample_key(cell.recipe))
         yield [cell for cell in cells if not share.finished(directories[cell.name], "sample")]
 
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
@@ -124,7 +124,7 @@ class _Students(_Phase):
     def batches(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> Iterable[list[Cell]]:
         self.spread(cells, directories)
         left = [cell for cell in cells if not share.finished(directories[cell.name], "train")]
-        yield list({train_key(cell.recipe): cell for cell in reversed(left)}.values())
+        yield _first_of_each(left, lambda cell: train_key(cell.recipe))
 
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
         for cell, source in _sources(cells, directories, "train", lambda cell: train_key(cell.recipe)):
@@ -138,7 +138,7 @@ class _Evaluations(_Phase):
         self.spread(cells, directories)
         left = [cell for cell in cells if not share.finished(directories[cell.name], "grade")]
         # One cell of each seed first, so that the base's systems are there for the others.
-        first = list({cell.recipe.seed: cell for cell in reversed(left)}.values())
+        first = _first_of_each(left, lambda cell: cell.recipe.seed)
         yield first
         yield [cell for cell in left if cell not in first]
 
@@ -168,6 +168,14 @@ def _sources(
     for cell in cells:
         if cell not in done and key(cell) in known:
             yield cell, known[key(cell)]
+
+
+def _first_of_each(cells: Sequence[Cell], key: Callable[[Cell], object]) -> list[Cell]:
+    """The first cell of each key, in the cells' order: a study that is cut short has finished its first seeds."""
+    found: dict[object, Cell] = {}
+    for cell in cells:
+        found.setdefault(key(cell), cell)
+    return list(found.values())
 
 
 def _pool(jobs: int, out: Path) -> ProcessPoolExecutor:
