@@ -35,6 +35,8 @@ FORMS = [
     "math.isclose(candidate(1), 1/3, rel_tol=0.001)",
     "[1, 2] == candidate(1)",
     "-candidate(1) == 3",
+    "candidate(1) < 1e400",
+    "candidate(1) == [1e400, {2: (3,)}]",
 ]
 SCRIPTS = [
     "for i in range(3):\n        assert candidate(i) == i",
@@ -94,7 +96,8 @@ def test_anything_else_is_a_script(body: str) -> None:
 def test_arithmetic_of_constants() -> None:
     found = assertions_of(check("assert candidate(3 * 19, [-2 ** 4, 'a' + 'b'], {1 + 1: (7 // 2,)}) == 0 ** 0")) or ()
     assert [each.calls[0].args for each in found] == [(57, [-16, "ab"], {2: (3,)})]
-    assert found[0].expected == 1
+    assert found[0].constants == (1,)
+    assert found[0].equality
 
 
 def test_names_of_functions_belong_to_the_script_unless_imported() -> None:

@@ -110,6 +110,7 @@ def related() -> Page:
             "scores": scores(0.5),
             "gain": scores(0.01 * number - 0.03),
             "minus_ssd": scores(0.01),
+            "greedy_gain": scores(0.02) if number else None,
             "best": {
                 m: {"title": "student, greedy", "score": scores(0.6)[m], "minus_base_best": scores(0.01)[m]}
                 for m in MEASURES

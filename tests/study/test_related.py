@@ -26,6 +26,7 @@ def test_every_method_has_a_row_with_its_cost(tmp_path):
         assert best["score"]["value"] >= row["scores"]["pass@1"]["value"], "the default is one of its decodings"
         gain = best["score"]["value"] - table["base_best"]["pass@1"]["value"]
         assert best["minus_base_best"]["value"] == pytest.approx(gain, abs=1e-6)
+        assert set(row["greedy_gain"]) == {"pass@1", "pass@2"}
     assert table["base_best"]["pass@1"]["value"] >= table["base"]["pass@1"]["value"]
     assert rows["compiles"]["sequences"] < rows["ssd"]["sequences"] == 96
     assert rows["online"]["sequences"] == 96

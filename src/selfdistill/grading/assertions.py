@@ -40,10 +40,11 @@ class Assertion:
     """One `assert`: its calls in the order of evaluation, and what must be true of their results."""
 
     calls: tuple[Call, ...]
-    expected: Any
-    """With `code` None: what the one call must equal."""
-    code: CodeType | None
-    """An expression over `_0`, `_1`, ...: the calls' results."""
+    constants: tuple[Any, ...]
+    code: CodeType
+    """An expression over `_0`, `_1`, ...: the calls' results; and `_c0`, `_c1`, ...: the constants."""
+    equality: bool
+    """It says no more than that its one call gives its one constant."""
     line: int
     """In the script."""
 
@@ -53,9 +54,9 @@ class Assertion:
         Raises:
             Exception: what the expression raises on them, e.g. a TypeError.
         """
-        if self.code is None:
-            return bool(results[0] == self.expected)
-        return bool(eval(self.code, dict(_FUNCTIONS), {f"_{i}": result for i, result in enumerate(results)}))
+        names = {f"_{i}": result for i, result in enumerate(results)}
+        names |= {f"_c{i}": value for i, value in enumerate(self.constants)}
+        return bool(eval(self.code, _GLOBALS, names))
 
 
 def assertions_of(tests: AssertTests) -> tuple[Assertion, ...] | None:
@@ -69,8 +70,7 @@ def _set(values: Any = ()) -> set[Any]:
     return set(items)
 
 
-_FUNCTIONS: dict[str, Any] = {
-    "__builtins__": {},
+_FUNCTIONS = {
     "abs": abs,
     "bool": bool,
     "len": len,
@@ -79,8 +79,8 @@ _FUNCTIONS: dict[str, Any] = {
     "set": _set,
     "sorted": sorted,
     "tuple": tuple,
-    "_isclose": math.isclose,
 }
+_GLOBALS: dict[str, Any] = {**_FUNCTIONS, "_isclose": math.isclose, "__builtins__": {}}
 _OPERATORS = (ast.Add, ast.Sub, ast.Div)  # of program's values; `*` and `%` could make a huge one of a small one
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -131,25 +131,20 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.Assert]:
 
 def _assertion(node: ast.Assert, entry_point: str | None) -> Assertion:
     reader = _Reader(entry_point)
-    test = node.test
-    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
-        call = reader.call(test.left)
-        if call is not None:
-            try:
-                return Assertion((call,), constant(test.comparators[0]), None, node.lineno)
-            except ValueError:  # not a constant: an expression like any other
-                reader = _Reader(entry_point)
-    expression = ast.fix_missing_locations(ast.Expression(reader.expression(test)))
+    expression = reader.expression(node.test)
     if not reader.calls:
         raise ValueError("calls nothing")
-    return Assertion(tuple(reader.calls), None, compile(expression, "assertion", "eval"), node.lineno)
+    code = compile(ast.fix_missing_locations(ast.Expression(expression)), "assertion", "eval")
+    equality = ast.unparse(expression) == "_0 == _c0"
+    return Assertion(tuple(reader.calls), tuple(reader.constants), code, equality, node.lineno)
 
 
 class _Reader:
-    """Rewrites one assertion's expression, with its calls taken out."""
+    """Rewrites one assertion's expression, with its calls and constants taken out."""
 
     def __init__(self, entry_point: str | None) -> None:
         self.calls: list[Call] = []
+        self.constants: list[Any] = []
         self._names = None if entry_point is None else {"candidate": entry_point, entry_point: entry_point}
 
     def call(self, node: ast.expr) -> Call | None:
@@ -166,7 +161,7 @@ class _Reader:
         return Call(name if self._names is None else self._names[name], args, keywords)
 
     def expression(self, node: ast.expr) -> ast.expr:
-        """The node over the calls' results.
+        """The node over names for the calls' results and the constants.
 
         Raises:
             ValueError: it holds something that is not read here.
@@ -176,7 +171,8 @@ class _Reader:
             self.calls.append(call)
             return ast.Name(f"_{len(self.calls) - 1}", ast.Load())
         try:
-            return _literal(constant(node))
+            self.constants.append(constant(node))
+            return ast.Name(f"_c{len(self.constants) - 1}", ast.Load())
         except ValueError:
             pass
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
@@ -201,15 +197,11 @@ class _Reader:
 
 
 def _function(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Name) and node.id in _FUNCTIONS and not node.id.startswith("_"):
+    if isinstance(node, ast.Name) and node.id in _FUNCTIONS:
         return node
     if ast.unparse(node) == "math.isclose":
         return ast.Name("_isclose", ast.Load())
     raise ValueError("not a function that is read")
-
-
-def _literal(value: Any) -> ast.expr:
-    return ast.parse(repr(value), mode="eval").body
 
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

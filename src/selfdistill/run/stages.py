@@ -45,7 +45,7 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         measure_others(recipe, directory, models=("base",))
         train(recipe, directory)
         evaluate(recipe, directory)
-        measure_others(recipe, directory)
+        measure_others(recipe, directory, models=("student",))
         if recipe.engine.kind == "transformers":  # elsewhere the models may not fit into this process
             explain(directory)
         write_report(directory)

@@ -18,7 +18,7 @@ from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.comparisons import find
 from selfdistill.study.cells import Cell
-from selfdistill.study.scores import differences, greedy_scores, over_seeds, read_run, same_problems
+from selfdistill.study.scores import differences, greedy_gain, over_seeds, read_run, same_problems
 
 Summary = dict[str, Any]
 
@@ -135,9 +135,9 @@ def _gains(runs: Sequence[Any]) -> Summary:
     students = [run.of(run.systems[pair[0]]) for run, pair in zip(runs, default, strict=True)]
     bases = [run.of(run.systems[pair[1]]) for run, pair in zip(runs, default, strict=True)]
     found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
-    greedy = [[each for run in runs if (each := greedy_scores(run, m)) is not None] for m in ("student", "base")]
-    if len(greedy[0]) == len(greedy[1]) == len(runs):
-        found["greedy_gain"] = differences(*greedy)
+    greedy = greedy_gain(runs, runs)
+    if greedy is not None:
+        found["greedy_gain"] = greedy
     return found
 
 

@@ -23,7 +23,16 @@ from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.study import share
 from selfdistill.study.cells import Cell
 from selfdistill.study.rounds import round_recipe
-from selfdistill.study.scores import Run, Scores, best_scores, differences, over_seeds, read_run, same_problems
+from selfdistill.study.scores import (
+    Run,
+    Scores,
+    best_scores,
+    differences,
+    greedy_gain,
+    over_seeds,
+    read_run,
+    same_problems,
+)
 
 Summary = dict[str, Any]
 ONLINE_ROUNDS = 8
@@ -107,24 +116,27 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
     """Scores, gains and seconds of every method; `related.json`."""
     runs = {(m, s): read_run(out / f"{m}-seed-{s}", recipe.evaluation.pass_at) for m in methods for s in seeds}
     same_problems(list(runs.values()))
-    bases = [_default(runs[methods[0], seed], "base") for seed in seeds]
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
-    rivals = {m: best_scores([runs[methods[0], seed] for seed in seeds], "base", m) for m in measures}
+    first = [runs[methods[0], seed] for seed in seeds]
+    bases = [_default(run, "base") for run in first]
+    rivals = {m: best_scores(first, "base", m) for m in measures}
     rows = []
     for name in methods:
-        students = [_default(runs[name, seed], "student") for seed in seeds]
+        own = [runs[name, seed] for seed in seeds]
+        students = [_default(run, "student") for run in own]
         row: Summary = {
             "method": name,
             "title": METHODS[name].title,
             "uses": METHODS[name].uses,
             "scores": over_seeds(students),
             "gain": differences(students, bases),
-            "best": {m: _best_against_best([runs[name, seed] for seed in seeds], rivals[m], m) for m in measures},
+            "greedy_gain": greedy_gain(own, first),
+            "best": {m: _best_against_best(own, rivals[m], m) for m in measures},
             **_cost([out / f"{name}-seed-{seed}" for seed in seeds]),
         }
         if "ssd" in methods and name != "ssd":
-            own = [_default(runs["ssd", seed], "student") for seed in seeds]
-            row["minus_ssd"] = differences(students, own)
+            ssd = [_default(runs["ssd", seed], "student") for seed in seeds]
+            row["minus_ssd"] = differences(students, ssd)
         rows.append(row)
     return {
         "name": recipe.name,

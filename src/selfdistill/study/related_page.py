@@ -40,19 +40,18 @@ def related_page(summary: dict[str, Any]) -> Page:
         ]
         for row in rows
     ]
-    best = table(
-        ["method", *(f"best {m}" for m in measures), *(f"its decoding, {m}" for m in measures)]
-        + [f"{m} − the base’s best" for m in measures],
+    best_headings = ["method", *(f"best {m}" for m in measures), *(f"its decoding, {m}" for m in measures)]
+    best_headings += [*(f"{m} − the base’s best" for m in measures), f"{measures[0]}: greedy − greedy"]
+    best_cells = [
         [
-            [
-                row["title"],
-                *(percent_interval(row["best"][m]["score"]) for m in measures),
-                *(row["best"][m]["title"] for m in measures),
-                *(point_interval(row["best"][m]["minus_base_best"]) for m in measures),
-            ]
-            for row in rows
-        ],
-    )
+            row["title"],
+            *(percent_interval(row["best"][m]["score"]) for m in measures),
+            *(row["best"][m]["title"] for m in measures),
+            *(point_interval(row["best"][m]["minus_base_best"]) for m in measures),
+            point_interval(row["greedy_gain"][measures[0]]) if row["greedy_gain"] else "–",
+        ]
+        for row in rows
+    ]
     base_best = "; ".join(
         f"{m}: {summary['base_best'][m]['title']}, {percent_interval(summary['base_best'][m])}" for m in measures
     )
@@ -62,7 +61,7 @@ def related_page(summary: dict[str, Any]) -> Page:
             "Against the base’s best decoding",
             (f"The base’s: {base_best}. Each side’s best was picked on these problems, so both flatter themselves.",),
             (),
-            best,
+            table(best_headings, best_cells),
         ),
     )
     title = f"{summary['name']}: {top['title']} gains most"

@@ -72,20 +72,25 @@ def greedy_scores(run: Run, model: str) -> Scores | None:
     return run.of(system) if system else None
 
 
-def best_system(runs: Sequence[Run], model: str, measure: str) -> System:
+def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, list[Scores]]:
     """The base's or student's decoding with the highest mean score over runs that evaluated the same ones.
 
     The base's two-stage preview counts as one of its decodings: it needs no training. The highest of several flatters
     itself, on both sides of a comparison.
+
+    Returns:
+        the decoding as the first run's system, and its scores in each run.
     """
     own = [system for system in runs[0].systems if system.model == model]
-    return max(own, key=lambda system: float(np.mean([run.of(_same(run, system))[measure].mean() for run in runs])))
+    candidates = [(system, [run.of(_same(run, system)) for run in runs]) for system in own]
+    return max(candidates, key=lambda each: float(np.mean([scores[measure].mean() for scores in each[1]])))
 
 
-def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, list[Scores]]:
-    """That decoding, and its scores in each run."""
-    system = best_system(runs, model, measure)
-    return system, [run.of(_same(run, system)) for run in runs]
+def greedy_gain(runs: Sequence[Run], bases: Sequence[Run]) -> dict[str, dict[str, Any]] | None:
+    """Student minus base, both greedy, run by run; None where that was not evaluated in all of them."""
+    students = [scores for run in runs if (scores := greedy_scores(run, "student")) is not None]
+    others = [scores for run in bases if (scores := greedy_scores(run, "base")) is not None]
+    return differences(students, others) if len(students) == len(others) == len(runs) else None
 
 
 def _same(run: Run, system: System) -> System:
