@@ -40,15 +40,15 @@ def related_page(summary: dict[str, Any]) -> Page:
         ]
         for row in rows
     ]
-    best_headings = ["method", *(f"best {m}" for m in measures), *(f"its decoding, {m}" for m in measures)]
-    best_headings += [*(f"{m} − the base’s best" for m in measures), f"{measures[0]}: greedy − greedy"]
+    best_headings = ["method", *(f"best {m}" for m in measures), *(f"{m} − the base’s best" for m in measures)]
+    best_headings += [f"{measures[0]}: greedy − greedy", *(f"its decoding, {m}" for m in measures)]
     best_cells = [
         [
             row["title"],
             *(percent_interval(row["best"][m]["score"]) for m in measures),
-            *(row["best"][m]["title"] for m in measures),
             *(point_interval(row["best"][m]["minus_base_best"]) for m in measures),
             point_interval(row["greedy_gain"][measures[0]]) if row["greedy_gain"] else "–",
+            *(row["best"][m]["title"] for m in measures),
         ]
         for row in rows
     ]
