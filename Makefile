@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
+# One thread for each of two test workers: torch's own two threads in both would wait for each other.
+test check: export OMP_NUM_THREADS ?= 1
 
 .PHONY: help demo test test-engines check lint format clean
 
