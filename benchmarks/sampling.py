@@ -33,13 +33,13 @@ def ours(engine: TransformersEngine, prompts: list[tuple[int, ...]], new: int) -
 @torch.inference_mode()
 def generate(engine: TransformersEngine, prompts: list[tuple[int, ...]], new: int, pad: int) -> int:
     torch.manual_seed(0)
-    tokens = 0
+    tokens, device = 0, engine.model.device
     order = sorted(prompts, key=len)  # the same batches as ours
     for start in range(0, len(order), engine.batch_size):
         batch = order[start : start + engine.batch_size]
         width = max(map(len, batch))
-        ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in batch])
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
+        ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in batch], device=device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch], device=device)
         output = engine.model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -51,7 +51,7 @@ def generate(engine: TransformersEngine, prompts: list[tuple[int, ...]], new: in
             eos_token_id=list(engine.end_of_turn),
             pad_token_id=pad,
         )[:, width:]
-        ended = torch.isin(output, torch.tensor(engine.end_of_turn)).cumsum(-1)
+        ended = torch.isin(output, torch.tensor(engine.end_of_turn, device=device)).cumsum(-1)
         tokens += int((ended == 0).sum()) + int((ended > 0).any(-1).sum())
     return tokens
 

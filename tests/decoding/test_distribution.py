@@ -121,6 +121,19 @@ def test_top_k_keeps_ties_with_the_kth():
     assert sorted(ranked.token_ids.tolist()) == [1, 2, 3]
 
 
+@given(
+    st.lists(st.integers(0, 6), min_size=2, max_size=40),
+    st.integers(1, 12),
+    st.sampled_from([1.0, 0.7]),
+)
+def test_ties_are_ranked_by_id_as_a_stable_sort_does(row, top_k, top_p):
+    logits = torch.tensor(row, dtype=torch.bfloat16)
+    ranked = decode(logits, (Decoding(temperature=0.7, top_k=top_k, top_p=top_p),))
+    expected = logits.float().sort(descending=True, stable=True).indices
+    retained = int(ranked.support_sizes)
+    assert ranked.token_ids[:retained].tolist() == expected[:retained].tolist()
+
+
 def test_half_precision_logits_are_computed_in_float32():
     logits = torch.randn(4, 50).bfloat16()
     assert decode(logits, (Decoding(temperature=0.7),)).logprobs.dtype is torch.float32

@@ -104,3 +104,11 @@ def test_second_stage_starts_from_a_pretrained_directory(tmp_path):
     build.build(tmp_path / "pretrained", stage="pretrained", scale=0.001, threads=1)
     build.build(tmp_path / "instruct", stage="instruct", start=tmp_path / "pretrained", scale=0.01, threads=1)
     assert (tmp_path / "instruct" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_a_wider_and_deeper_base_can_be_built(tmp_path):
+    build.build(tmp_path, scale=0.001, threads=1, width=192, layers=5)
+    config = AutoModelForCausalLM.from_pretrained(tmp_path).config
+    assert (config.hidden_size, config.intermediate_size, config.num_hidden_layers) == (192, 528, 5)
+    assert config.head_dim == 32

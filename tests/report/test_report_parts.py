@@ -131,6 +131,8 @@ def test_frontier_outside_inside_and_crossing() -> None:
         (words.duration(59.99), "60.0\u00a0s"),
         (words.duration(192), "3\u00a0min 12\u00a0s"),
         (words.duration(7500), "2\u00a0h 5\u00a0min"),
+        (words.gigabytes(12_345_000_000), "12.3\u00a0GB"),
+        (words.gigabytes(None), "–"),
         (words.plural(1, "problem"), "1\u00a0problem"),
         (words.plural(1200, "problem"), "1,200\u00a0problems"),
         (words.listed(["a"]), "a"),
@@ -145,8 +147,8 @@ def test_words(written: str, expected: str) -> None:
 def test_cost_adds_up_and_folds_the_systems() -> None:
     stages = {
         "sample": {"seconds": 2.0, "tokens": 100},
-        "evaluate base-greedy": {"seconds": 1.0, "tokens": 30},
-        "evaluate student-greedy": {"seconds": 3.0, "tokens": 50},
+        "evaluate base-greedy": {"seconds": 1.0, "tokens": 30, "gpu_peak_bytes": 5},
+        "evaluate student-greedy": {"seconds": 3.0, "tokens": 50, "gpu_peak_bytes": 4},
         "grade": {"seconds": 4.0, "programs": 7},
     }
     found = cost(stages)
@@ -158,7 +160,9 @@ def test_cost_adds_up_and_folds_the_systems() -> None:
         "seconds": 4.0,
         "tokens": 80,
         "tokens_per_second": 20.0,
+        "gpu_peak_bytes": 5,
     }
+    assert found["table"][0]["gpu_peak_bytes"] is None
     assert cost({}) == {"stages": {}, "table": [], "seconds": 0}
 
 

@@ -26,7 +26,7 @@ from selfdistill.decoding.settings import Decoding, Stage
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Distributions over their retained supports, most probable token first.
+    """Distributions over their retained supports, most probable token first, tied ones by rising id.
 
     Rows of a batch may retain different numbers of tokens: the last axis has the largest count K, and entries beyond a
     row's own support have log-probability -inf (their ids are arbitrary). Each row sums to 1.
@@ -114,8 +114,19 @@ def _rank(logits: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
         retained = int((logits >= values[..., -1:]).sum(-1).max()) if logits.numel() else stage.top_k
         if retained > stage.top_k:
             values, token_ids = logits.topk(retained, dim=-1)
-        return token_ids, values
+        return _ties_by_id(token_ids, values)
     return _sorted(logits)
+
+
+def _ties_by_id(token_ids: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """The ranking that a stable sort of the whole vocabulary gives.
+
+    `topk` leaves the order of equal values open, and on a GPU it changes from call to call; in bfloat16 some of the k
+    are nearly always equal, and a draw inverts the cumulative distribution along the ranking.
+    """
+    token_ids, order = token_ids.sort(dim=-1)
+    values, ranking = values.gather(-1, order).sort(dim=-1, descending=True, stable=True)
+    return token_ids.gather(-1, ranking), values
 
 
 def _sorted(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,8 +3,8 @@
     python -m selfdistill.embedded.build --out DIR
 
 It took 22 minutes on two busy cores. Fixed seeds: the same machine and thread count give the same weights. `--stage
-instruct` adds a second stage on clean solutions; `--scale 0.002` shrinks everything, to see that it runs. DIR becomes
-an ordinary Hugging Face model directory. The package reads the committed one, `selfdistill/embedded/model/`.
+instruct` adds a second stage on clean solutions; `--scale 0.002` shrinks everything, to see that it runs; `--width`
+and `--layers` give another size. DIR becomes an ordinary Hugging Face model directory. The package reads the committed one, `selfdistill/embedded/model/`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TOKENIZER_DOCUMENTS = 10_000
+DEFAULT_WIDTH = 128
 
 
 def main() -> None:
@@ -30,14 +31,24 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=int, default=2, help="CPU threads; another number gives slightly other weights"
     )
-    arguments = parser.parse_args()
-    build(arguments.out, stage=arguments.stage, start=arguments.start, scale=arguments.scale, threads=arguments.threads)
+    parser.add_argument("--width", type=int, default=DEFAULT_WIDTH, help="hidden size, a multiple of 32")
+    parser.add_argument("--layers", type=int, default=4, help="how many")
+    parser.add_argument("--device", default="cpu", help="where to train, e.g. cuda")
+    build(**vars(parser.parse_args()))
 
 
 def build(
-    out: Path, *, stage: str = "pretrained", start: Path | None = None, scale: float = 1.0, threads: int = 2
+    out: Path,
+    *,
+    stage: str = "pretrained",
+    start: Path | None = None,
+    scale: float = 1.0,
+    threads: int = 2,
+    width: int = DEFAULT_WIDTH,
+    layers: int = 4,
+    device: str = "cpu",
 ) -> None:
-    """Write the model and tokenizer of the given stage to `out`."""
+    """Write the model and tokenizer of the given stage to `out`. `width` and `layers` are a new model's."""
     import torch
 
     from selfdistill.embedded import corpus, pretraining
@@ -46,9 +57,13 @@ def build(
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     if start is None:
-        model, tokenizer = _pretrain(_scaled(pretraining.PRETRAINING, scale))
+        # Wider models want a lower peak, in proportion.
+        peak = pretraining.PRETRAINING.learning_rate * DEFAULT_WIDTH / width
+        settings = dataclasses.replace(pretraining.PRETRAINING, learning_rate=peak)
+        model, tokenizer = _pretrain(_scaled(settings, scale), width, layers, device)
     else:
         model, tokenizer = _load(start)
+        model = model.to(device)
     if stage == "instruct":
         settings = _scaled(pretraining.INSTRUCT, scale)
         loss = pretraining.train(
@@ -59,13 +74,14 @@ def build(
     tokenizer_module.save(tokenizer, out)
 
 
-def _pretrain(settings: Any) -> tuple[Any, Any]:
+def _pretrain(settings: Any, width: int, layers: int, device: str) -> tuple[Any, Any]:
     from selfdistill.embedded import corpus, pretraining, tokenizer
 
     print(f"generating {settings.documents} documents")
     documents = list(corpus.pretraining(settings.documents))
     learned = tokenizer.train(document.text for document in documents[:TOKENIZER_DOCUMENTS])
-    model = pretraining.new_model(len(learned), learned.eos_token_id, learned.pad_token_id)
+    end, pad = learned.eos_token_id, learned.pad_token_id
+    model = pretraining.new_model(len(learned), end, pad, width=width, layers=layers).to(device)
     print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters, {len(learned)} tokens")
     loss = pretraining.train(model, learned, documents, settings, _Progress("pretraining"))
     print(f"pretraining: loss {loss:.3f}")

@@ -43,18 +43,18 @@ PRETRAINING = Stage(
 INSTRUCT = Stage(documents=2_000, epochs=6, learning_rate=1e-3, final_share=0.1, batch_size=32, completion_only=True)
 
 
-def new_model(vocabulary_size: int, end_id: int, pad_id: int) -> Any:
-    """A freshly initialised `LlamaForCausalLM` of 0.9M parameters: plain RoPE, tied embeddings, head size 32."""
+def new_model(vocabulary_size: int, end_id: int, pad_id: int, *, width: int = 128, layers: int = 4) -> Any:
+    """A fresh `LlamaForCausalLM`: plain RoPE, tied embeddings, head size 32; 0.9M parameters by default."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocabulary_size,
-        hidden_size=128,
-        intermediate_size=352,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        hidden_size=width,
+        intermediate_size=width * 11 // 4,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
         max_position_embeddings=512,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -82,7 +82,9 @@ def train(model: Any, tokenizer: Any, documents: Sequence[Document], stage: Stag
     with _denormals_flushed():
         for epoch in range(stage.epochs):
             for batch in _batches(items, stage.batch_size, Random(f"order/{epoch}")):
-                ids, labels = _collate(batch, stage.completion_only, tokenizer.pad_token_id)
+                ids, labels = (
+                    each.to(model.device) for each in _collate(batch, stage.completion_only, tokenizer.pad_token_id)
+                )
                 logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # (batch, length - 1, vocabulary)
                 loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
                 loss.backward()  # type: ignore[no-untyped-call]

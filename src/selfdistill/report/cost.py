@@ -27,4 +27,11 @@ def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     seconds = sum(record.get("seconds", 0.0) for record in records)
     tokens = sum(record.get("tokens", 0) for record in records)
     rate = tokens / seconds if tokens and seconds else None
-    return {"stage": name, "seconds": seconds, "tokens": tokens or None, "tokens_per_second": rate}
+    peak = max((record.get("gpu_peak_bytes", 0) for record in records), default=0)
+    return {
+        "stage": name,
+        "seconds": seconds,
+        "tokens": tokens or None,
+        "tokens_per_second": rate,
+        "gpu_peak_bytes": peak or None,
+    }

@@ -36,6 +36,7 @@ def render(summary: dict[str, Any]) -> str:
         "count": words.count,
         "number": words.number,
         "duration": words.duration,
+        "gigabytes": words.gigabytes,
         "sentence": words.sentence,
         "unbroken": words.unbroken,
         "program": program_html,

@@ -65,6 +65,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600:,}\u00a0h {whole % 3600 // 60}\u00a0min"
 
 
+def gigabytes(size: float | None) -> str:
+    """Bytes as "12.3 GB", of 10^9 bytes."""
+    return f"{number(size / 1e9)}\u00a0GB" if _defined(size) else UNDEFINED
+
+
 def plural(amount: int, noun: str) -> str:
     """ "1 problem", "600 problems"."""
     return f"{count(amount)}\u00a0{noun}{'' if amount == 1 else 's'}"

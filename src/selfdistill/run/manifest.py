@@ -20,6 +20,7 @@ from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.run.directory import RunDirectory
 from selfdistill.run.events import emit
+from selfdistill.run.gpu_memory import gpu_peak
 
 FORMAT = 1
 PACKAGES = (
@@ -111,12 +112,14 @@ def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
 def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
     """Add the time of a block, and what it puts into the yielded dictionary, to a stage's record.
 
-    Seconds of interrupted attempts are lost; those of every finished one add up.
+    Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
+    that this process's tensors took on one GPU; there is none without a GPU, or where another process uses it.
     """
     facts: dict[str, Any] = {}
     started = time.perf_counter()
     emit("stage started", stage=name, run=str(directory.root))
-    yield facts
+    with gpu_peak(facts):
+        yield facts
     seconds = time.perf_counter() - started
     emit("stage finished", stage=name, run=str(directory.root), seconds=round(seconds, 3), **facts)
     stages = read_json(directory.manifest)["stages"]
