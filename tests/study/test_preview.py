@@ -51,7 +51,7 @@ def test_weighted_scores_agree_with_decoding_in_two_stages(previewed, tmp_path):
         weighed, real = (
             next(p for p in s["points"] if (p["t_train"], p["t_eval"]) == (0.7, t_eval)) for s in (summary, direct)
         )
-        assert weighed["effective"] > module.TRUSTED
+        assert weighed["effective"]["pass@1"] > module.TRUSTED
         assert real["scores"]["pass@1"]["value"] == pytest.approx(weighed["scores"]["pass@1"]["value"], abs=0.12)
     assert summary["greedy"]["pass@1"]["value"] == direct["greedy"]["pass@1"]["value"]
 
@@ -75,7 +75,7 @@ def test_advice_needs_a_preview_and_says_how_sure_it_is(previewed, tmp_path):
     assert done.returncode == 0, done.stderr
     advice = read_json(out / "advice.json")
     assert 0 < advice["chance_of_being_best"] <= 1
-    best = advice["recommended"]["scores"]["pass@1"]["value"]
+    best = advice["highest"]["scores"]["pass@1"]["value"]
     assert best == max(point["scores"]["pass@1"]["value"] for point in read_json(out / "preview.json")["points"])
     assert {each["recipe"]: round(each["t_eff"], 3) for each in advice["paper"]}["qwen3-4b-instruct"] == 1.76
     none = run(command("advise", str(tmp_path)))

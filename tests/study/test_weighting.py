@@ -19,10 +19,11 @@ def test_with_the_target_as_only_proposal_it_is_the_unbiased_estimator(passed, k
     table = np.array(passed)
     problems = np.repeat(np.arange(len(passed)), 6)
     logprobs = np.linspace(-9, -1, len(problems))[:, None]
-    found = weighted_scores(problems, table.ravel(), logprobs, logprobs, (k,))
+    once = np.zeros(len(problems), int)
+    found = weighted_scores(problems, once, table.ravel(), logprobs, logprobs, (k,))
     expected = [pass_at_k(6, int(row.sum()), k) for row in table]
     assert np.allclose(found.scores[k][:, 0], expected)
-    assert np.allclose(found.effective, 1)
+    assert np.allclose(found.effective[k], 1)
 
 
 PROGRAMS = np.array([True, False, True, False, False])
@@ -31,14 +32,16 @@ PROPOSALS = np.array([[0.1, 0.2, 0.3, 0.2, 0.2], [0.4, 0.3, 0.1, 0.1, 0.1]])
 TARGETS = np.array([[0.5, 0.1, 0.2, 0.2, 0.0], [0.05, 0.15, 0.1, 0.3, 0.4]])
 
 
-def estimate(drawn: list[tuple[int, ...]]) -> dict[int, np.ndarray]:
+def estimate(drawn: list[tuple[int, ...]], targets: np.ndarray = TARGETS) -> dict[int, np.ndarray]:
     """Scores over problems that drew these programs: half of each from the first proposal, half from the second."""
     programs = np.array(drawn)
     problems = np.repeat(np.arange(len(programs)), programs.shape[1])
+    proposals = np.tile(np.repeat([0, 1], programs.shape[1] // 2), len(programs))
     flat = programs.ravel()
+    order = np.argsort(proposals, kind="stable")  # as they come: one proposal's draws after the other's
     with np.errstate(divide="ignore"):
-        logs = np.log(TARGETS.T[flat]), np.log(PROPOSALS.T[flat])
-    return weighted_scores(problems, PROGRAMS[flat], *logs, (1, 2)).scores
+        logs = np.log(targets.T[flat])[order], np.log(PROPOSALS.T[flat])[order]
+    return weighted_scores(problems[order], proposals[order], PROGRAMS[flat][order], *logs, (1, 2)).scores
 
 
 def test_in_expectation_it_is_the_targets_own_score():
@@ -52,23 +55,40 @@ def test_in_expectation_it_is_the_targets_own_score():
     scores = estimate(drawn)
     truth = TARGETS[:, PROGRAMS].sum(1)
     assert np.allclose(scores[1].mean(0), truth, atol=1e-9)
+    assert np.isnan(scores[2]).all(), "one draw of each says nothing of two"
 
 
-def test_pass_at_more_comes_near_the_targets_own():
+def test_pass_at_more_is_the_targets_own_in_expectation():
+    """Over all that two draws of each proposal can be, with their probabilities; the two proposals are far apart."""
+    drawn = list(itertools.product(range(5), repeat=4))
+    chance = np.array([np.prod([PROPOSALS[at // 2][program] for at, program in enumerate(each)]) for each in drawn])
+    scores = estimate(drawn)[2]
+    # The weights are divided by their mean over the given problems, which here are not drawn but listed.
+    with np.errstate(divide="ignore"):
+        weights = TARGETS / PROPOSALS.mean(0)
+    listed = np.array([[weights[:, program] for program in each] for each in drawn]).mean((0, 1))
+    expected = 1 - (1 - scores) * listed**2
+    assert np.allclose(chance @ expected, 1 - (1 - TARGETS[:, PROGRAMS].sum(1)) ** 2)
+
+
+def test_a_target_that_was_drawn_itself_is_scored_by_its_own_draws():
     generator = np.random.default_rng(7)
-    halves = [generator.choice(5, p=proposal, size=(4_000, 4)) for proposal in PROPOSALS]
-    scores = estimate([tuple(row) for row in np.hstack(halves)])
-    truth = 1 - (1 - TARGETS[:, PROGRAMS].sum(1)) ** 2
-    assert np.allclose(scores[2].mean(0), truth, atol=0.02)
+    halves = [generator.choice(5, p=proposal, size=(200, 4)) for proposal in PROPOSALS]
+    scores = estimate([tuple(row) for row in np.hstack(halves)], targets=PROPOSALS[::-1])[2]
+    for column, half in enumerate(halves[::-1]):
+        expected = [pass_at_k(4, int(PROGRAMS[row].sum()), 2) for row in half]
+        assert np.allclose(scores[:, column], expected)
 
 
 def test_a_target_that_nothing_was_drawn_for_has_a_small_effective_share():
     logprobs = np.log(np.full((10, 1), 0.1))
     target = np.where(np.arange(10)[:, None] == 3, 0.0, -np.inf)
-    found = weighted_scores(np.zeros(10, int), np.ones(10, bool), target, logprobs, (1,))
-    assert found.effective[0] == pytest.approx(0.1)
+    found = weighted_scores(np.zeros(10, int), np.zeros(10, int), np.ones(10, bool), target, logprobs, (1, 2))
+    assert found.effective[1][0] == pytest.approx(0.1)
+    assert found.effective[2][0] == pytest.approx(0.01)
 
 
 def test_unequal_numbers_of_draws_are_refused():
+    once = np.zeros(3, int)
     with pytest.raises(ValueError, match="between 1 and 2 draws"):
-        weighted_scores(np.array([0, 1, 1]), np.ones(3, bool), np.zeros((3, 1)), np.zeros((3, 1)), (1,))
+        weighted_scores(np.array([0, 1, 1]), once, np.ones(3, bool), np.zeros((3, 1)), np.zeros((3, 1)), (1,))

@@ -49,17 +49,30 @@ def preview(
 def advise(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A preview's directory.")],
     measure: Annotated[str, typer.Option("--measure", help="What to maximise.")] = "pass@1",
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="DIR", help="A finished sweep over this grid: how good was the advice?"),
+    ] = None,
 ) -> None:
     """Recommend T_train, truncation and T_eval from a preview, and say how sure that is.
 
-    Example:
+    Examples:
 
       selfdistill advise runs/preview --measure pass@5
+
+      selfdistill advise runs/preview --against runs/sweep
     """
+    quiet_libraries()
     from selfdistill.files import write_json
+    from selfdistill.study.advice_page import advice_page, advice_words, regret_words
     from selfdistill.study.advise import advise as run_advise
-    from selfdistill.study.preview_page import advice_words
+    from selfdistill.study.page import write_page
+    from selfdistill.study.regret import regret
 
     advice = run_advise(directory, measure)
-    write_json(directory / "advice.json", advice)
     print(advice_words(advice))
+    if against:
+        advice["against"] = regret(directory, against, advice["recommended"], measure)
+        print("\n".join(regret_words(advice)))
+        print(f"figures: {write_page(advice_page(advice), directory / 'advice.html').resolve()}")
+    write_json(directory / "advice.json", advice)

@@ -3,8 +3,9 @@
     python -m selfdistill.embedded.build --out DIR
 
 It took 22 minutes on two busy cores. Fixed seeds: the same machine and thread count give the same weights. `--stage
-instruct` adds a second stage on clean solutions; `--scale 0.002` shrinks everything, to see that it runs; `--width`
-and `--layers` give another size. DIR becomes an ordinary Hugging Face model directory. The package reads the committed one, `selfdistill/embedded/model/`.
+instruct` adds a second stage on clean solutions; `--scale 0.002` shrinks everything, to see that it runs; `--width` and
+`--layers` give another size. DIR becomes an ordinary Hugging Face model directory. The package reads the committed one,
+`selfdistill/embedded/model/`.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ RULE_OF_THUMB = 0.75
 def advise(directory: Path, measure: str = "pass@1") -> Summary:
     """Read a finished preview and recommend.
 
-    Of the settings whose estimate can be trusted, the one with the highest previewed score; with it, how often it is
-    the best when the problems are drawn anew, and every setting that cannot be told from it.
+    Of the settings whose estimate can be trusted, `highest` has the highest previewed score; with it, how often it is
+    the best when the problems are drawn anew, and every setting that cannot be told from it. Of all these `recommended`
+    is the one with the lowest T_eval, and of several the one with the highest score: a real student leaves some mass
+    where the ideal one has none, and a hot T_eval brings it back. No preview sees that.
 
     Raises:
         UserError: there is no preview, not this measure, or no estimate that can be trusted.
@@ -33,25 +35,29 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
     if measure not in summary["measures"]:
         raise UserError(f"no {measure} in this preview", where=directory, fix=f"one of {summary['measures']}")
     table = np.load(directory / "preview.npz", allow_pickle=False)[measure]
-    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"]]
+    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"][measure]]
     if not usable:
         raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
     scores = table[:, usable]
-    chosen = int(scores.mean(0).argmax())
-    generator = seeds.generator(summary["seed"], "advise")
-    against = bootstrap(scores[:, [chosen]] - scores, generator)
     points = [summary["points"][index] for index in usable]
+    top = int(scores.mean(0).argmax())
+    generator = seeds.generator(summary["seed"], "advise")
+    behind = bootstrap(scores[:, [top]] - scores, generator)
+    equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
+    chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -scores[:, index].mean()))]
     return {
         "measure": measure,
-        "recommended": points[chosen],
-        "chance_of_being_best": _chance_of_being_best(scores, chosen, generator),
+        "recommended": chosen,
+        "highest": points[top],
+        "chance_of_being_best": _chance_of_being_best(scores, top, generator),
         "cannot_be_told_from_it": [
-            {**_name(point), "behind": {"value": each.value, "low": each.low, "high": each.high}}
-            for index, (point, each) in enumerate(zip(points, against, strict=True))
-            if index != chosen and each.low <= 0
+            {**_name(points[index]), "behind": {"value": each.value, "low": each.low, "high": each.high}}
+            for index in equal
+            if index != top
+            for each in (behind[index],)
         ],
         "greedy": summary["greedy"].get(measure),
-        "rule_of_thumb": {"t_eff": points[chosen]["t_eff"], "kept": points[chosen]["t_eff"] > RULE_OF_THUMB},
+        "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},
         "paper": _paper(),
         "left_out": len(summary["points"]) - len(usable),
     }

@@ -111,16 +111,21 @@ def _stages(recipe: Recipe, setting: Setting) -> tuple[Decoding, Decoding]:
 def _estimate(
     recipe: Recipe, directory: RunDirectory, systems: Sequence[System], wanted: Sequence[Setting]
 ) -> dict[str, np.ndarray]:
-    """`pass@k` -> (problems, settings + 1), greedy last; and `effective` (settings,)."""
+    """`pass@k` -> (problems, settings + 1), greedy last; and `effective pass@k` -> (settings,)."""
     task_ids = [problem.task_id for problem in load_problems(recipe)]
     position = {task_id: index for index, task_id in enumerate(task_ids)}
     *drawn, greedy = systems
-    samples = [sample for system in drawn for sample in read_records(directory.system_samples(system.name), Sample)]
+    samples, proposals = [], []
+    for index, system in enumerate(drawn):
+        own = list(read_records(directory.system_samples(system.name), Sample))
+        samples += own
+        proposals += [index] * len(own)
     passed = np.array([value for system in drawn for value in _passed(directory, system)])
     with progress("weighing programs", len(samples), "programs") as update:
         scored = _logprobs(recipe, samples, [*wanted, *proposals_of(wanted)], update)
     weighted = weighted_scores(
         np.array([position[sample.prompt_id] for sample in samples]),
+        np.array(proposals),
         passed,
         scored[:, : len(wanted)],
         scored[:, len(wanted) :],
@@ -131,7 +136,7 @@ def _estimate(
     for sample, value in pairs:
         once[position[sample.prompt_id]] = value
     tables = {f"pass@{k}": np.column_stack([scores, once]) for k, scores in weighted.scores.items()}
-    return {**tables, "effective": weighted.effective}
+    return {**tables, **{f"effective pass@{k}": shares for k, shares in weighted.effective.items()}}
 
 
 def _passed(directory: RunDirectory, system: System) -> list[bool]:
@@ -186,8 +191,8 @@ def _summary(
             "top_p": setting.truncation.top_p,
             "t_eval": setting.t_eval,
             "t_eff": setting.t_train * setting.t_eval,
-            "effective": float(arrays["effective"][column]),
-            "trusted": bool(arrays["effective"][column] >= TRUSTED),
+            "effective": {measure: float(arrays[f"effective {measure}"][column]) for measure in measures},
+            "trusted": {measure: bool(arrays[f"effective {measure}"][column] >= TRUSTED) for measure in measures},
             "scores": {measure: _plain(estimates[measure][column]) for measure in measures},
         }
         for column, setting in enumerate(wanted)

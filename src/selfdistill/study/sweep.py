@@ -57,22 +57,24 @@ class Grid:
 def cells(recipe: Recipe, grid: Grid) -> list[Cell]:
     """The runs of a sweep; the recipe decides everything else."""
     return [
-        Cell(cell_name(*point, seed), _recipe(recipe, grid, *point, seed))
+        Cell(cell_name(temperature, truncation.label, seed), _recipe(recipe, grid, temperature, truncation, seed))
         for seed in grid.seeds
-        for point in grid.points()
+        for temperature, truncation in grid.points()
     ]
 
 
-def cell_name(temperature: float, truncation: Truncation, seed: int) -> str:
-    """The run's directory in the sweep's."""
-    return f"T{temperature:g}-{truncation.label}-seed-{seed}"
+def cell_name(temperature: float, truncation: str, seed: int) -> str:
+    """The run's directory in the sweep's; the truncation by its label."""
+    return f"T{temperature:g}-{truncation}-seed-{seed}"
 
 
 def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     """Every score of a finished sweep with its interval, the fits and the best points; `sweep.json`."""
     runs = {
-        (point, seed): read_run(out / cell_name(*point, seed), recipe.evaluation.pass_at)
-        for point in grid.points()
+        ((temperature, truncation), seed): read_run(
+            out / cell_name(temperature, truncation.label, seed), recipe.evaluation.pass_at
+        )
+        for temperature, truncation in grid.points()
         for seed in grid.seeds
     }
     same_problems(list(runs.values()))
@@ -130,7 +132,7 @@ def _base_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe) -> list[Summary
     point = grid.points()[0]
     rows = []
     for t_eval in grid.t_eval:
-        scores = [runs[point, seed].of(_system(runs[point, seed], "base", t_eval)) for seed in grid.seeds]
+        scores = [runs[point, seed].of(grid_system(runs[point, seed], "base", t_eval)) for seed in grid.seeds]
         rows.append({"t_eval": t_eval, "scores": over_seeds(scores), "tables": scores})
     return rows
 
@@ -142,7 +144,7 @@ def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequen
     for temperature, truncation in grid.points():
         for position, t_eval in enumerate(grid.t_eval):
             found = [runs[(temperature, truncation), seed] for seed in grid.seeds]
-            scores = [run.of(_system(run, "student", t_eval)) for run in found]
+            scores = [run.of(grid_system(run, "student", t_eval)) for run in found]
             rows.append(
                 {
                     "t_train": temperature,
@@ -157,7 +159,7 @@ def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequen
     return rows
 
 
-def _system(run: Run, model: str, t_eval: float) -> System:
+def grid_system(run: Run, model: str, t_eval: float) -> System:
     """The grid's system of a model at a temperature; 0 is greedy."""
     return next(
         system
