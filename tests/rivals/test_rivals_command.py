@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from run.small import SMALL, command, run
 from selfdistill.decoding import Stages
-from selfdistill.files import read_json, read_records
+from selfdistill.files import read_json, read_records, write_json
 from selfdistill.records import Sample, Verdict
 
 GRID = """
@@ -51,6 +51,13 @@ def test_the_command_tunes_tests_reports_and_resumes(tmp_path):
     assert read_json(root / "rivals.json") == found
     assert {path: path.stat().st_mtime_ns for path in files} == files
     assert again.stdout == done.stdout
+
+    manifest = read_json(root / "manifest.json")
+    write_json(root / "manifest.json", {**manifest, "stages": {"train": manifest["stages"]["train"]}})
+    (root / "evaluation" / "base-greedy.verdicts.jsonl").unlink()
+    unfinished = run(arguments)
+    assert unfinished.returncode == 0, "a run whose own evaluation was never ended has no report to write"
+    assert read_json(root / "rivals.json") == found
 
 
 def check_rows(root, found) -> None:

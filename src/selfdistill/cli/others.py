@@ -31,13 +31,13 @@ def others(
     from selfdistill.run import stages
     from selfdistill.run.checks import measure_others
     from selfdistill.run.directory import RunDirectory, exclusive
-    from selfdistill.run.manifest import read_recipe
+    from selfdistill.run.manifest import finished, read_recipe
 
     run = RunDirectory(directory)
     recipe = read_recipe(run)
     with exclusive(run):
         measure_others(recipe, run, tasks or ())
-        if run.systems.is_file():
+        if finished(run, "grade"):
             print(f"report: {stages.write_report(run).resolve()}")
     _print(run.root, recipe.seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -39,4 +40,6 @@ def call_reference(program: str, entry_point: str, inputs: Sequence[tuple[Any, .
 
 @cache
 def _sandbox() -> Sandbox:
-    return Sandbox("full", _LIMITS)
+    sandbox = Sandbox("full", _LIMITS)
+    atexit.register(sandbox.close)
+    return sandbox

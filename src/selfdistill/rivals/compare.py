@@ -22,8 +22,8 @@ from selfdistill.rivals.grid import Grid, without_syntax
 from selfdistill.rivals.result import result
 from selfdistill.run import stages
 from selfdistill.run.directory import RunDirectory, exclusive
-from selfdistill.run.manifest import open_manifest, read_recipe
-from selfdistill.study.share import finished, take_system
+from selfdistill.run.manifest import finished, open_manifest, read_recipe
+from selfdistill.study.share import take_system
 
 MODELS: tuple[Literal["base", "student"], ...] = ("base", "student")
 
@@ -55,7 +55,7 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         tested = _evaluate(_test(recipe), directory, "test", _chosen(choices))
         found = result(tuned, tested, choices, recipe)
         write_json(root / "rivals.json", found)
-        if directory.systems.is_file():
+        if finished(directory, "grade"):  # there are runs with a student whose own evaluation was never ended
             stages.write_report(directory)
     return found
 

@@ -54,7 +54,8 @@ def _answer(found: Result, measure: str) -> list[str]:
         + (f"; not shown for {listed(level)}." if level else ".")
     )
     helped = [row["family"] for row in rivals if row["differences"]["SSD + rival - SSD"]["low"] > 0]
-    sentences.append(f"On top of SSD, {listed(helped) if helped else 'no rival'} adds to it beyond doubt.")
+    add = "add" if len(helped) > 1 else "adds"
+    sentences.append(f"On top of SSD, {listed(helped) if helped else 'no rival'} {add} to it beyond doubt.")
     return sentences
 
 

@@ -108,6 +108,11 @@ def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
     update_manifest(directory, "fingerprints", {**known, name: value})
 
 
+def finished(directory: RunDirectory, stage: str) -> bool:
+    """Whether a stage is in the run's manifest, where it is written at its end."""
+    return directory.manifest.is_file() and stage in read_json(directory.manifest)["stages"]
+
+
 @contextmanager
 def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
     """Add the time of a block, and what it puts into the yielded dictionary, to a stage's record.

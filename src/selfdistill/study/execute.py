@@ -16,7 +16,7 @@ from selfdistill.evaluation.evaluate import systems_of
 from selfdistill.recipe.schema import Recipe
 from selfdistill.run import stages
 from selfdistill.run.directory import RunDirectory, exclusive
-from selfdistill.run.manifest import open_manifest
+from selfdistill.run.manifest import finished, open_manifest
 from selfdistill.run.progress import progress
 from selfdistill.study import share
 from selfdistill.study.cells import Cell, sample_key, system_key, train_key
@@ -105,11 +105,11 @@ class _Samples(_Phase):
 
     def batches(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> Iterable[list[Cell]]:
         self.spread(cells, directories)
-        left = [cell for cell in cells if not share.finished(directories[cell.name], "sample")]
+        left = [cell for cell in cells if not finished(directories[cell.name], "sample")]
         # With soft targets first: their samples serve the cells without, and not the other way round.
         left.sort(key=lambda cell: cell.recipe.training.targets != "soft")
         yield _first_of_each(left, lambda cell: sample_key(cell.recipe))
-        yield [cell for cell in cells if not share.finished(directories[cell.name], "sample")]
+        yield [cell for cell in cells if not finished(directories[cell.name], "sample")]
 
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
         for cell, source in _sources(cells, directories, "sample", lambda cell: sample_key(cell.recipe)):
@@ -123,7 +123,7 @@ class _Students(_Phase):
 
     def batches(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> Iterable[list[Cell]]:
         self.spread(cells, directories)
-        left = [cell for cell in cells if not share.finished(directories[cell.name], "train")]
+        left = [cell for cell in cells if not finished(directories[cell.name], "train")]
         yield _first_of_each(left, lambda cell: train_key(cell.recipe))
 
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
@@ -136,7 +136,7 @@ class _Evaluations(_Phase):
 
     def batches(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> Iterable[list[Cell]]:
         self.spread(cells, directories)
-        left = [cell for cell in cells if not share.finished(directories[cell.name], "grade")]
+        left = [cell for cell in cells if not finished(directories[cell.name], "grade")]
         # One cell of each seed first, so that the base's systems are there for the others.
         first = _first_of_each(left, lambda cell: cell.recipe.seed)
         yield first
@@ -145,12 +145,12 @@ class _Evaluations(_Phase):
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
         known: dict[str, RunDirectory] = {}
         for cell in cells:
-            if share.finished(directories[cell.name], "grade"):
+            if finished(directories[cell.name], "grade"):
                 for system in systems_of(cell.recipe):
                     known.setdefault(system_key(cell.recipe, system), directories[cell.name])
         for cell in cells:
             directory = directories[cell.name]
-            if share.finished(directory, "grade"):
+            if finished(directory, "grade"):
                 continue
             for system in systems_of(cell.recipe):
                 source = known.get(system_key(cell.recipe, system))
@@ -162,7 +162,7 @@ def _sources(
     cells: Sequence[Cell], directories: dict[str, RunDirectory], stage: str, key: Callable[[Cell], str]
 ) -> Iterable[tuple[Cell, RunDirectory]]:
     """Cells that lack a stage, with a run that has the same; of several, the one with soft targets."""
-    done = [cell for cell in cells if share.finished(directories[cell.name], stage)]
+    done = [cell for cell in cells if finished(directories[cell.name], stage)]
     done.sort(key=lambda cell: cell.recipe.training.targets == "soft")
     known = {key(cell): directories[cell.name] for cell in done}
     for cell in cells:

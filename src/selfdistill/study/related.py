@@ -20,6 +20,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.report.comparisons import find
 from selfdistill.run import stages
 from selfdistill.run.directory import RunDirectory, exclusive
+from selfdistill.run.manifest import finished
 from selfdistill.study import share
 from selfdistill.study.cells import Cell
 from selfdistill.study.rounds import round_recipe
@@ -92,7 +93,7 @@ def resample(cell: Cell, out: Path) -> None:
     """
     recipe = cell.recipe
     whole = stages.begin(recipe, out / cell.name)
-    if share.finished(whole, "train"):
+    if finished(whole, "train"):
         return
     limit = (recipe.prompts.limit or read_json(whole.prompt_counts)["kept"]) // ONLINE_ROUNDS
     if not limit:

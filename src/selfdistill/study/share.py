@@ -15,11 +15,6 @@ from selfdistill.run.directory import RunDirectory
 from selfdistill.run.manifest import update_manifest
 
 
-def finished(directory: RunDirectory, stage: str) -> bool:
-    """Whether a stage is in the run's manifest, where it is written at its end."""
-    return directory.manifest.is_file() and stage in read_json(directory.manifest)["stages"]
-
-
 def take_prompts(source: RunDirectory, target: RunDirectory) -> None:
     """The prepared prompts."""
     _link(source.prompts, target.prompts)
