@@ -16,18 +16,25 @@ if TYPE_CHECKING:
 def demo(
     out: OutOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random draw comes from it.")] = 0,
+    lint: Annotated[
+        bool, typer.Option("--lint", help="Leave out the samples in which ruff finds a fault: not SSD on raw samples.")
+    ] = False,
 ) -> None:
     """Run the whole loop on the embedded model and problems: minutes on a laptop.
+
+    With --lint the student goes beyond the base's best decoding, greedy; on raw samples that is not shown (docs/LOG.md).
 
     Examples:
 
       selfdistill demo
 
-      selfdistill demo --seed 1 --out runs/second
+      selfdistill demo --lint --seed 1 --out runs/second
     """
     from selfdistill.recipe import load_recipe
 
-    run_recipe(load_recipe("demo", [f"seed={seed}"]), out)
+    # Hard targets: only drawn tokens know of the filter.
+    filtered = ["name=demo-lint", "training.keep=lint", "training.targets=hard"] if lint else []
+    run_recipe(load_recipe("demo", [f"seed={seed}", *filtered]), out)
 
 
 def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = None) -> None:
