@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pages import assert_stands, chromium
+from selfdistill.study.advice_page import advice_page
 from selfdistill.study.curve_page import curve_page
 from selfdistill.study.page import Page, write_page
 from selfdistill.study.preview_page import preview_page
@@ -126,13 +127,53 @@ def related() -> Page:
     return related_page({**common, "base": scores(0.5), "base_best": best, "methods": rows})
 
 
+def advice() -> Page:
+    points = [
+        {**point, "previewed": point["scores"]["pass@1"]["value"] - 0.02, "trained": point["scores"]["pass@1"]}
+        for point in grid()
+        if point["t_eval"]
+    ]
+    against = {
+        "sweep": "runs/sweep",
+        "seeds": [0, 1],
+        "problems": 400,
+        "settings": 72,
+        "recommended": estimate(0.49),
+        "best": {**points[3], "score": estimate(0.52)},
+        "regret": estimate(0.03),
+        "regret_across_seeds": estimate(0.02),
+        "best_compared": {**points[4], "score": estimate(0.5)},
+        "regret_compared": estimate(0.01),
+        "greedy": {"score": estimate(0.5), "regret": estimate(0.02)},
+        "random": 0.06,
+        "rank_correlation": {"value": 0.8, "low": 0.7, "high": 0.9, "settings": 60},
+        "points": points,
+        "cost": {"preview": 130.0, "sweep": 2600.0},
+    }
+    tied = [{**point, "behind": estimate(0.001)} for point in points[:8]]
+    return advice_page(
+        {
+            "measure": "pass@1",
+            "recommended": points[0],
+            "highest": points[1],
+            "chance_of_being_best": 0.2,
+            "cannot_be_told_from_it": tied,
+            "greedy": estimate(0.55),
+            "rule_of_thumb": {"t_eff": 0.5, "kept": False},
+            "paper": [{"recipe": "qwen3-4b-instruct", "sampling": "T 1.6", "student": "T 1.1", "t_eff": 1.76}],
+            "left_out": 4,
+            "against": against,
+        }
+    )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as opened:
         yield opened
 
 
-@pytest.mark.parametrize("make", [sweep, preview, curve, rounds, related])
+@pytest.mark.parametrize("make", [sweep, preview, advice, curve, rounds, related])
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_a_study_stands_at_every_width(browser: Any, tmp_path: Path, make: Any, width: int, scheme: str) -> None:
     page = make()

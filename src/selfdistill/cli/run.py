@@ -22,7 +22,7 @@ def demo(
 ) -> None:
     """Run the whole loop on the embedded model and problems: minutes on a laptop.
 
-    With --lint the student goes beyond the base's best decoding, greedy; on raw samples that is not shown (docs/LOG.md).
+    With --lint the student goes beyond the base's best decoding; on raw samples that is not shown (docs/LOG.md).
 
     Examples:
 

@@ -64,7 +64,9 @@ def related_page(summary: dict[str, Any]) -> Page:
             table(best_headings, best_cells),
         ),
     )
-    title = f"{summary['name']}: {top['title']} gains most"
+    gain = point_interval(top["gain"][measures[0]])
+    most = ", the most" if len(rows) > 1 else ""
+    title = f"{summary['name']}, {top['title']}: {gain} points of {measures[0]}{most}"
     return Page("Against related methods", title, lead, sections)
 
 

@@ -26,20 +26,33 @@ def rounds_page(summary: dict[str, Any]) -> Page:
     )
     fallen = last["distinct_programs"] / first["distinct_programs"] - 1
     lead = (
-        f"{settings['count']} rounds ({how}), {summary['problems']} problems, {summary['seeds']} seeds. After the last "
-        f"round {measures[0]} is {percent_interval(last['scores'][measures[0]])} percent, "
-        f"{point_interval(last['minus_base'][measures[0]])} points from the first base; different programs among its "
-        f"answers changed by {number(100 * fallen, 0)} percent, entropy from {number(first['entropy'], 2)} to "
-        f"{number(last['entropy'], 2)} nats a token.",
+        f"{settings['count']} rounds ({how}), {summary['problems']} problems, {summary['seeds']} seeds. After the "
+        "last round "
+        + "; ".join(
+            f"{measure} is {percent_interval(last['scores'][measure])} percent, "
+            f"{point_interval(last['minus_base'][measure])} points from the first base"
+            for measure in measures
+        )
+        + f". Different programs among its answers changed by {number(100 * fallen, 0)} percent, entropy from "
+        f"{number(first['entropy'], 2)} to {number(last['entropy'], 2)} nats a token.",
     )
     charts = [(measure, _scores_chart(summary["rounds"], measure)) for measure in measures]
     charts += [(title, _watched_chart(summary["rounds"], key, title)) for key, title in _WATCHED.items()]
     return Page(
         "Several rounds",
-        f"{summary['name']}: {settings['count']} rounds of self-distillation",
+        f"{summary['name']}: {_answer(summary['rounds'], measures[0])}",
         lead,
         (Section("Round by round", (), tuple(charts), _table(summary)),),
     )
+
+
+def _answer(rows: Sequence[dict[str, Any]], measure: str) -> str:
+    first, last = rows[0], rows[-1]
+    peak = max(rows, key=lambda row: row["scores"][measure]["value"])["round"]
+    lost = 1 - last["distinct_programs"] / first["distinct_programs"]
+    highest = f"{measure} is highest after round {peak}" if peak else f"no round raises {measure}"
+    variety = f"{percent(lost, 0)} fewer" if lost > 0 else f"{percent(-lost, 0)} more"
+    return f"{highest}; after {last['round']} there are {variety} different programs"
 
 
 def _scores_chart(rows: Sequence[dict[str, Any]], measure: str) -> str:
