@@ -39,7 +39,7 @@ def doctor() -> None:
         table.add_column(heading)
     for name, available, note in (*_machine(), *_engines(), *_sandbox()):
         table.add_row(name, {True: "yes", False: "no", None: ""}[available], note)
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _machine() -> Iterator[Row]:

@@ -60,5 +60,5 @@ def _print(root: Path, seed: int) -> None:
         gain = number(row["gain"]["value"], 3) if row["measure"] == "other" else point_interval(row["gain"])
         title = ", ".join(filter(None, [sentence(row["title"]), row["decoding"]]))
         table.add_row(title, *values, gain, row["verdict"])
-    Console().print(table)
+    Console(markup=False).print(table)
     print(*summary["sentences"])

@@ -119,7 +119,7 @@ def _print(parts: list[Part]) -> None:
         counts.add_row(f"{part.texts} with {part.against}", f"{part.compared:,}", *cells)
         for match in sorted(part.matches, key=lambda match: (KINDS.index(match.kind), -match.similarity))[:_LISTED]:
             matches.add_row(match.text_id, match.task_id, match.kind, f"{match.similarity:.2f}", match.evidence)
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
     console.print(counts)
     if matches.row_count:
         console.print(matches)

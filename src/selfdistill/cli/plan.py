@@ -85,7 +85,7 @@ def _print(made: Plan, gpus: int, gpu: str) -> None:
         hours = (f"{stage.gpu_hours:,.2f}", f"{stage.gpu_hours / gpus:,.2f}", f"{share:.0%}")
         table.add_row(stage.name, f"{stage.tokens:,.0f}", *hours)
     table.add_row("all", "", f"{total:,.2f}", f"{total / gpus:,.2f}", "100%")
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     for title, entries in (("disk", made.disk), ("memory a GPU, without activations and cache", made.memory)):
         console.print(f"\n{title}")

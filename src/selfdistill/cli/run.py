@@ -72,6 +72,6 @@ def print_result(root: Path) -> None:
     from selfdistill.files import read_json
     from selfdistill.report import terminal_table
 
-    console = Console()
+    console = Console(markup=False)
     console.print(terminal_table(read_json(root / "summary.json")))
     print(f"report: {(root / 'report.html').resolve()}")

@@ -118,7 +118,7 @@ def _print(experiment: Experiment, result: ToyResult, out: Path | None) -> None:
             f"{curve.supremum.success:.2%}",
             "/".join(str(count) for count in curve.supports.values()),
         )
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     kept = ", ".join(f"{state} {count}" for state, count in result.student_supports.items())
     right = result.student_probabilities["lock"][0]
