@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from selfdistill.decoding import PythonSyntax, Stages, split_syntax
 from selfdistill.decoding.distribution import decode, draw
@@ -27,6 +28,8 @@ from selfdistill.seeds import UniformRows, generator
 if TYPE_CHECKING:
     from selfdistill.decoding.syntax.masks import SyntaxMasks
 
+REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Torch's attention kernels whose forward pass repeats bit for bit; cuDNN's, which it may prefer on a GPU, need not."""
 COMPACT_SHARE = 8  # rows leave once an eighth of the batch has finished: copying the cache costs about one step
 
 
@@ -56,7 +59,8 @@ class TransformersEngine:
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
             batch = [requests[row] for row in rows]
-            results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
+            with sdpa_kernel(REPEATABLE):
+                results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
             completions.update(zip(rows, results, strict=True))
         return [completions[row] for row in range(len(requests))]
 
