@@ -104,8 +104,8 @@ def _above(greedy: dict[str, float], point: dict[str, Any], measure: str) -> boo
 
 def _scatter(advice: dict[str, Any]) -> str:
     """Trained against previewed scores, with the line on which both agree."""
-    points = advice["against"]["points"]
     chosen = _setting(advice["recommended"])
+    points = sorted(advice["against"]["points"], key=lambda point: _setting(point) == chosen)  # on top
     with canvas(300, margins=(52, 10, 44, 10)) as (figure, axes):
         x = [100 * point["previewed"] for point in points]
         y = [100 * point["trained"]["value"] for point in points]
