@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from datasets import Dataset, disable_progress_bars
+from torch import distributed
 from transformers import PrinterCallback
 from trl import SFTConfig, pack_dataset
 
@@ -122,6 +123,9 @@ def train_student(
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         shutil.rmtree(checkpoints, ignore_errors=True)
+    if distributed.is_initialized():
+        # Else its threads are still there when the interpreter ends, which now and then aborts a finished process.
+        distributed.destroy_process_group()
 
 
 def _base(recipe: Recipe) -> Any:
