@@ -22,18 +22,18 @@ from typing import Any
 import torch
 
 import sampling
-from selfdistill.decoding import Decoding
+from sampling import DECODING
 from selfdistill.embedded import model_dir
 from selfdistill.engines.base import Completion, Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
 from selfdistill.engines.transformers import TransformersEngine
+from selfdistill.plan.gpus import GPUS
 from selfdistill.recipe import load_recipe
 from selfdistill.run.stages import read_prompts
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 VOCABULARY = 151_936
-DECODING = Decoding(temperature=0.7, top_k=20, top_p=0.8)
 BYTES_A_PARAMETER = {"full": 16, "lora": 4}
 """Of training's state, as `selfdistill plan` and docs/scale.md count it."""
 
@@ -146,7 +146,7 @@ def main() -> None:
         found = train(arguments.out, model, method, targets, arguments)
         peak = {stage: found[stage].get("gpu_peak_bytes", 0) / 1e9 for stage in ("sample", "train")}
         sampled = found["sample"]["tokens"] / found["sample"]["seconds"]
-        share = 8 * parameters * found["rate"] / 989e12
+        share = 8 * parameters * found["rate"] / GPUS["h100"].flops
         plan = BYTES_A_PARAMETER.get(method)
         by_plan = f", plan's state {plan * parameters / 1e9:.1f} GB" if plan else ""
         print(

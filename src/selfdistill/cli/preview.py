@@ -62,16 +62,16 @@ def advise(
 
       selfdistill advise runs/preview --against runs/sweep
     """
-    quiet_libraries()
     from selfdistill.files import write_json
     from selfdistill.study.advice_page import advice_page, advice_words, regret_words
     from selfdistill.study.advise import advise as run_advise
-    from selfdistill.study.page import write_page
-    from selfdistill.study.regret import regret
 
     advice = run_advise(directory, measure)
     print(advice_words(advice))
     if against:
+        from selfdistill.study.page import write_page
+        from selfdistill.study.regret import regret
+
         advice["against"] = regret(directory, against, advice["recommended"], measure)
         print("\n".join(regret_words(advice)))
         print(f"figures: {write_page(advice_page(advice), directory / 'advice.html').resolve()}")

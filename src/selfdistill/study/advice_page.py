@@ -7,6 +7,7 @@ from typing import Any
 from selfdistill.report.charts.style import INK, STUDENT, canvas, round_ticks, svg, widen
 from selfdistill.report.words import duration, number, percent, percent_interval, point_interval
 from selfdistill.study.page import Page, Section, Table, table
+from selfdistill.study.sweep_page import t_eval_words
 
 _LEAST = 4.0  # percentage points that an axis covers at least
 
@@ -132,5 +133,4 @@ def _settings(against: dict[str, Any], measure: str) -> Table:
 
 
 def _setting(point: dict[str, Any]) -> str:
-    t_eval = "greedy" if point["t_eval"] == 0 else f"{point['t_eval']:g}"
-    return f"T_train {point['t_train']:g}, {point['truncation']}, T_eval {t_eval}"
+    return f"T_train {point['t_train']:g}, {point['truncation']}, T_eval {t_eval_words(point['t_eval'])}"

@@ -12,6 +12,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.recipe import builtin_recipes, load_recipe
 from selfdistill.statistics import RESAMPLES, bootstrap
+from selfdistill.study.scores import interval
 
 Summary = dict[str, Any]
 RULE_OF_THUMB = 0.75
@@ -51,10 +52,7 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
         "highest": points[top],
         "chance_of_being_best": _chance_of_being_best(scores, top, generator),
         "cannot_be_told_from_it": [
-            {**_name(points[index]), "behind": {"value": each.value, "low": each.low, "high": each.high}}
-            for index in equal
-            if index != top
-            for each in (behind[index],)
+            {**_name(points[index]), "behind": interval(behind[index])} for index in equal if index != top
         ],
         "greedy": summary["greedy"].get(measure),
         "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},

@@ -32,6 +32,7 @@ from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.manifest import open_manifest
 from selfdistill.run.progress import Update, progress
 from selfdistill.statistics import bootstrap
+from selfdistill.study.scores import interval
 from selfdistill.study.sweep import Grid, Truncation
 from selfdistill.study.weighting import weighted_scores
 
@@ -48,12 +49,6 @@ class Setting:
     t_train: float
     truncation: Truncation
     t_eval: float
-
-    @property
-    def label(self) -> str:
-        """For readers."""
-        t_eval = "greedy" if self.t_eval == 0 else f"{self.t_eval:g}"
-        return f"T_train {self.t_train:g}, {self.truncation.label}, T_eval {t_eval}"
 
 
 def settings_of(grid: Grid) -> list[Setting]:
@@ -193,7 +188,7 @@ def _summary(
             "t_eff": setting.t_train * setting.t_eval,
             "effective": {measure: float(arrays[f"effective {measure}"][column]) for measure in measures},
             "trusted": {measure: bool(arrays[f"effective {measure}"][column] >= TRUSTED) for measure in measures},
-            "scores": {measure: _plain(estimates[measure][column]) for measure in measures},
+            "scores": {measure: interval(estimates[measure][column]) for measure in measures},
         }
         for column, setting in enumerate(wanted)
     ]
@@ -205,10 +200,6 @@ def _summary(
         "proposals": [label(system.stages) for system in systems[:-1]],
         "programs": sum(stage.get("programs", 0) for stage in manifest.values()),
         "seconds": sum(stage["seconds"] for stage in manifest.values()),
-        "greedy": {measure: _plain(estimates[measure][-1]) for measure in measures[:1]},
+        "greedy": {measure: interval(estimates[measure][-1]) for measure in measures[:1]},
         "points": points,
     }
-
-
-def _plain(estimate: Any) -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from selfdistill import seeds
 from selfdistill.errors import UserError
@@ -19,7 +19,7 @@ from selfdistill.files import read_json
 from selfdistill.report.evaluated import read_problems
 from selfdistill.run.directory import RunDirectory
 from selfdistill.statistics import RESAMPLES
-from selfdistill.study.scores import Run, Scores, differences, over_seeds, read_run, same_problems
+from selfdistill.study.scores import Scores, differences, over_seeds, read_run, same_problems
 from selfdistill.study.sweep import cell_name, grid_system
 
 Summary = dict[str, Any]
@@ -51,8 +51,10 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     if not (sweep / "sweep.json").is_file():
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
     summary = read_json(sweep / "sweep.json")
-    runs, trained = _trained(sweep, summary, measure)
-    previewed = _previewed(preview, runs[0], measure)
+    points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
+    cells = {point: [sweep / cell_name(*point, seed) for seed in summary["seeds"]] for point in points}
+    trained, task_ids = _trained(cells, summary["points"], measure)
+    previewed = _previewed(preview, task_ids, measure)
     wanted = _name(recommended)
     if wanted not in trained:
         raise UserError(
@@ -62,64 +64,59 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
         )
     common = [name for name in trained if name in previewed]
     best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
-    behind = {name: differences(trained[best], trained[name])[measure] for name in trained}
+    scores = {name: over_seeds(trained[name])[measure] for name in trained}
     return {
         "sweep": str(sweep),
         "seeds": summary["seeds"],
         "problems": summary["problems"],
         "settings": len(trained),
-        "recommended": over_seeds(trained[wanted])[measure],
-        "best": {**_named(best), "score": over_seeds(trained[best])[measure]},
-        "regret": behind[wanted],
+        "recommended": scores[wanted],
+        "best": {**_named(best), "score": scores[best]},
+        "regret": differences(trained[best], trained[wanted])[measure],
         "regret_across_seeds": _across_seeds(trained, wanted, measure),
-        "best_compared": {**_named(best_compared), "score": over_seeds(trained[best_compared])[measure]},
+        "best_compared": {**_named(best_compared), "score": scores[best_compared]},
         "regret_compared": differences(trained[best_compared], trained[wanted])[measure],
         "greedy": _greedy(trained, wanted, best, measure),
-        "random": float(np.mean([each["value"] for each in behind.values()])),
+        "random": float(scores[best]["value"] - np.mean([each["value"] for each in scores.values()])),
         "rank_correlation": _rank_correlation(
             np.column_stack([previewed[name] for name in common]),
             np.column_stack([np.mean([each[measure] for each in trained[name]], axis=0) for name in common]),
             summary["seeds"][0],
         ),
         "points": [
-            {
-                **_named(name),
-                "previewed": float(previewed[name].mean()),
-                "trained": over_seeds(trained[name])[measure],
-            }
-            for name in common
+            {**_named(name), "previewed": float(previewed[name].mean()), "trained": scores[name]} for name in common
         ],
-        "cost": {"preview": _seconds([preview]), "sweep": _seconds(_cells(sweep, summary))},
+        "cost": {"preview": _seconds([preview]), "sweep": _seconds([cell for own in cells.values() for cell in own])},
     }
 
 
-def _trained(sweep: Path, summary: Summary, measure: str) -> tuple[list[Run], dict[Name, list[Scores]]]:
-    """One run for each seed, and every setting's scores, seed by seed."""
+def _trained(
+    cells: dict[tuple[float, str], list[Path]], points: Sequence[Summary], measure: str
+) -> tuple[dict[Name, list[Scores]], Sequence[str]]:
+    """Every setting's scores, seed by seed, and the problems that they are in the order of."""
     pass_at = [int(measure.partition("@")[2])]
-    points = {(point["t_train"], point["truncation"]) for point in summary["points"]}
-    found = {
-        point: [read_run(sweep / cell_name(*point, seed), pass_at) for seed in summary["seeds"]] for point in points
-    }
-    same_problems([run for runs in found.values() for run in runs])
+    found = {point: [read_run(cell, pass_at) for cell in own] for point, own in cells.items()}
+    every = [run for runs in found.values() for run in runs]
+    same_problems(every)
     trained = {
         _name(point): [
             run.of(grid_system(run, "student", point["t_eval"])) for run in found[point["t_train"], point["truncation"]]
         ]
-        for point in summary["points"]
+        for point in points
     }
-    return next(iter(found.values())), trained
+    return trained, every[0].task_ids
 
 
-def _previewed(preview: Path, run: Run, measure: str) -> dict[Name, np.ndarray]:
+def _previewed(preview: Path, task_ids: Sequence[str], measure: str) -> dict[Name, np.ndarray]:
     """Every trusted setting's previewed scores, problem by problem, in the order of the sweep's problems."""
     known = [problem.task_id for problem in read_problems(preview)]
-    if sorted(known) != sorted(run.task_ids):
+    if sorted(known) != sorted(task_ids):
         raise UserError(
             "preview and sweep were judged on different problems",
             where=preview,
             fix="give both the same evaluation section",
         )
-    rows = [known.index(task_id) for task_id in run.task_ids]
+    rows = [known.index(task_id) for task_id in task_ids]
     table = np.load(preview / "preview.npz", allow_pickle=False)[measure][rows]
     points = read_json(preview / "preview.json")["points"]
     return {_name(point): table[:, column] for column, point in enumerate(points) if point["trusted"][measure]}
@@ -161,18 +158,13 @@ def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> 
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(spearmanr(one, other).statistic)
 
 
 def _seconds(runs: Sequence[Path]) -> float:
     """Of all stages that were not taken over from another run."""
     stages = [stage for run in runs for stage in read_json(RunDirectory(run).manifest)["stages"].values()]
     return float(sum(stage["seconds"] for stage in stages if not stage.get("shared")))
-
-
-def _cells(sweep: Path, summary: Summary) -> list[Path]:
-    points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
-    return [sweep / cell_name(*point, seed) for point in points for seed in summary["seeds"]]
 
 
 def _best(trained: dict[Name, list[Scores]], names: Sequence[Name], measure: str) -> Name:

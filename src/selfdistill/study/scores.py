@@ -13,7 +13,7 @@ from selfdistill.errors import UserError
 from selfdistill.evaluation.systems import System
 from selfdistill.report.evaluated import read_evaluated, read_problems, read_systems
 from selfdistill.report.scores import score_tables
-from selfdistill.statistics import SeedSummary, across_seeds
+from selfdistill.statistics import Estimate, SeedSummary, across_seeds
 
 Scores = dict[str, np.ndarray]
 """Measure ("pass@1") -> (problems,) of one system."""
@@ -95,6 +95,11 @@ def greedy_gain(runs: Sequence[Run], bases: Sequence[Run]) -> dict[str, dict[str
 
 def _same(run: Run, system: System) -> System:
     return next(s for s in run.systems if (s.model, s.stages) == (system.model, system.stages))
+
+
+def interval(estimate: Estimate) -> dict[str, float]:
+    """As JSON: value and 95 % interval."""
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 def plain(summary: SeedSummary) -> dict[str, Any]:

@@ -18,15 +18,16 @@ def sweep_page(summary: dict[str, Any]) -> Page:
     gain = point_interval(top["minus_base_best"][measures[0]])
     seeds = f"{len(summary['seeds'])} seed{'s' if len(summary['seeds']) > 1 else ''}"
     lead = (
-        f"Best student: T_train {top['t_train']:g}, truncation {top['truncation']}, T_eval {_t(top['t_eval'])}: "
-        f"{percent_interval(top['scores'][measures[0]])} percent {measures[0]}. Best point of the base's own sweep: "
-        f"T_eval {_t(rival['t_eval'])}, {percent_interval(rival['scores'][measures[0]])}. Difference {gain} points.",
+        f"Best student: T_train {top['t_train']:g}, truncation {top['truncation']}, T_eval "
+        f"{t_eval_words(top['t_eval'])}: {percent_interval(top['scores'][measures[0]])} percent {measures[0]}. Best "
+        f"point of the base's own sweep: T_eval {t_eval_words(rival['t_eval'])}, "
+        f"{percent_interval(rival['scores'][measures[0]])}. Difference {gain} points.",
         f"{summary['problems']} problems, {seeds}, 95 % intervals by problem. Both bests were picked on these problems "
         "and flatter themselves: settle on a setting here, and judge it on other problems.",
     )
     return Page(
         "Sweep over T_train, truncation and T_eval",
-        f"{summary['name']}: T_train {top['t_train']:g} and T_eval {_t(top['t_eval'])} do best",
+        f"{summary['name']}: T_train {top['t_train']:g} and T_eval {t_eval_words(top['t_eval'])} do best",
         lead,
         (
             Section(
@@ -67,7 +68,7 @@ def _points(summary: dict[str, Any]) -> Table:
     headings += [f"{m} − base, same T_eval" for m in measures] + [f"{measures[0]} − base's best"]
     rows = [
         [
-            f"{p['t_train']:g}, {p['truncation']}, {_t(p['t_eval'])}",
+            f"{p['t_train']:g}, {p['truncation']}, {t_eval_words(p['t_eval'])}",
             f"{p['t_eff']:.2f}",
             *(percent_interval(p["scores"][measure]) for measure in measures),
             *(point_interval(p["minus_base_at_t_eval"][measure]) for measure in measures),
@@ -81,11 +82,12 @@ def _points(summary: dict[str, Any]) -> Table:
 def _base(summary: dict[str, Any]) -> Table:
     measures = summary["measures"]
     rows = [
-        [_t(row["t_eval"]), *(percent_interval(row["scores"][measure]) for measure in measures)]
+        [t_eval_words(row["t_eval"]), *(percent_interval(row["scores"][measure]) for measure in measures)]
         for row in summary["base"]
     ]
     return table(["T_eval", *measures], rows)
 
 
-def _t(temperature: float) -> str:
+def t_eval_words(temperature: float) -> str:
+    """`greedy` for 0, else the number."""
     return "greedy" if temperature == 0 else f"{temperature:g}"
