@@ -22,6 +22,7 @@ def problem(row: dict[str, Any]) -> Problem:
     reference = (prompt if is_completion else "") + row["canonical_solution"]
     inputs = [tuple(arguments) for arguments in [*row["base_input"], *(row.get("plus_input") or [])]]
     outputs = call_reference(reference, entry_point, inputs)
+    preamble = {"preamble": preamble_of(prompt, entry_point)} if is_completion else {}
     cases = tuple(CallCase(arguments, output) for arguments, output in zip(inputs, outputs, strict=True))
     return Problem(
         task_id=str(row["task_id"]),
@@ -29,5 +30,5 @@ def problem(row: dict[str, Any]) -> Problem:
         tests=CallTests(entry_point, cases),
         program_prefix=prompt if is_completion else "",
         reference=reference,
-        metadata={"preamble": preamble_of(prompt, entry_point)} if is_completion else {},
+        metadata={**preamble, "base_cases": len(row["base_input"])},
     )
