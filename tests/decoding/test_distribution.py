@@ -59,6 +59,22 @@ def test_agrees_with_other_implementations(reference, temperature, top_k, top_p)
     torch.testing.assert_close(ours, reference(logits, decoding), atol=1e-12, rtol=0)
 
 
+HALVES = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 8]).log()
+"""Probabilities and their sums are exact in float32."""
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.25, 1), (0.5, 1), (0.51, 2), (0.75, 2), (0.875, 3), (0.9, 4), (1.0, 4)])
+def test_a_prefix_whose_mass_is_top_p_itself_is_enough(top_p, kept):
+    decoding = Decoding(temperature=1, top_p=top_p)
+    expected = HALVES[:kept].softmax(0)
+    ours = decode(HALVES, (decoding,))
+    assert ours.token_ids.tolist() == list(range(kept))
+    torch.testing.assert_close(ours.probabilities, expected)
+    for theirs in (vllm_probabilities(HALVES, decoding), transformers_probabilities(HALVES[None], decoding)[0]):
+        # Which of the two equal tokens they keep is their own.
+        torch.testing.assert_close(theirs.sort(descending=True).values[:kept], expected)
+
+
 @given(logit_rows, decodings)
 def test_support_is_the_smallest_prefix_of_the_ranking_that_reaches_top_p(row, decoding):
     logits = torch.tensor(row, dtype=torch.float64)
@@ -151,6 +167,17 @@ def test_draws_follow_the_distribution():
     support = expected > 0
     assert stats.chisquare(observed[support], expected[support] * count).pvalue > 1e-3
     torch.testing.assert_close(logprobs.exp(), expected[tokens])
+
+
+@pytest.mark.parametrize(
+    ("uniform", "token"),
+    [(0.0, 0), (np.nextafter(0.5, 0), 0), (0.5, 1), (np.nextafter(0.75, 0), 1), (0.75, 2), (0.875, 3), (0.999, 3)],
+)
+def test_a_token_is_drawn_from_its_sum_up_to_and_without_the_next(uniform, token):
+    """Token i is drawn on [P(i - 1), P(i)), so that each has exactly its probability of the numbers in [0, 1)."""
+    ranked = decode(HALVES, (Decoding(temperature=1),))
+    drawn, logprob = draw(ranked, torch.tensor(uniform))
+    assert (int(drawn), float(logprob)) == (token, pytest.approx(math.log([1 / 2, 1 / 4, 1 / 8, 1 / 8][token])))
 
 
 def test_uniforms_at_the_edges_stay_inside_the_support():

@@ -164,6 +164,25 @@ def test_soft_loss_equals_torchs_for_dense_targets_with_gradient_p_minus_q(seed)
     torch.testing.assert_close(gradient, logits.softmax(-1) - dense, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_soft_loss_is_computed_in_float32_whatever_the_logits_are(dtype):
+    """Against float64, on logits that half precision holds and whose sums of exponentials it does not."""
+    draws = torch.Generator().manual_seed(0)
+    logits = (torch.randn(50, 400, generator=draws) * 4).to(dtype)
+    token_ids = torch.randint(400, (50, 3), generator=draws)
+    probabilities = torch.tensor([[0.7, 0.2, 0.1]]).expand(50, 3)
+    expected = -(probabilities.double() * logits.double().log_softmax(-1).gather(1, token_ids)).sum()
+    loss = soft_cross_entropy(logits, token_ids, probabilities)
+    assert loss.dtype is torch.float32
+    assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_soft_loss_of_large_logits_is_finite():
+    logits = torch.tensor([[1e5, 0.0, -1e5]])
+    loss = soft_cross_entropy(logits, torch.tensor([[0, 1]]), torch.tensor([[0.5, 0.5]]))
+    assert float(loss) == pytest.approx(0.5e5)
+
+
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 99))
 def test_targets_survive_the_disk_and_are_found_by_position(shapes, seed):
     import tempfile
