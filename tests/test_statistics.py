@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfdistill import seeds
-from selfdistill.statistics import Estimate, across_seeds, bootstrap, pass_at_k, pass_at_k_scores
+from selfdistill.statistics import Estimate, across_seeds, bootstrap, means, pass_at_k, pass_at_k_scores
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (4, 2), (5, 5), (6, 3), (8, 5)])
@@ -151,3 +151,8 @@ def test_a_whole_evaluation_takes_seconds_at_most() -> None:
     start = time.perf_counter()
     bootstrap(scores, seeds.generator(9, "t"))
     assert time.perf_counter() - start < 5, "measured 0.3 s on an idle core"
+
+
+def test_means_are_of_the_defined_scores() -> None:
+    scores = np.array([[1.0, math.nan, math.nan], [0.0, 0.5, math.nan], [0.5, 0.25, math.nan]])
+    assert means(scores).tolist() == pytest.approx([0.5, 0.375, math.nan], nan_ok=True)
