@@ -88,6 +88,24 @@ def test_a_target_that_nothing_was_drawn_for_has_a_small_effective_share():
     assert found.effective[2][0] == pytest.approx(0.01)
 
 
+def test_pass_at_1_is_the_intercept_of_a_regression_on_the_weights():
+    """The control variate's coefficient of least variance is the slope of numpy's line: failures against weights."""
+    draws = np.random.default_rng(5)
+    problems, drawn, _ = (each.ravel() for each in np.indices((3, 2, 7)))
+    passed = draws.integers(0, 2, len(problems)).astype(float)
+    target, proposals = (draws.normal(-3, 1, (len(problems), count)) for count in (4, 2))
+    found = weighted_scores(problems, drawn, passed, target, proposals, (1,))
+    for column in range(4):
+        weights = np.exp(target[:, column]) / np.exp(proposals).mean(1)
+        failures = weights * (1 - passed)
+        slope = np.polyfit(weights, failures, 1)[0]
+        for problem in range(3):
+            own = problems == problem
+            expected = 1 - (failures[own].mean() - slope * (weights[own].mean() - 1))
+            assert found.scores[1][problem, column] == pytest.approx(expected)
+        assert found.effective[1][column] == pytest.approx(weights.sum() ** 2 / (weights**2).sum() / len(weights))
+
+
 def test_unequal_numbers_of_draws_are_refused():
     once = np.zeros(3, int)
     with pytest.raises(ValueError, match="between 1 and 2 draws"):
