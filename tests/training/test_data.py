@@ -138,6 +138,28 @@ def test_other_filters_act_only_where_the_recipe_asks():
     assert selection.dropped == {"truncated": 5, "shortest": 2}
 
 
+def test_a_limit_draws_a_subset_and_a_smaller_one_is_part_of_it():
+    samples = [Sample(f"p{n // 2}", n % 2, (1,), "stop", (), "a\nb") for n in range(40)]
+    samples[3] = Sample("p1", 1, (1,), "stop", (), "")
+
+    def kept(limit: int, seed: int = 0):
+        return select_samples(samples, SETTINGS.model_copy(update={"limit": limit}), whole_answers=True, seed=seed)
+
+    ten, twenty = kept(10), kept(20)
+    assert (len(ten.kept), ten.dropped) == (10, {"empty": 1, "over the limit": 29})
+    assert list(ten.kept) == sorted(ten.kept)
+    assert set(ten.kept) < set(twenty.kept)
+    assert 3 not in twenty.kept
+    assert ten.kept != kept(10, seed=1).kept
+    assert len({index // 2 for index in ten.kept}) > 5, "drawn from all over, both samples of a prompt by themselves"
+    for limit in (39, 40):
+        assert kept(limit).dropped == {"empty": 1}
+    without = [sample for index, sample in enumerate(samples) if index != ten.kept[0]]
+    settings = SETTINGS.model_copy(update={"limit": 9})
+    fewer = {without[index] for index in select_samples(without, settings, whole_answers=True).kept}
+    assert fewer == {samples[index] for index in ten.kept[1:]}, "who is drawn does not depend on the others"
+
+
 @given(st.integers(2, 30), st.integers(1, 8), st.integers(0, 2**31))
 def test_one_hot_soft_targets_are_the_hard_loss(vocabulary, positions, seed):
     draws = torch.Generator().manual_seed(seed)

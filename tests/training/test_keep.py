@@ -43,6 +43,15 @@ def test_lint_also_refuses_unused_and_undefined_names(tmp_path):
     assert "right" not in refused(tmp_path, "training.keep=lint")
 
 
+@pytest.mark.parametrize(("keep", "reason"), [("compiles", "does not compile"), ("lint", "lint")])
+def test_an_answer_without_a_program_is_refused(tmp_path, keep, reason):
+    answer = "So:\n```python\ndef f(x):\n    return x + 1\n```\n"
+    texts = ("I cannot help with that.", answer, "```python\ndef f(:\n```\n")
+    samples = [Sample("right", index, (1,), "stop", (), text) for index, text in enumerate(texts)]
+    recipe = load_recipe("demo", [f"training.keep={keep}"])
+    assert judge_samples(recipe, PROMPTS, samples, tmp_path / "v.jsonl", chat=True) == {0: reason, 2: reason}
+
+
 def test_prompts_without_tests_are_refused(tmp_path):
     with pytest.raises(UserError, match="has no tests"):
         refused(tmp_path, "training.keep=passing")
