@@ -167,4 +167,4 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
         (estimate,) = bootstrap(np.asarray(scores)[:, None], seeds.generator(0, "grade", k))
         print(f"pass@{k}: {100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]")
     if len(ids) < len(problems):
-        print(f"{len(problems) - len(ids)} problems have no program and are left out")
+        print(f"{len(problems) - len(ids)} problems have no judged program and are left out")

@@ -6,6 +6,7 @@ what differs. Each field's unit and meaning stand under it; docs/recipe.md is ma
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -289,7 +290,7 @@ class EvaluationSettings(Section):
     since: str | None = None
     """Only problems from this ISO date on."""
     until: str | None = None
-    """Only problems up to this ISO date."""
+    """Only problems before this ISO date."""
     limit: PositiveInt | None = None
     """A subset of this many problems, the same for every seed."""
     base: Decoding
@@ -306,6 +307,12 @@ class EvaluationSettings(Section):
     max_new_tokens: PositiveInt = 131072
     """Completions are cut off here."""
     grading: GradingSettings = GradingSettings()
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: Any) -> Any:
+        """YAML makes a date of 2025-02-01 without quotes."""
+        return value.isoformat() if isinstance(value, date) else value
 
     @model_validator(mode="after")
     def _enough_samples(self) -> EvaluationSettings:
