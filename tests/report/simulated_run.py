@@ -68,6 +68,8 @@ class Simulation:
     """Logits that training adds at equal decoding."""
     hot_penalty: float = 0.4
     """Logits that the base loses for each unit of temperature; the student loses a third of it."""
+    lift: float = 0.0
+    """Logits that are added to every problem."""
     harness_errors: int = 0
     """Verdicts of the first problem, in every system, that are harness errors."""
     texts: dict[Outcome, str] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class Simulation:
     def ability(self) -> np.ndarray:
         """Logits of the problems, (problems,); a third of them each easy, medium and hard."""
         level = np.array([1.4, 0.2, -1.6])[np.arange(self.problems) % 3]
-        return level + seeds.generator(self.seed, "ability").normal(0, 1.2, self.problems)
+        return self.lift + level + seeds.generator(self.seed, "ability").normal(0, 1.2, self.problems)
 
     def effect(self, system: System) -> float:
         """Logits that a system adds on every problem."""
@@ -206,7 +208,7 @@ def _manifest(simulation: Simulation) -> dict:
                 "benchmark": "embedded",
                 **decodings,
                 "samples_per_problem": simulation.samples,
-                "pass_at": [1, 5],
+                "pass_at": [1, min(5, simulation.samples)],
             },
         },
         "digest": "5f0c6a1e" * 8,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from selfdistill import files
+from selfdistill.evaluation.systems import System
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
 from selfdistill.report.comparisons import Comparison, best, comparisons, find
@@ -25,12 +26,13 @@ from selfdistill.report.cost import cost
 from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
+from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
 from selfdistill.report.others import others
 from selfdistill.report.overlap import overlap
 from selfdistill.report.scores import Measured, groups, measure, score_tables
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.words import VERDICTS
-from selfdistill.statistics import CONFIDENCE, RESAMPLES, Estimate
+from selfdistill.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
 
 FORMAT = 1
 _DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
@@ -54,9 +56,11 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     means = {name: _means(table) for name, table in tables.items()}
     compared = comparisons(systems, means)
     masks = groups(problems)
-    measured = measure(tables, masks, compared, seed)
     measures = list(tables)
-    listed = [_comparison(compared, index, evaluated, measured) for index in range(len(compared))]
+    pairs = {name: all_pairs(systems, table, seed) for name, table in tables.items()}
+    measured = allow_for_choices(measure(tables, masks, compared, seed), compared, pairs)
+    # Rounded before anything is put into words: a title and a table must not round one number in two ways.
+    listed = _rounded([_comparison(compared, index, evaluated, measured) for index in range(len(compared))])
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
     summary = {
         "format": FORMAT,
@@ -64,11 +68,11 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
+        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
         "comparisons": listed,
         "lineup": _lineup(evaluated, means[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
-        "frontier": frontier(systems, means[measures[0]], means[measures[-1]]) if len(measures) > 1 else None,
+        "frontier": _frontier(systems, means, pairs, measures[0], measures[-1]),
         "outcomes": _outcomes(evaluated, base, student),
         "examples": examples(run_dir, problems, evaluated[base], evaluated[student], seed)
         if base is not None and student is not None
@@ -85,6 +89,17 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     }
     summary["unchecked"] = unchecked(summary)
     return _rounded(summary)
+
+
+def _frontier(
+    systems: Sequence[System],
+    means: Mapping[str, Sequence[float]],
+    pairs: Mapping[str, Pairs | None],
+    first: str,
+    last: str,
+) -> dict[str, Any] | None:
+    found = frontier(systems, means[first], means[last]) if first != last else None
+    return found and found | {"shown": shown_frontier(pairs[first], pairs[last])}
 
 
 def _headline(compared: Sequence[Comparison]) -> Comparison | None:
