@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "stop_string", "length"]
+Answers = Literal["needed", "whole"]
+"""What of an answer to a function-style problem is run: what the tested functions need, or all of its code."""
 Difficulty = Literal["easy", "medium", "hard"]
 
 
@@ -20,13 +22,15 @@ class Prompt:
     prompt_id: str
     """Stable name; with the recipe's seed it fixes the prompt's random streams."""
     text: str
-    """The rendered text, chat template included where the recipe asks for one."""
+    """The rendered text, chat template and prefill included where the recipe asks for them."""
     token_ids: tuple[int, ...]
     """What the model reads: `text`, tokenised once."""
     statement: str = ""
     """The problem as its source states it, before any template."""
     continuation: str = ""
     """An existing text after the prompt, where the source has one: context for soft targets, never a target."""
+    answer_start: str = ""
+    """What `text` already says of the answer: a thought that the template opens, the recipe's prefill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,13 @@ class Sample:
     token_ids: tuple[int, ...]
     """The completion's tokens, the end-of-turn token included where the model produced it."""
     finish_reason: FinishReason
-    """`stop`: the model ended its turn. `length`: it was cut off at the token limit."""
+    """`stop`: the model ended its turn. `stop_string`: the last token completes one of the recipe's stop strings.
+    `length`: it was cut off at the token limit."""
     logprobs: tuple[float, ...]
     """Natural log-probability of each drawn token under the distribution that it was drawn from."""
     text: str
-    """`token_ids` decoded without special tokens, for readers and for code extraction; never for training."""
+    """The answer: the prompt's `answer_start`, then `token_ids` decoded without special tokens, cut before a stop
+    string. For readers and for code extraction; never for training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,10 @@ class Verdict:
     """Wall-clock seconds of the program's tests; 0 for a verdict reused from an identical program."""
     tests: tuple[Outcome, ...] = ()
     """Outcome of each test that was run, in order; shorter than the tests after an early stop."""
+    answers: Answers | None = None
+    """The rule by which the program was taken from the answer; None where there is but one way."""
+    other: Outcome | None = None
+    """The outcome under the other rule, where that runs another program."""
 
     @property
     def passed(self) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selfdistill.benchmarks import assemble_program, extract_code, problem_prompt
+from selfdistill.benchmarks.answers import Programs, programs_of
+from selfdistill.benchmarks.thoughts import opened_thought
 from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, StdinTests
 
 
@@ -26,7 +30,7 @@ from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem
         ("````python\ns = '''\n```\n'''\n````", "s = '''\n```\n'''\n"),
         ("~~~\nx = 1\n~~~", "x = 1\n"),
         ("  ```python\nx = 1\n  ```", "x = 1\n"),
-        ("```python\n```", ""),
+        ("```python\n```", None),
         ("inline ```x``` only", None),
         ("```python\r\nx = 1\r\n```", "x = 1\r\n"),
     ],
@@ -42,7 +46,8 @@ def test_extract_code(text: str, code: str | None) -> None:
 def test_what_is_fenced_comes_out(code: str, chatter: str) -> None:
     chatter = chatter.replace("</think>", "").replace("<think>", "")
     code = code.replace("\r", "")
-    assert extract_code(f"{chatter}\n```python\n{code}\n```\n{chatter}") == code + "\n"
+    found = extract_code(f"{chatter}\n```python\n{code}\n```\n{chatter}")
+    assert found == (code + "\n" if code.strip() else None)
 
 
 @given(st.text(st.sampled_from("`~ \nx<think>/"), max_size=60))
@@ -71,6 +76,78 @@ CRUX_I = Problem("i", "", PredictionTests("input", "def f(x): return x", "3", "3
 )
 def test_prediction_answers(problem: Problem, text: str, chat: bool, expression: str | None) -> None:
     assert assemble_program(problem, text, chat=chat) == expression
+
+
+FUNCTION = "def f(x):\n    return x\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here it is: ```python\n{FUNCTION}```",
+        f"```python\n{FUNCTION}``` This works because",
+        f"```python\n{FUNCTION}\n```\nIt prints:\n```\n3\n```\n",
+        f"```bash\npip install x\n```\n```python\n{FUNCTION}",
+        "1. Write it:\n\n   ```python\n   def f(x):\n       return x\n   ```\n",
+        "1. Write it: ```python\n   def f(x):\n       return x\n   ```\n",
+        "- ```python\n  def f(x):\n      return x\n  ```",
+        "* item\n\n\t```python\n\tdef f(x):\n\t    return x\n\t```",
+        "> ```python\n> def f(x):\n>     return x\n> ```\n",
+        "```python\ndef f(x):\n    return x```",
+        f'```py title="a.py"\n{FUNCTION}```',
+        f"``` python\n{FUNCTION}```",
+        f"```python\nx = 1\n```python\n{FUNCTION}```\n",
+        f"~~~python\n{FUNCTION}~~~",
+        f"```python\n{FUNCTION}# strips </think>\n```",
+        f"<think>use ```python\nx\n``` or </think>\n```python\n{FUNCTION}s = '</think>'\n```",
+        f"so it is x.</think>\n\n```python\n{FUNCTION}```",
+        f"[THINK]no[/THINK]```python\n{FUNCTION}```",
+        "<|channel|>analysis<|message|>```python\nx\n```<|end|><|start|>assistant<|channel|>final<|message|>"
+        f"```python\n{FUNCTION}```",
+    ],
+)
+def test_every_form_of_block_gives_the_function(text: str) -> None:
+    problem = Problem("p", "", AssertTests("assert f(3) == 3", "f"))
+    namespace: dict[str, Any] = {}
+    exec(programs_of(problem, text, chat=True).needed or "", namespace)
+    assert namespace["f"](3) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{FUNCTION}```",
+        "```python\n\n```",
+        f"<think>\n```python\n{FUNCTION}```\nbut",
+        f"  <think>```python\n{FUNCTION}```",
+        f"[THINK]```python\n{FUNCTION}```",
+        f"<|channel|>analysis<|message|>```python\n{FUNCTION}```",
+        f"```python\n{FUNCTION}\n</think>\nno code after all",
+    ],
+)
+def test_what_cannot_be_an_answer_has_no_program(text: str) -> None:
+    problem = Problem("p", "", AssertTests("assert f(3) == 3", "f"))
+    assert programs_of(problem, text, chat=True) == Programs(None, None)
+
+
+def test_a_docstring_with_fences_stays_whole() -> None:
+    code = 'def f(x):\n    """Say\n\n    ```\n    f(3)\n    ```\n    """\n    return x\n'
+    assert extract_code(f"```python\n{code}```\n") == code
+
+
+def test_a_template_may_open_the_thought() -> None:
+    assert opened_thought("<|im_start|>assistant\n<think>\n") == "<think>\n"
+    assert opened_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n") == ""
+    assert opened_thought("assistant\n") == ""
+
+
+def test_an_empty_continuation_is_no_answer() -> None:
+    problem = Problem("p", "", AssertTests("assert f(3) is None", "f"), program_prefix='def f(x):\n    """Doc."""\n')
+    assert programs_of(problem, "  \n", chat=False) == Programs(None, None)
+    cut = programs_of(problem, "    pass\n\ndef g(:\n", chat=False)
+    assert cut.needed == 'def f(x):\n    """Doc."""\n    pass\n'
+    broken = programs_of(problem, "    ((\n", chat=False)
+    assert broken.needed == broken.whole  # not the prompt alone, which would pass these tests
 
 
 def test_preamble_stands_before_a_chat_answer() -> None:

@@ -148,7 +148,7 @@ def test_own_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read"),
+        ("{", "not valid JSON"),
         ('{"a": 1}\n', "unknown format"),
         ('{"task_id": 1, "test_list": []}\n', "lacks"),
         ("", "no problems"),

@@ -64,8 +64,8 @@ def test_refuses_to_mix_settings(tmp_path: Path, benchmark: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "not a completion"),
-        ('{"task_id": "T/0"}', "not a completion"),
+        ("{", "not valid JSON"),
+        ('{"task_id": "T/0"}', "no completion"),
         ('{"task_id": "T/9", "completion": ""}', "no problem 'T/9'"),
         ('{"task_id": "T/0", "completion": 3}', "not text"),
     ],

@@ -172,3 +172,24 @@ def test_nothing_left_says_why(tmp_path):
     empty.write_text("")
     with pytest.raises(UserError, match="the data set is empty"):
         prepare_prompts(Renderer(make_tokenizer(chat=False), PromptSettings(source=str(empty))), seed=0, context=99)
+
+
+def test_a_prefill_is_prompt_and_begins_the_answer():
+    tokenizer = make_tokenizer(chat=True)
+    renderer = Renderer(tokenizer, settings("unused", prefill="```python\n"))
+    rendered = renderer.render("Add.")
+    assert rendered.text == "<|user|>Add.<|end|><|assistant|>```python\n"
+    assert rendered.token_ids == tuple(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
+    assert rendered.answer_start == "```python\n"
+    assert renderer.render("Add.", is_program=False).answer_start == ""
+    plain = Renderer(tokenizer, settings("unused", prefill="    ", chat="never")).render("def f():\n")
+    assert (plain.text, plain.answer_start) == ("def f():\n    ", "    ")
+
+
+def test_a_thought_that_the_template_opens_begins_the_answer(tmp_path):
+    tokenizer = make_tokenizer(chat=True)
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>\n{% endif %}"
+    renderer = Renderer(tokenizer, settings(write_jsonl(tmp_path / "p.jsonl")))
+    assert renderer.render("Add.").answer_start == "<think>\n"
+    prompts, _ = prepare_prompts(renderer, seed=0, context=1000)
+    assert {prompt.answer_start for prompt in prompts} == {"<think>\n"}

@@ -6,6 +6,7 @@ from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
+from selfdistill.engines.text import Detokenizer
 from selfdistill.prompts.prepare import prepare_prompts
 from selfdistill.prompts.render import Renderer
 from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
@@ -32,6 +33,7 @@ def sample_base(
     tokenizer = load_tokenizer(base)
     engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH))
     prompts, _ = prepare_prompts(Renderer(tokenizer, source), seed=seed, context=engine.context)
+    detokenizer = Detokenizer(tokenizer)
     requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0)) for prompt in prompts]
     completions = engine.generate(requests, (sampling,), max_new_tokens=max_new_tokens)
     samples = [
@@ -41,7 +43,7 @@ def sample_base(
             completion.token_ids,
             completion.finish_reason,
             completion.logprobs,
-            tokenizer.decode(completion.token_ids, skip_special_tokens=True),
+            prompt.answer_start + detokenizer.text(prompt.token_ids, completion.token_ids),
         )
         for prompt, completion in zip(prompts, completions, strict=True)
     ]

@@ -1,71 +1,125 @@
-"""From what a model wrote to a program that can be run. Finds text; never parses or runs it."""
+"""From what a model wrote to a program that can be run. Finds and cuts text; runs nothing."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from selfdistill.records import PredictionTests, Problem
+from selfdistill.benchmarks.fences import blocks
+from selfdistill.benchmarks.needed import needed_program
+from selfdistill.benchmarks.thoughts import without_thought
+from selfdistill.benchmarks.used_names import used_names
+from selfdistill.grading.answers import Answer
+from selfdistill.grading.limits import Rules
+from selfdistill.records import Answers, PredictionTests, Problem
 
-_FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
 _ANSWER_TAG = re.compile(r"\[ANSWER\](.*?)(?:\[/ANSWER\]|\Z)", re.DOTALL)
 
 
-def extract_code(text: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs of one answer under both rules; the same where a rule changes nothing, None where there is none."""
+
+    needed: str | None
+    """What the tested functions need: `needed.py`."""
+    whole: str | None
+    """All of the code."""
+
+    def under(self, rule: Answers) -> str | None:
+        """The program of one rule."""
+        return self.needed if rule == "needed" else self.whole
+
+
+def extract_code(text: str, defining: Collection[str] = ()) -> str | None:
     """The code of a chat answer: its last fenced block.
 
-    - What a thinking model wrote before its last `</think>` is not part of the answer. A `<think>` that is never closed
-      means that there is no answer.
-    - A block is what stands between a line of at least three backticks or tildes, with or without a language, and the
-      next line of at least as many of them and nothing else. The last closed block counts, whatever its language, as in
-      LiveCodeBench.
-    - A block that is never closed counts only where there is no closed one: the answer was cut off.
-
-    Returns:
-        the code without its fences, or None if the answer holds no block.
-    """
-    _thoughts, closed, answer = text.rpartition("</think>")
-    if not closed and "<think>" in text:
-        return None
-    closed_block, open_block = _blocks(answer)
-    return open_block if closed_block is None else closed_block
-
-
-def _blocks(text: str) -> tuple[str | None, str | None]:
-    """The last closed block, and a block that is still open at the end."""
-    last: str | None = None
-    opening: re.Match[str] | None = None
-    for fence in _FENCE.finditer(text):
-        if opening is None:
-            opening = fence
-        elif fence[1].startswith(opening[1]) and not fence[2].strip():
-            last = text[opening.end() + 1 : fence.start()]
-            opening = None
-    return last, text[opening.end() + 1 :] if opening is not None else None
-
-
-def assemble_program(problem: Problem, completion_text: str, *, chat: bool) -> str | None:
-    """A whole program (for CRUXEval: the answer's expression) from what a model wrote; None if it holds none.
+    - What a thinking model wrote before its answer does not count; a thought that never ends means that there is no
+      answer (`thoughts.py`).
+    - The last closed block counts, whatever its language, as in LiveCodeBench: the last that defines one of the names
+      asked for, if any does, because usage and output often follow. See `fences.py` for what a block is.
+    - A block that is never closed counts only where no closed one will do: the answer was cut off.
 
     Args:
-        completion_text: a chat answer, or a raw continuation of the problem's `program_prefix`.
+        text: the whole answer.
+        defining: names that the tests use.
+
+    Returns:
+        the code without its fences, or None if the answer holds none.
+    """
+    answer = without_thought(text)
+    found = [block for block in blocks(answer or "") if block.code.strip()]
+    for wanted in (True, False):
+        for closed in (True, False):
+            for block in reversed(found):
+                if block.closed is closed and (not wanted or _defines(block.code, defining)):
+                    return block.code
+    return None
+
+
+def _defines(code: str, names: Collection[str]) -> bool:
+    """Whether a line of the code looks like a definition of one of these; the code need not parse."""
+    if not names:
+        return False
+    either = "|".join(map(re.escape, names))
+    return bool(
+        re.search(rf"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(?:{either})\b|^(?:{either})[ \t]*=", code, re.M)
+    )
+
+
+def programs_of(problem: Problem, text: str, *, chat: bool) -> Programs:
+    """Whole programs (for CRUXEval: the answer's expression) from what a model wrote.
+
+    Args:
+        problem: its tests say which names are used.
+        text: a chat answer, or a raw continuation of the problem's `program_prefix`.
         chat: which of the two. A chat answer's program stands alone, but what its prompt had imported or defined
             before the function (`metadata["preamble"]`) stands before it, as models leave that out.
     """
     if isinstance(problem.tests, PredictionTests):
-        return _expression(problem.tests, completion_text, chat=chat)
-    if not chat:
-        return problem.program_prefix + completion_text
-    code = extract_code(completion_text)
-    if code is None:
-        return None
-    preamble = problem.metadata.get("preamble", "")
-    return code if not preamble or "from __future__" in code else f"{preamble}\n{code}"
+        expression = _expression(problem.tests, text, chat=chat)
+        return Programs(expression, expression)
+    names = used_names(problem.tests)
+    given = problem.metadata.get("preamble", "") if chat else problem.program_prefix
+    if chat:
+        code = extract_code(text, names)
+        if code is None:
+            return Programs(None, None)
+        given = f"{given}\n" if given and "from __future__" not in code else ""
+    elif not text.strip():
+        return Programs(None, None)
+    else:
+        code = text
+    whole = given + code
+    return Programs(needed_program(whole, names, given_lines=given.count("\n")) if names else whole, whole)
+
+
+def assemble_program(problem: Problem, text: str, *, chat: bool, answers: Answers = "whole") -> str | None:
+    """One program from what a model wrote, or None: `programs_of` under one rule."""
+    return programs_of(problem, text, chat=chat).under(answers)
+
+
+def answer_of(problem: Problem, text: str, key: str, *, chat: bool, answers: Answers, rules: Rules) -> Answer:
+    """What a model wrote, ready to be graded.
+
+    Args:
+        problem, text, chat: see `programs_of`.
+        key: the verdict's.
+        answers: the rule that is asked for.
+        rules: under `livecodebench` an answer is always run whole, as the official harness does.
+    """
+    programs = programs_of(problem, text, chat=chat)
+    if rules == "livecodebench" or not used_names(problem.tests):
+        return Answer(key, programs.whole, problem.tests)
+    other = programs.under("whole" if answers == "needed" else "needed")
+    program = programs.under(answers)
+    return Answer(key, program, problem.tests, answers, None if other == program else other)
 
 
 def _expression(tests: PredictionTests, text: str, *, chat: bool) -> str | None:
     """CRUXEval's forms: `[ANSWER]` tags, a fenced block, or the text; `assert f(...) == ...` or one side of it."""
     if chat:
-        tagged = _ANSWER_TAG.findall(text.rpartition("</think>")[2])
+        tagged = _ANSWER_TAG.findall(without_thought(text) or "")
         answer = tagged[-1] if tagged else extract_code(text)
         if answer is None:
             return None

@@ -7,17 +7,16 @@ machine or on object storage.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from selfdistill.benchmarks import cruxeval, evalplus, humaneval, livecodebench, mbpp
 from selfdistill.errors import UserError
+from selfdistill.json_rows import json_rows, unpacked
 from selfdistill.records import Problem
-from selfdistill.urls import is_url, reading, suffixes
+from selfdistill.urls import is_url, suffixes
 
 Row = dict[str, Any]
 
@@ -110,17 +109,14 @@ def _problem(row: Row, target: Literal["input", "output"]) -> Problem:
 def _file_rows(path: str) -> Iterator[Row]:
     if not is_url(path) and not Path(path).is_file():
         raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(NAMES)}")
-    kinds = suffixes(path)
-    try:
-        with reading(path) as raw, gzip.open(raw) if kinds[-1:] == [".gz"] else nullcontext(raw) as file:
-            if ".jsonl" in kinds:
-                for line in file:
-                    if line.strip():
-                        yield json.loads(line)
-                return
+    if suffixes(path.removesuffix(".gz"))[-1:] == [".jsonl"]:
+        yield from (row for _where, row in json_rows(path))
+        return
+    with unpacked(path) as file:
+        try:
             content = json.load(file)
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"cannot be read: {error}", where=path) from error
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"cannot be read: {error}", where=path) from error
     yield from content if isinstance(content, list) else content.values()
 
 

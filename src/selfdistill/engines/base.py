@@ -24,6 +24,8 @@ class Request:
     """The prompt."""
     stream: tuple[str | int, ...]
     """Names the random stream: the recipe's seed, the stage, the item's key (see `seeds.generator`)."""
+    stop: tuple[str, ...] = ()
+    """Stop strings, the same in all requests of a shard: a completion ends with the token that completes one."""
 
 
 @dataclass(frozen=True, slots=True)

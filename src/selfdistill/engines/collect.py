@@ -10,6 +10,7 @@ from torch import Tensor
 from selfdistill.decoding.distribution import Ranked
 from selfdistill.engines.base import Completion
 from selfdistill.engines.sparse import Support, by_row, support
+from selfdistill.records import FinishReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,12 @@ class Collector:
     _steps: list[_Step] = field(default_factory=list)
     _finished: np.ndarray = field(init=False)
     _stopped: np.ndarray = field(init=False)
+    _completed: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self._finished = np.zeros(self.size, dtype=bool)
         self._stopped = np.zeros(self.size, dtype=bool)
+        self._completed = np.zeros(self.size, dtype=bool)
 
     def add(
         self,
@@ -44,6 +47,7 @@ class Collector:
         ranked: Ranked,
         stopped: np.ndarray,
         at_limit: np.ndarray,
+        completed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Record one step of the active rows; rows that had finished before are ignored.
 
@@ -53,6 +57,7 @@ class Collector:
             ranked: (active, K) what it was drawn from.
             stopped: (active,) whether the token ends the turn.
             at_limit: (active,) whether the token is the last that the row may have.
+            completed: (active,) whether the token completes a stop string.
 
         Returns:
             (active,) which rows go on.
@@ -63,6 +68,9 @@ class Collector:
         self._steps.append(_Step(chosen, tokens.cpu().numpy()[live], logprobs.cpu().numpy()[live], kept))
         self._stopped[chosen] = stopped[live]
         self._finished[chosen] = (stopped | at_limit)[live]
+        if completed is not None:
+            self._completed[chosen] = completed[live]
+            self._finished[chosen] |= completed[live]
         return ~self._finished[rows]
 
     def completions(self) -> list[Completion]:
@@ -77,9 +85,14 @@ class Collector:
         return [
             Completion(
                 token_ids=tuple(tokens[start:end].tolist()),
-                finish_reason="stop" if self._stopped[row] else "length",
+                finish_reason=self._finish_reason(row),
                 logprobs=tuple(logprobs[start:end].round(6).tolist()),
                 targets=targets[row],
             )
             for row, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True))
         ]
+
+    def _finish_reason(self, row: int) -> FinishReason:
+        if self._completed[row]:
+            return "stop_string"
+        return "stop" if self._stopped[row] else "length"

@@ -82,6 +82,7 @@ class OpenAIEngine:
             "seed": integer_seed(int(seed), *key),
             "stop_token_ids": list(self.end_of_turn),
             "logprobs": decoding.top_k if targets and not decoding.greedy else 0,
+            **({"stop": list(request.stop)} if request.stop else {}),
             **EXACT,
             **decoding_fields(decoding),
         }
@@ -95,7 +96,8 @@ class OpenAIEngine:
 
         def parse(body: Any) -> Completion:
             answer = read_answer(body)
-            self._check_end(answer)
+            if not answer.stop_string:
+                self._check_end(answer)
             return to_completion(answer, greedy=decoding.greedy, processed=self.processed, targets=targets)
 
         async def work(client: httpx.AsyncClient) -> None:

@@ -22,6 +22,7 @@ from selfdistill.decoding.distribution import decode, draw
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.cache import make_cache
 from selfdistill.engines.collect import Collector
+from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.errors import MissingExtraError
 from selfdistill.seeds import UniformRows, generator
 
@@ -42,7 +43,7 @@ class TransformersEngine:
     context: int
     batch_size: int
     tokenizer: Any = None
-    """Needed by syntax constraints only."""
+    """Needed by syntax constraints and stop strings."""
 
     def generate(
         self,
@@ -78,6 +79,7 @@ class TransformersEngine:
         syntax, on_logits = split_syntax(stages)
         masks = self._masks(syntax, requests, batch.logits.shape[-1]) if syntax else None
         end_of_turn = torch.tensor(self.end_of_turn, device=device)
+        tails = Tails(StopStrings(self.tokenizer, requests[0].stop), requests) if requests[0].stop else None
         active = len(requests)
         for step in range(int(limits.max())):
             logits = masks.apply(batch.logits, batch.rows) if masks else batch.logits
@@ -87,7 +89,9 @@ class TransformersEngine:
             if masks:
                 masks.advance(batch.rows, tokens)
             stopped = torch.isin(tokens, end_of_turn).cpu().numpy()
-            alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, step + 1 >= limits[batch.rows])
+            completed = tails.add(batch.rows, tokens.cpu().numpy()) if tails else None
+            at_limit = step + 1 >= limits[batch.rows]
+            alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, at_limit, completed)
             if progress:
                 progress(active - int(alive.sum()), active)
             active = int(alive.sum())

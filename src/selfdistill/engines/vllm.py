@@ -92,7 +92,8 @@ class VllmEngine:
             stop_token_ids=list(self.end_of_turn),
             logprobs=listed,
             flat_logprobs=True,
-            detokenize=False,
+            stop=list(request.stop) or None,
+            detokenize=bool(request.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args={EARLIER_STAGES: [stage.model_dump() for stage in earlier]} if earlier else None,
         )

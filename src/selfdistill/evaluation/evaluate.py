@@ -48,6 +48,7 @@ def sample_system(
         stages=system.stages,
         max_new_tokens=recipe.evaluation.max_new_tokens,
         stream=(recipe.seed, "evaluate"),
+        stop=recipe.prompts.stop,
     )
     generate_samples(
         job,

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.benchmarks import assemble_program
+from selfdistill.benchmarks.answers import answer_of
 from selfdistill.files import append_records, read_records
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.grading.answers import Answer, grade_answers
 from selfdistill.records import Problem, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def grade_systems(
         progress(sum(map(len, done.values())))
     files = {name: verdicts for name, _, verdicts in systems}
     waiting: dict[str, list[Verdict]] = {name: [] for name in files}
-    submissions = _submissions(systems, {problem.task_id: problem for problem in problems}, done, chat=chat)
+    answers = _answers(systems, {problem.task_id: problem for problem in problems}, done, settings, chat=chat)
     limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
     how: dict[str, Any] = {"limits": limits, "rules": settings.rules, "isolation": settings.isolation}
-    for verdict in _grade(submissions, how, settings.workers, cluster):
+    for verdict in grade_answers(answers, lambda submissions: _grade(submissions, how, settings.workers, cluster)):
         system, _, key = verdict.key.partition("|")
         waiting[system].append(replace(verdict, key=key))
         if len(waiting[system]) >= APPEND_EVERY:
@@ -78,16 +79,26 @@ def verdict_key(sample: Sample) -> str:
     return f"{sample.prompt_id}/{sample.sample_index}"
 
 
-def _submissions(
-    systems: Sequence[tuple[str, Path, Path]], problems: dict[str, Problem], done: dict[str, set[str]], *, chat: bool
-) -> Iterator[Submission]:
+def _answers(
+    systems: Sequence[tuple[str, Path, Path]],
+    problems: dict[str, Problem],
+    done: dict[str, set[str]],
+    settings: GradingSettings,
+    *,
+    chat: bool,
+) -> Iterator[Answer]:
     for name, samples, _ in systems:
         for sample in read_records(samples, Sample):
             if verdict_key(sample) in done[name]:
                 continue
-            problem = problems[sample.prompt_id]
-            program = assemble_program(problem, sample.text, chat=chat)
-            yield Submission(f"{name}|{verdict_key(sample)}", program, problem.tests)
+            yield answer_of(
+                problems[sample.prompt_id],
+                sample.text,
+                f"{name}|{verdict_key(sample)}",
+                chat=chat,
+                answers=settings.answers,
+                rules=settings.rules,
+            )
 
 
 def _flush(path: Path, verdicts: list[Verdict]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from selfdistill.errors import UserError
 from selfdistill.prompts.render import Renderer
-from selfdistill.records import Problem, Prompt
+from selfdistill.records import PredictionTests, Problem, Prompt, SchemaTests
 from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
@@ -58,15 +58,22 @@ def embedded_problems(family: str, split: str) -> tuple[Problem, ...]:
 
 def render_problem(problem: Problem, renderer: Renderer) -> Prompt:
     """A problem as the model reads it: worded as an instruction for a chat model, as it is for one that goes on."""
+    is_program = not isinstance(problem.tests, (PredictionTests, SchemaTests))
     if renderer.chat:
         from selfdistill.benchmarks import problem_prompt
 
-        rendered = renderer.render(problem.statement, instruction=problem_prompt(problem))
+        rendered = renderer.render(problem.statement, instruction=problem_prompt(problem), is_program=is_program)
     elif problem.program_prefix:
-        rendered = renderer.render(problem.statement, instruction=problem.statement)
+        rendered = renderer.render(problem.statement, instruction=problem.statement, is_program=is_program)
     else:
-        rendered = renderer.render(problem.statement, problem.starter_code)
-    return Prompt(problem.task_id, rendered.text, rendered.token_ids, problem.statement)
+        rendered = renderer.render(problem.statement, problem.starter_code, is_program=is_program)
+    return Prompt(
+        problem.task_id,
+        rendered.text,
+        rendered.token_ids,
+        problem.statement,
+        answer_start=rendered.answer_start,
+    )
 
 
 def check_lengths(prompts: list[Prompt], context: int) -> None:

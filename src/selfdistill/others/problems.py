@@ -50,6 +50,7 @@ def sample_problems(
         stages=(decoding,),
         max_new_tokens=recipe.evaluation.max_new_tokens,
         stream=(recipe.seed, "others"),
+        stop=recipe.prompts.stop,
     )
     generate_samples(
         job,

@@ -71,7 +71,9 @@ def prepare_prompts(
         if dropped["skipped"] < settings.skip:
             dropped["skipped"] += 1
             continue
-        chosen[prompt_id] = Prompt(prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation)
+        chosen[prompt_id] = Prompt(
+            prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation, rendered.answer_start
+        )
     used = len(chosen) + dropped["too long"] + dropped["overlap"] + dropped["skipped"]
     dropped["over the limit"] = len(unique) - used
     if not chosen:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from selfdistill.benchmarks.thoughts import opened_thought
 from selfdistill.errors import UserError
 from selfdistill.prompts.templates import apply_template
 
@@ -34,6 +35,8 @@ class Rendered:
 
     text: str
     token_ids: tuple[int, ...]
+    answer_start: str = ""
+    """What the text already says of the answer: a thought that the template opens, the recipe's prefill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,22 @@ class Renderer:
             raise UserError("the tokenizer has no chat template", where="prompts.chat", fix="set prompts.chat: never")
         return has_template and self.settings.chat != "never"
 
-    def render(self, statement: str, starter_code: str = "", *, instruction: str | None = None) -> Rendered:
+    def render(
+        self, statement: str, starter_code: str = "", *, instruction: str | None = None, is_program: bool = True
+    ) -> Rendered:
         """Text and ids of one problem.
 
         Args:
             statement: the problem as its source states it.
             starter_code: the header that the answer must fill, if any.
             instruction: the user's message where it is already worded; else the recipe's template words it.
+            is_program: whether the answer is to be a program; only then it begins with the recipe's prefill.
         """
         message = instruction or apply_template(self.settings.template, statement, starter_code)
+        prefill = self.settings.prefill if is_program else ""
         if not self.chat:
-            return Rendered(message, tuple(self.tokenizer(message)["input_ids"]))
+            text = message + prefill
+            return Rendered(text, tuple(self.tokenizer(text)["input_ids"]), prefill)
         system = [{"role": "system", "content": self.settings.system}] if self.settings.system else []
         text = self.tokenizer.apply_chat_template(
             [*system, {"role": "user", "content": message}],
@@ -73,5 +81,7 @@ class Renderer:
             add_generation_prompt=True,
             **self.settings.chat_template_arguments,
         )
+        answer_start = opened_thought(text) + prefill
+        text += prefill
         # The template writes the special tokens itself; a second <bos> is a classic fault.
-        return Rendered(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+        return Rendered(text, tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]), answer_start)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from selfdistill.analysis.settings import AnalysisSettings
 from selfdistill.decoding import Decoding, Stages
 from selfdistill.others.settings import OthersSettings
 from selfdistill.overlap.records import OverlapSettings
+from selfdistill.records import Answers
 
 EMBEDDED = "embedded"
 """Names the tiny model, the prompts and the problems that come inside the package."""
@@ -118,6 +119,13 @@ class PromptSettings(Section):
     """System message of the chat template."""
     chat_template_arguments: dict[str, Any] = {}
     """Passed to the chat template, e.g. `{enable_thinking: false}`."""
+    prefill: str = ""
+    """The beginning of every answer, e.g. "```python\\n": written after the prompt, in sampling and in evaluation
+    alike. It is prompt, so no loss falls on it, and part of the answer's text. Answers that are not programs get
+    none."""
+    stop: tuple[str, ...] = ()
+    """An answer ends before one of these texts, e.g. `["\\nclass ", "\\ndef "]` for a base model, in sampling and in
+    evaluation alike. The sample keeps its token ids up to the one that completes the text."""
     deduplicate: bool = True
     """Keep the first of the statements that are equal up to white space (paper Sec. 3)."""
     limit: PositiveInt | None = None
@@ -126,6 +134,13 @@ class PromptSettings(Section):
     """Leave out this many that a smaller `skip` would have used: fresh prompts for another round."""
     max_tokens: PositiveInt | None = None
     """Drop longer prompts; unset drops those that leave no room for a completion in the model's context."""
+
+    @field_validator("stop")
+    @classmethod
+    def _texts(cls, strings: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(strings):
+            raise ValueError("a list of texts that are not empty")
+        return strings
 
 
 class MixSettings(Section):
@@ -255,6 +270,9 @@ class GradingSettings(Section):
     """Address space of one program."""
     rules: Literal["judge", "livecodebench"] = "judge"
     """How outputs are compared; see docs/grading.md."""
+    answers: Answers = "needed"
+    """What of an answer to a function-style problem is run: `needed`, what the tested functions need; `whole`, all of
+    its code, the model's own checks included. `livecodebench` rules run it whole. See docs/grading.md."""
     isolation: Literal["full", "process"] = "full"
     """`full` refuses to run where the sandbox is missing; the weaker level must be asked for by name."""
     workers: PositiveInt | None = None

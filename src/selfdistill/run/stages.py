@@ -113,7 +113,14 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     prompts = list(read_records(directory.prompts, Prompt))
     number = recipe.rounds.number
     stream = (recipe.seed, "sample" if number == 1 else f"sample of round {number}")
-    job = Job(prompts, settings.samples_per_prompt, (settings.decoding,), settings.max_new_tokens, stream)
+    job = Job(
+        prompts,
+        settings.samples_per_prompt,
+        (settings.decoding,),
+        settings.max_new_tokens,
+        stream,
+        recipe.prompts.stop if settings.source == "model" else (),
+    )
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples") as update,

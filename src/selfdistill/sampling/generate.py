@@ -13,6 +13,8 @@ from typing import Any
 
 from selfdistill.decoding import Stages
 from selfdistill.engines.base import Completion, Engine, Progress, Request, TakesShards
+from selfdistill.engines.stops import StopStrings, cut_at_stop
+from selfdistill.engines.text import Detokenizer
 from selfdistill.files import append_records, read_records
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.targets import target_path, write_targets
@@ -29,6 +31,8 @@ class Job:
     stream: tuple[int, str]
     """The recipe's seed and the stage. Evaluations of all systems share one stage name: common random numbers make
     their paired differences less noisy."""
+    stop: tuple[str, ...] = ()
+    """Stop strings; see `engines/stops.py`."""
 
     @property
     def size(self) -> int:
@@ -65,12 +69,17 @@ def generate_samples(
         return
     missing = range(done // shard_size, -(-job.size // shard_size))
     shards = [_Shard(job, number * shard_size, min((number + 1) * shard_size, job.size)) for number in missing]
-    results = _run(load_engine(), job, shards, targets_dir is not None, progress)
+    stops = StopStrings(tokenizer, job.stop) if job.stop else None
+    detokenizer = Detokenizer(tokenizer)
+    results = _run(load_engine(), job, shards, stops, targets_dir is not None, progress)
     for number, shard, completions in zip(missing, shards, results, strict=True):
         if targets_dir is not None:
             # Before the samples: a sample on disk implies that its targets are.
             write_targets(target_path(targets_dir, number), [completion.targets for completion in completions])
-        records = [_sample(prompt, index, c, tokenizer) for (prompt, index), c in zip(shard, completions, strict=True)]
+        records = [
+            _sample(prompt, index, completion, detokenizer, stops)
+            for (prompt, index), completion in zip(shard, completions, strict=True)
+        ]
         append_records(path, records[max(0, done - number * shard_size) :])
 
 
@@ -92,7 +101,12 @@ class _Shard:
 
 
 def _run(
-    engine: Engine, job: Job, shards: Sequence[_Shard], targets: bool, progress: Progress | None
+    engine: Engine,
+    job: Job,
+    shards: Sequence[_Shard],
+    stops: StopStrings | None,
+    targets: bool,
+    progress: Progress | None,
 ) -> Iterator[list[Completion]]:
     """The shards' completions, in order: one shard after the other, or several at once where the engine can."""
     requests = (list(_requests(job, shard).values()) for shard in shards)
@@ -102,7 +116,12 @@ def _run(
     else:
         results = (engine.generate(shard, job.stages, **how) for shard in requests)
     for shard, completions in zip(shards, results, strict=True):
-        by_key = dict(zip(_requests(job, shard), completions, strict=True))
+        asked = _requests(job, shard)
+        if stops is not None:
+            completions = [
+                cut_at_stop(c, request, stops) for c, request in zip(completions, asked.values(), strict=True)
+            ]
+        by_key = dict(zip(asked, completions, strict=True))
         if progress:
             progress(len(shard) - len(by_key), 0)
         yield [by_key[_key(job, *item)] for item in shard]
@@ -111,7 +130,8 @@ def _run(
 def _requests(job: Job, shard: _Shard) -> dict[tuple[str, int], Request]:
     """What to ask for, by key."""
     return {
-        (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key)) for prompt, index in shard
+        (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key), job.stop)
+        for prompt, index in shard
     }
 
 
@@ -120,12 +140,17 @@ def _key(job: Job, prompt: Prompt, index: int) -> tuple[str, int]:
     return prompt.prompt_id, 0 if job.stages[-1].greedy else index
 
 
-def _sample(prompt: Prompt, index: int, completion: Completion, tokenizer: Any) -> Sample:
+def _sample(
+    prompt: Prompt, index: int, completion: Completion, detokenizer: Detokenizer, stops: StopStrings | None
+) -> Sample:
+    text = detokenizer.text(prompt.token_ids, completion.token_ids)
+    if stops is not None and completion.finish_reason == "stop_string":
+        text = stops.before_stop(text)
     return Sample(
         prompt_id=prompt.prompt_id,
         sample_index=index,
         token_ids=completion.token_ids,
         finish_reason=completion.finish_reason,
         logprobs=completion.logprobs,
-        text=tokenizer.decode(list(completion.token_ids), skip_special_tokens=True),
+        text=prompt.answer_start + text,
     )

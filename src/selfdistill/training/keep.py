@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfdistill.benchmarks.answers import assemble_program
+from selfdistill.benchmarks.answers import answer_of, assemble_program
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
 from selfdistill.grading import Limits, Submission, grade
@@ -115,8 +115,11 @@ def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator
     settings = recipe.evaluation.grading
     limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
     submissions = (
-        Submission(_key(s), assemble_program(problems[s.prompt_id], s.text, chat=chat), problems[s.prompt_id].tests)
+        Submission(answer.key, answer.program, answer.tests)
         for s in samples
+        for answer in [
+            answer_of(problems[s.prompt_id], s.text, _key(s), chat=chat, answers=settings.answers, rules=settings.rules)
+        ]
     )
     return grade(
         submissions, limits=limits, rules=settings.rules, isolation=settings.isolation, workers=settings.workers
