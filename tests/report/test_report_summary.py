@@ -233,6 +233,7 @@ def test_the_explain_page_is_noticed(copied: Path, summary: dict[str, Any]) -> N
 
 def test_examples_are_what_their_category_says(summary: dict[str, Any]) -> None:
     passed = {"newly right": (False, True), "newly wrong": (True, False), "both right": (True, True)}
+    passed["both wrong"] = (False, False)
     shown = summary["examples"]["shown"]
     assert {example["category"] for example in shown} == set(passed)
     for example in shown:
