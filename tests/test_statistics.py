@@ -13,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfdistill import seeds
-from selfdistill.statistics import Estimate, across_seeds, bootstrap, means, pass_at_k, pass_at_k_scores
+from selfdistill.statistics import (
+    DIFFERENCE,
+    FEW,
+    SHARE,
+    UNBOUNDED,
+    Bounds,
+    Estimate,
+    across_seeds,
+    bootstrap,
+    intervals,
+    means,
+    pass_at_k,
+    pass_at_k_scores,
+)
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (4, 2), (5, 5), (6, 3), (8, 5)])
@@ -178,3 +191,113 @@ def test_a_whole_evaluation_takes_seconds_at_most() -> None:
 def test_means_are_of_the_defined_scores() -> None:
     scores = np.array([[1.0, math.nan, math.nan], [0.0, 0.5, math.nan], [0.5, 0.25, math.nan]])
     assert means(scores).tolist() == pytest.approx([0.5, 0.375, math.nan], nan_ok=True)
+
+
+def interval(scores: list[float] | np.ndarray, bounds: Bounds = SHARE, confidence: float = 0.95) -> Estimate:
+    column = np.asarray(scores, np.float64)[:, None]
+    [estimate] = intervals(column, seeds.generator(10, "few"), bounds, confidence=confidence)
+    return estimate
+
+
+@pytest.mark.parametrize(
+    ("n", "c"), [(1, 0), (2, 2), (10, 0), (10, 10), (164, 0), (10, 1), (10, 5), (164, 3), (700, 699)]
+)
+def test_few_right_or_wrong_problems_have_clopper_and_pearsons_interval(n: int, c: int) -> None:
+    found = interval([1.0] * c + [0.0] * (n - c))
+    exact = scipy.stats.binomtest(c, n).proportion_ci(method="exact")
+    assert found.value == pytest.approx(c / n)
+    error = 1e-12 if c in (0, n) else 0.008  # all alike: a closed form; else quantiles of 10,000 draws
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=error)
+
+
+def test_nothing_against_nothing_is_not_certainty() -> None:
+    """0 of 20 against 0 of 20, two programs for each of ten problems."""
+    difference = interval([0.0] * 10, DIFFERENCE)
+    assert (difference.low, difference.high) == pytest.approx((-0.3085, 0.3085), abs=1e-4)
+    assert difference.sign == 0
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 300))
+def test_differences_of_few_are_judged_as_mcnemars_exact_test_does(gains: int, losses: int, ties: int) -> None:
+    if gains + losses >= FEW or not gains + losses + ties:
+        return
+    found = interval([1.0] * gains + [-1.0] * losses + [0.0] * ties, DIFFERENCE)
+    p = scipy.stats.binomtest(gains, gains + losses).pvalue if gains + losses else 1.0
+    if not 0.04 < p < 0.06:  # at the edge the quantiles' own noise decides
+        assert (found.sign != 0) == (p < 0.05)
+        assert found.sign in (0, np.sign(gains - losses))
+
+
+def test_two_or_three_problems_show_nothing() -> None:
+    for scores in ([1.0, 1.0], [0.5, 1.0], [1.0, 1.0, 0.5], [1.0] * 5):
+        assert interval(scores, DIFFERENCE).sign == 0
+    assert interval([1.0] * 6, DIFFERENCE).sign == 1
+
+
+def test_many_problems_keep_the_percentile_interval() -> None:
+    stream = seeds.generator(11, "s")
+    scores = np.stack([stream.random(60), (stream.random(60) < 0.5) * 1.0, np.r_[np.ones(FEW), np.zeros(40)]], axis=1)
+    assert intervals(scores, seeds.generator(11, "t"), SHARE) == bootstrap(scores, seeds.generator(11, "t"))
+    one_less = np.r_[np.ones(FEW - 1), np.zeros(41)][:, None]
+    assert intervals(one_less, seeds.generator(11, "t"), SHARE) != bootstrap(one_less, seeds.generator(11, "t"))
+
+
+def test_rounding_of_sums_is_no_variation() -> None:
+    """0.3 - 0.1 and 0.4 - 0.2 are the same score, whatever their last bits are."""
+    found = interval([0.3 - 0.1, 0.4 - 0.2] * 20, DIFFERENCE)
+    reach = 1 - 0.025 ** (1 / 40)
+    assert (found.low, found.high) == pytest.approx((0.2 - 1.2 * reach, 0.2 + 0.8 * reach), abs=1e-9)
+
+
+def test_each_column_has_its_own_bounds_and_undefined_problems() -> None:
+    scores = np.array([[0.0, 0.0, math.nan]] * 9 + [[0.0, 0.0, 1.0]])
+    share, difference, lone = intervals(scores, seeds.generator(12, "t"), [SHARE, DIFFERENCE, SHARE])
+    assert (share.low, difference.low) == (0.0, -share.high)
+    assert (lone.problems, lone.low, lone.high) == (1, pytest.approx(0.025), 1.0)
+    [nothing] = intervals(np.full((3, 1), math.nan), seeds.generator(12, "t"), SHARE)
+    assert math.isnan(nothing.low)
+    assert nothing.problems == 0
+
+
+def test_a_higher_confidence_widens_both_kinds_of_interval() -> None:
+    for scores in ([0.0] * 6 + [1.0] * 2, [0.0] * 10, seeds.generator(13, "s").random(50)):
+        usual, sure = interval(scores), interval(scores, confidence=0.99)
+        assert sure.low <= usual.low <= usual.value <= usual.high < sure.high
+
+
+def test_scores_outside_their_bounds_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="outside"):
+        interval([0.0, 1.5])
+
+
+def test_few_scores_without_bounds_have_students_interval() -> None:
+    scores = [0.03, 0.04, 0.02, 0.05]
+    found = interval(scores, UNBOUNDED)
+    theirs = scipy.stats.ttest_1samp(scores, 0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+    assert interval([0.03, 0.04], UNBOUNDED).sign == 0
+    assert math.isnan(interval([0.03], UNBOUNDED).low)
+    assert math.isnan(interval([0.03] * 30, UNBOUNDED).high)
+
+
+def test_the_interval_of_few_covers_the_truth_where_the_bootstraps_does_not() -> None:
+    """Ten problems of which 5 in 100 are solved: most sets show none solved, and a bootstrap is then sure of 0."""
+    draws = (seeds.generator(14, "truth").random((400, 10)) < 0.05) * 1.0
+    table = draws.T
+    covered = {
+        name: np.mean([each.low <= 0.05 <= each.high for each in found])
+        for name, found in (
+            ("bootstrap", bootstrap(table, seeds.generator(14, "t"))),
+            ("few", intervals(table, seeds.generator(14, "t"), SHARE)),
+        )
+    }
+    assert covered["bootstrap"] < 0.5
+    assert covered["few"] > 0.95
+
+
+def test_seeds_that_all_failed_alike_are_not_certain() -> None:
+    nothing = [np.zeros(10)] * 3
+    assert across_seeds(nothing, 0).mean.low == pytest.approx(-0.3085, abs=1e-4)
+    scores = across_seeds(nothing, 0, bounds=SHARE)
+    assert (scores.mean.low, scores.mean.high) == pytest.approx((0, 0.3085), abs=1e-4)
+    assert scores.above_zero == 0

@@ -69,10 +69,11 @@ def test_asks_exactly_and_within_its_bound(server, model):
     engine = load_engine(model, settings(server))
     probes = len(server.bodies)
     server.seconds = 0.02
-    tokens = [0]
+    tokens, cut = [0], [0]
 
-    def progress(_finished: int, count: int) -> None:
+    def progress(_finished: int, count: int, cut_off: int = 0) -> None:
         tokens[0] += count
+        cut[0] += cut_off
 
     completions = engine.generate(requests(40), SAMPLING, max_new_tokens=9, progress=progress)
     for request, completion in zip(requests(40), completions, strict=True):
@@ -81,6 +82,7 @@ def test_asks_exactly_and_within_its_bound(server, model):
         assert completion.logprobs == (-0.693147,) * len(ids)
     assert {completion.finish_reason for completion in completions} == {"stop", "length"}
     assert tokens[0] == sum(len(completion.token_ids) for completion in completions)
+    assert cut[0] == sum(completion.finish_reason == "length" for completion in completions)
     assert 2 <= server.most_active <= 8
     body = server.bodies[probes]
     assert (body["temperature"], body["top_k"], body["top_p"]) == (1.1, 2, 0.9)

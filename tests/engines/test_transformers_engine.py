@@ -101,7 +101,7 @@ def test_a_completion_ends_where_the_context_ends(tmp_path):
     requests = [Request(tuple(range(10, 28)), (0, "a")), Request((10, 11), (0, "b"))]
     tokens, done = [0], [0]
 
-    def progress(finished: int, count: int) -> None:
+    def progress(finished: int, count: int, _cut_off: int) -> None:
         tokens[0] += count
         done[0] += finished
 

@@ -126,10 +126,11 @@ def test_more_prompt_tokens_than_one_step_takes(engine, reference):
 
 
 def test_ends(engine):
-    tokens = [0]
+    tokens, cut = [0], [0]
 
-    def progress(_finished: int, count: int) -> None:
+    def progress(_finished: int, count: int, cut_off: int = 0) -> None:
         tokens[0] += count
+        cut[0] += cut_off
 
     ending = replace(engine, end_of_turn=tuple(range(0, 260, 24)))
     completions = ending.generate(REQUESTS, (SAMPLING,), max_new_tokens=60, progress=progress)
@@ -141,6 +142,7 @@ def test_ends(engine):
         assert stopped or len(completion.token_ids) == min(60, 64 - len(request.token_ids))
     assert {completion.finish_reason for completion in completions} == {"stop", "length"}
     assert tokens[0] == sum(len(completion.token_ids) for completion in completions)
+    assert cut[0] == sum(completion.finish_reason == "length" for completion in completions)
 
 
 def test_mistakes_are_one_line(engine, model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def test_grades_both_kinds_of_lines_and_goes_on(
     grade(completions, benchmark, out)
     verdicts = {verdict.key: verdict.passed for verdict in read_records(out, Verdict)}
     assert verdicts == {"T/0/0": True, "T/1/0": True, "T/2/0": False, "T/3/0": False, "T/0/1": True, "T/1/1": True}
-    assert "pass@1: 50.0 % [0.0, 100.0]" in capsys.readouterr().out
+    score = capsys.readouterr().out
+    assert re.search(r"pass@1: 50\.0 % \[[67]\.\d, 9[34]\.\d\]", score), "2 of 4 by Clopper and Pearson: 6.8 to 93.2"
     whole = out.read_bytes()
     kept = whole.splitlines(keepends=True)[:3]
     out.write_bytes(b"".join(kept) + b'{"key": "torn')

@@ -11,6 +11,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from selfdistill.decoding import Decoding
 from selfdistill.evaluation.systems import System, plan_systems
 from selfdistill.records import Outcome, Sample, Verdict
 
+LIMIT = 128
 TEMPERATURES = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
 DIFFICULTIES = ("easy", "medium", "hard")
 DEFAULT = Decoding(temperature=0.7, top_k=20, top_p=0.8)
@@ -68,15 +70,24 @@ class Simulation:
     """Logits that training adds at equal decoding."""
     hot_penalty: float = 0.4
     """Logits that the base loses for each unit of temperature; the student loses a third of it."""
+    lift: float = 0.0
+    """Logits that are added to every problem."""
     harness_errors: int = 0
     """Verdicts of the first problem, in every system, that are harness errors."""
+    cut_off: dict[str, float] = field(default_factory=lambda: {"samples": 0.02, "base": 0.02, "student": 0.02})
+    """Chance that a completion is cut off: a training sample, or an answer by its model."""
+    cut_by_context: bool = False
+    """Whether the model's context cuts them off, and not the recipe's limit."""
+    passed_whole: dict[str, float] | None = None
+    """Where there are two ways to take a program from an answer: the chance, by model, that what passes under the
+    recipe's rule passes under the other one too."""
     texts: dict[Outcome, str] = field(default_factory=dict)
     """Completion text by outcome, in place of the built-in programs."""
 
     def ability(self) -> np.ndarray:
         """Logits of the problems, (problems,); a third of them each easy, medium and hard."""
         level = np.array([1.4, 0.2, -1.6])[np.arange(self.problems) % 3]
-        return level + seeds.generator(self.seed, "ability").normal(0, 1.2, self.problems)
+        return self.lift + level + seeds.generator(self.seed, "ability").normal(0, 1.2, self.problems)
 
     def effect(self, system: System) -> float:
         """Logits that a system adds on every problem."""
@@ -152,8 +163,12 @@ def _write_system(directory: Path, simulation: Simulation, system: System) -> No
                 outcome, detail = Outcome.HARNESS_ERROR, "worker died"
             text = simulation.texts.get(outcome, text)
             task_id = f"chains/{problem:04d}"
-            samples.append(_sample(task_id, index, text, stream))
-            verdicts.append(Verdict(f"{task_id}/{index}", outcome, detail, float(stream.random())))
+            samples.append(_sample(task_id, index, text, stream, simulation, system.model))
+            other: dict[str, Any] = {}
+            if simulation.passed_whole is not None:
+                lost = outcome is Outcome.PASSED and stream.random() >= simulation.passed_whole[system.model]
+                other = {"answers": "needed", "other": Outcome.EXCEPTION if lost else None}
+            verdicts.append(Verdict(f"{task_id}/{index}", outcome, detail, float(stream.random()), **other))
     files.append_records(directory / f"{system.name}.samples.jsonl", samples)
     files.append_records(directory / f"{system.name}.verdicts.jsonl", verdicts)
 
@@ -166,16 +181,21 @@ def _program(stream: np.random.Generator, chance: float) -> tuple[Outcome, str, 
     return outcome, detail, text
 
 
-def _sample(prompt_id: str, index: int, text: str, stream: np.random.Generator) -> Sample:
-    count = max(4, len(text) // 3)
+def _sample(
+    prompt_id: str, index: int, text: str, stream: np.random.Generator, simulation: Simulation, kind: str
+) -> Sample:
     logprob = -round(float(stream.exponential(0.3)), 4)
-    finish = "length" if stream.random() < 0.02 else "stop"
+    finish = "length" if stream.random() < simulation.cut_off[kind] else "stop"
+    count = LIMIT - simulation.cut_by_context if finish == "length" else max(4, len(text) // 3)
     return Sample(prompt_id, index, tuple(range(3, 3 + count)), finish, (logprob,) * count, text)  # type: ignore[arg-type]
 
 
 def _training_samples(simulation: Simulation) -> list[Sample]:
     stream = seeds.generator(simulation.seed, "samples")
-    return [_sample(f"prompt-{i}", 0, (RIGHT, RIGHT_TOO, WRONG, BROKEN)[i % 4], stream) for i in range(200)]
+    return [
+        _sample(f"prompt-{i}", 0, (RIGHT, RIGHT_TOO, WRONG, BROKEN)[i % 4], stream, simulation, "samples")
+        for i in range(200)
+    ]
 
 
 def _training_log(simulation: Simulation) -> list[dict]:
@@ -200,13 +220,14 @@ def _manifest(simulation: Simulation) -> dict:
             "description": "A simulated evaluation, for tests of the report.",
             "seed": simulation.seed,
             "model": {"path": "embedded", "dtype": "float32"},
-            "sampling": {"decoding": TRAINING.model_dump(), "samples_per_prompt": 1, "max_new_tokens": 128},
+            "sampling": {"decoding": TRAINING.model_dump(), "samples_per_prompt": 1, "max_new_tokens": LIMIT},
             "training": {"targets": "soft", "method": "full", "epochs": 1.0, "batch_size": 32, "learning_rate": 7e-4},
             "evaluation": {
                 "benchmark": "embedded",
                 **decodings,
                 "samples_per_problem": simulation.samples,
-                "pass_at": [1, 5],
+                "pass_at": [1, min(5, simulation.samples)],
+                "max_new_tokens": LIMIT,
             },
         },
         "digest": "5f0c6a1e" * 8,

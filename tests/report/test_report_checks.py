@@ -61,8 +61,8 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         score(run_dir, each, "base", base.astype(float).tolist())
         score(run_dir, each, "student", student.astype(float).tolist())
-    score(run_dir, tasks[3], "base", [0.5, 0.7, None])
-    score(run_dir, tasks[3], "student", [0.53, 0.74, None])
+    score(run_dir, tasks[3], "base", [0.5, 0.7, 0.6, 0.6, None])
+    score(run_dir, tasks[3], "student", [0.53, 0.74, 0.63, 0.64, None])
     return run_dir
 
 
@@ -101,7 +101,7 @@ def test_gains_and_losses_are_called_by_their_names(summary: dict[str, Any]) -> 
 def test_a_gain_in_nats_is_the_bases_minus_the_students(summary: dict[str, Any]) -> None:
     prose = next(row for row in summary["others"]["tasks"] if row["name"] == "prose")
     assert prose["gain"]["value"] == pytest.approx(-0.035)
-    assert prose["gain"]["problems"] == 2, "what could not be judged is left out"
+    assert prose["gain"]["problems"] == 4, "what could not be judged is left out"
     assert math.isclose(prose["base"]["value"], 0.6)
 
 

@@ -75,9 +75,10 @@ def compared(kind: str, verdict: str, base: str = "other") -> dict:
         ("better", "better", "other", "It also beats the base’s best decoding."),
         ("not distinguishable", "better", "other", "It beats the base’s best decoding only at its own best one"),
         ("worse", "better", "other", "It beats the base’s best decoding only at its own best one"),
-        ("not distinguishable", "not distinguishable", "other", "It does not beat the base’s best decoding"),
+        ("not distinguishable", "not distinguishable", "other", "It does not measurably beat the base’s best decoding"),
         ("worse", "worse", "other", "Decoding the base better does more"),
-        ("better", "better", "default", "No other decoding of the base does better"),
+        ("better", "better", "default", "It also beats the base’s best decoding."),
+        ("not distinguishable", "not distinguishable", "default", "No other decoding of the base scored higher"),
     ],
 )
 def test_the_second_line_says_whether_training_was_needed(best_verdict: str, own: str, base: str, second: str) -> None:
@@ -91,7 +92,8 @@ def test_the_second_line_says_whether_training_was_needed(best_verdict: str, own
         10,
     )
     assert found["headline"][1].startswith(second)
-    assert ("training does no more" in " ".join(found["sentences"])) == (best_verdict == "not distinguishable")
+    not_shown = best_verdict == "not distinguishable" and base != "default"
+    assert ("is not shown" in " ".join(found["sentences"])) == not_shown
 
 
 @given(SCORES, SCORES, SCORES)
@@ -127,7 +129,13 @@ def test_frontier_outside_inside_and_crossing() -> None:
         (words.point_interval({"value": 0.05, "low": -0.01, "high": 0.11}), "+5.0\u00a0[−1.0,\u00a0+11.0]"),
         (words.percent_interval({"value": None, "low": None, "high": None}), "–"),
         (words.count(1234567), "1,234,567"),
-        (words.duration(4.25), "4.2\u00a0s"),
+        (words.percent(0.5955), "59.6\u00a0%"),
+        (words.percent(0.5955 - 1e-12), "59.6\u00a0%"),
+        (words.percent(0.59549), "59.5\u00a0%"),
+        (words.points(-0.0005), "−0.1"),
+        (words.number(59.55), "59.6"),
+        (words.number(math.nan), "nan"),
+        (words.duration(4.25), "4.3\u00a0s"),
         (words.duration(59.99), "60.0\u00a0s"),
         (words.duration(192), "3\u00a0min 12\u00a0s"),
         (words.duration(7500), "2\u00a0h 5\u00a0min"),

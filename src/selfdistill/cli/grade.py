@@ -131,7 +131,7 @@ def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
 
 
 def _print_result(problems: Sequence[Problem], out: Path) -> None:
-    """pass@k with bootstrap intervals by problem, and how many programs ended how."""
+    """pass@k with intervals by problem, and how many programs ended how."""
     from collections import Counter
 
     import numpy as np
@@ -139,7 +139,8 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
     from selfdistill import seeds
     from selfdistill.files import read_records
     from selfdistill.records import Outcome, Verdict
-    from selfdistill.statistics import bootstrap, pass_at_k_scores
+    from selfdistill.report.words import number
+    from selfdistill.statistics import SHARE, intervals, pass_at_k_scores
 
     judged: Counter[str] = Counter()
     passed: Counter[str] = Counter()
@@ -164,7 +165,8 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
     most = max(judged.values(), default=0)
     for k in [k for k in _KS if k <= most]:
         scores = pass_at_k_scores([judged[i] for i in ids], [passed[i] for i in ids], k)
-        (estimate,) = bootstrap(np.asarray(scores)[:, None], seeds.generator(0, "grade", k))
-        print(f"pass@{k}: {100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]")
+        (estimate,) = intervals(np.asarray(scores)[:, None], seeds.generator(0, "grade", k), SHARE)
+        value, low, high = (number(100 * each) for each in (estimate.value, estimate.low, estimate.high))
+        print(f"pass@{k}: {value} % [{low}, {high}]")
     if len(ids) < len(problems):
         print(f"{len(problems) - len(ids)} problems have no judged program and are left out")

@@ -115,7 +115,9 @@ class ClusterEngines:
             self.idle.append(engine)
             finished[shard[0]] = completions
             if progress:
-                progress(len(completions), sum(len(completion.token_ids) for completion in completions))
+                tokens = sum(len(completion.token_ids) for completion in completions)
+                cut_off = sum(completion.finish_reason == "length" for completion in completions)
+                progress(len(completions), tokens, cut_off)
             while position in finished:
                 yield finished.pop(position)
                 position += 1

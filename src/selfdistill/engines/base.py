@@ -6,7 +6,7 @@ not depend on what else is in the shard. New engines implement `Engine`, one fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -52,8 +52,12 @@ class Completion:
     targets: SparseTargets | None = None
 
 
-Progress = Callable[[int, int], None]
-"""Called with the numbers of completions finished and of tokens generated since the last call."""
+class Progress(Protocol):
+    """Told what was done since the last call."""
+
+    def __call__(self, items: int, tokens: int, cut_off: int = 0) -> None:
+        """Completions finished, tokens generated, and how many of these completions were cut off at their limit."""
+        ...
 
 
 class Engine(Protocol):

@@ -29,6 +29,8 @@ class Collector:
 
     size: int
     keep_targets: bool
+    cut_off: int = 0
+    """Rows that the last step brought to their limit before they ended."""
     _steps: list[_Step] = field(default_factory=list)
     _finished: np.ndarray = field(init=False)
     _stopped: np.ndarray = field(init=False)
@@ -71,6 +73,8 @@ class Collector:
         if completed is not None:
             self._completed[chosen] = completed[live]
             self._finished[chosen] |= completed[live]
+        ended = self._stopped[chosen] | self._completed[chosen]
+        self.cut_off = int((self._finished[chosen] & ~ended).sum())
         return ~self._finished[rows]
 
     def completions(self) -> list[Completion]:

@@ -104,7 +104,7 @@ class OpenAIEngine:
             for index, body in waiting:
                 completions[index] = completion = await self.server.ask(client, "POST", "completions", body, parse)
                 if progress:
-                    progress(1, len(completion.token_ids))
+                    progress(1, len(completion.token_ids), int(completion.finish_reason == "length"))
 
         try:
             async with self.server.client(self.concurrency) as client, asyncio.TaskGroup() as group:

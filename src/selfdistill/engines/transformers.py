@@ -93,7 +93,7 @@ class TransformersEngine:
             at_limit = step + 1 >= limits[batch.rows]
             alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, at_limit, completed)
             if progress:
-                progress(active - int(alive.sum()), active)
+                progress(active - int(alive.sum()), active, collector.cut_off)
             active = int(alive.sum())
             if not active:
                 break

@@ -71,7 +71,8 @@ class VllmEngine:
             for output in self.llm.llm_engine.step():
                 finished.append(output)
                 if progress:
-                    progress(1, len(output.outputs[0].token_ids))
+                    completion = output.outputs[0]
+                    progress(1, len(completion.token_ids), int(completion.finish_reason != "stop"))
         finished.sort(key=lambda output: int(output.request_id))
         return [_completion(output.outputs[0], greedy=stages[-1].greedy, targets=targets) for output in finished]
 

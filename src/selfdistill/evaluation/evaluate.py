@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.decoding import Decoding
-from selfdistill.engines.base import Engine
+from selfdistill.engines.base import Engine, Progress
 from selfdistill.engines.load import engine_for
 from selfdistill.evaluation.systems import System, plan_systems
 from selfdistill.records import Prompt
 from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.sampling.watch import Limit
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, Recipe
@@ -39,7 +40,7 @@ def sample_system(
     *,
     engine: Callable[[], Engine],
     tokenizer: Any,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Append what is missing of one system's completions."""
     job = Job(
@@ -49,6 +50,7 @@ def sample_system(
         max_new_tokens=recipe.evaluation.max_new_tokens,
         stream=(recipe.seed, "evaluate"),
         stop=recipe.prompts.stop,
+        limit=Limit(system.title, "evaluation.max_new_tokens"),
     )
     generate_samples(
         job,

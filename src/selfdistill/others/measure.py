@@ -5,7 +5,7 @@ Files are under others/ in the run's directory (docs/formats.md). Compares nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,9 @@ from selfdistill.others.registry import describe, register
 from selfdistill.others.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
+    from selfdistill.engines.base import Progress
     from selfdistill.prompts.render import Renderer
     from selfdistill.recipe import Recipe
-
-Progress = Callable[[int, int], None]
-"""Called with (items, tokens) since the last call."""
 
 
 def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:

@@ -15,8 +15,10 @@ from selfdistill.files import read_records, record_line, write_bytes
 from selfdistill.others.records import Score
 from selfdistill.records import Outcome, Problem, Prompt, Verdict
 from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.sampling.watch import Limit
 
 if TYPE_CHECKING:
+    from selfdistill.engines.base import Progress
     from selfdistill.others.tasks import Task
     from selfdistill.recipe import Recipe
 
@@ -41,7 +43,7 @@ def sample_problems(
     path: Path,
     load_engine: Callable[[], Any],
     tokenizer: Any,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> None:
     """Append what is missing of one model's answers. All models and decodings draw from the same random streams."""
     job = Job(
@@ -50,6 +52,7 @@ def sample_problems(
         stages=(decoding,),
         max_new_tokens=recipe.evaluation.max_new_tokens,
         stream=(recipe.seed, "others"),
+        limit=Limit(f"other tasks, {decoding.label}", "evaluation.max_new_tokens"),
         stop=recipe.prompts.stop,
     )
     generate_samples(

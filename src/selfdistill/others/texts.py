@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +14,7 @@ from selfdistill.others.records import Score
 from selfdistill.others.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
+    from selfdistill.engines.base import Progress
     from selfdistill.others.tasks import Task
     from selfdistill.recipe import Recipe
 
@@ -53,7 +54,7 @@ def score_documents(
     *,
     context: int,
     ends: bool,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Score]:
     """Each document's mean negative log-likelihood a token, from its second token on.
 

@@ -23,7 +23,7 @@ from selfdistill.recipe.schema import EngineSettings, GradingSettings, ModelSett
 from selfdistill.records import CallTests, Outcome, Problem, Prompt, Sample, Verdict
 from selfdistill.run.progress import progress
 from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.statistics import Estimate, bootstrap, pass_at_k_scores
+from selfdistill.statistics import SHARE, Estimate, intervals, pass_at_k_scores
 
 SEED = 0
 
@@ -150,6 +150,6 @@ def _score(
             right[task_id] += verdict.passed
     ids = [problem.task_id for problem in problems]
     scores = pass_at_k_scores([judged[i] for i in ids], [right[i] for i in ids], 1)
-    (estimate,) = bootstrap(np.asarray(scores)[:, None], seeds.generator(SEED, "check-base", benchmark))
+    (estimate,) = intervals(np.asarray(scores)[:, None], seeds.generator(SEED, "check-base", benchmark), SHARE)
     ended: Counter[str] = Counter(sample.finish_reason for sample in read_records(samples, Sample))
     return Score(benchmark, estimate, sum(outcomes.values()), dict(ended), dict(outcomes), dict(passed))

@@ -1,7 +1,9 @@
 """The answer in words: what changed, against which baseline, how sure.
 
 Written from the measured comparisons alone, by fixed rules, so that a disappointing result is said as plainly as a good
-one. A difference counts as better or worse only if its whole 95 % interval lies on one side of zero.
+one. A difference counts as better or worse only if its whole 95 % interval lies on one side of zero. Nor is anything
+said that the intervals do not show: "no measurable change" is no claim that there is none, and an interval that reaches
+far to both sides tells nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from selfdistill.report.words import listed, percent, plural, point_interval, po
 
 Comparison = dict[str, Any]
 """A comparison of the summary: kind, titles, scores by measure and group."""
+
+TELLING = 0.1
+"""An interval that reaches further than this to both sides of zero could hide any gain or loss worth having."""
 
 
 def answer(
@@ -38,10 +43,11 @@ def answer(
         }
     best = pick(comparisons, "best", first)
     own = pick(comparisons, "best against best", first)
-    headline = [_change(default, first, subject), _against_best(default, best, own, first)]
+    told = not tells_nothing(default["scores"][first]["all"])
+    headline = [_change(default, first, subject), _against_best(default, best, own, first, told=told)]
     sentences = [
         _how_sure(default, first, samples),
-        _best_sentence(best, first) if best and best["base"] != default["base"] else None,
+        _best_sentence(best, first, told=told) if best and best["base"] != default["base"] else None,
         _last_sentence(default, last) if last != first else None,
         _own_best_sentence(own, first),
         _by_difficulty(default, first),
@@ -62,46 +68,63 @@ def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Compa
 def _change(default: Comparison, measure: str, subject: str) -> str:
     score = default["scores"][measure]["all"]
     before, after = percent(score["base"]), percent(score["student"])
+    if tells_nothing(score):
+        problems = plural(score["difference"]["problems"], "problem")
+        return f"{problems} tell nothing about {measure}: {before} before training, {after} after."
     return {
         "better": f"{subject} raised {measure} from {before} to {after}.",
         "worse": f"{subject} lowered {measure} from {before} to {after}.",
     }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
 
 
-def _against_best(default: Comparison, best: Comparison | None, own: Comparison | None, measure: str) -> str | None:
+def tells_nothing(score: dict[str, Any]) -> bool:
+    """Whether a comparison's interval leaves open a large gain as well as a large loss."""
+    low, high = score["difference"]["low"], score["difference"]["high"]
+    return low is not None and high is not None and low < -TELLING and high > TELLING
+
+
+def _against_best(
+    default: Comparison, best: Comparison | None, own: Comparison | None, measure: str, *, told: bool
+) -> str | None:
+    """The second line. `best` and `own` have intervals that allow for their choice (`hindsight`)."""
     if best is None or own is None:
         return None
-    if best["base"] == default["base"]:
-        return "No other decoding of the base does better than its default."
     verdict = best["scores"][measure]["all"]["verdict"]
     if verdict == "better":
         return "It also beats the base’s best decoding."
     if own["scores"][measure]["all"]["verdict"] == "better":
-        return "It beats the base’s best decoding only at its own best one, both picked in hindsight."
+        return "It beats the base’s best decoding only at its own best one."
     if verdict == "worse":
         return "Decoding the base better does more, without any training."
-    return "It does not beat the base’s best decoding, which needs no training."
+    if not told:
+        return None
+    if best["base"] == default["base"]:
+        return "No other decoding of the base scored higher than its default."
+    return "It does not measurably beat the base’s best decoding, which needs no training."
 
 
 def _how_sure(default: Comparison, measure: str, samples: int) -> str:
-    difference = default["scores"][measure]["all"]["difference"]
+    score = default["scores"][measure]["all"]
+    difference = score["difference"]
     return (
         f"That is {points(difference['value'])} percentage points, with a 95 % interval from "
         f"{points(difference['low'])} to {points(difference['high'])}: paired over "
         f"{plural(difference['problems'], 'problem')}, {plural(samples, 'program')} each, both models at their default "
         f"decoding ({unbroken(default['base_title'])}; {unbroken(default['student_title'])})."
+        + (" A large gain would look like this, and a large loss too." if tells_nothing(score) else "")
     )
 
 
-def _best_sentence(best: Comparison, measure: str) -> str:
+def _best_sentence(best: Comparison, measure: str, *, told: bool) -> str:
     score = best["scores"][measure]["all"]
+    open_question = "That training does more than a better decoding of the base is not shown." if told else ""
     moral = {
         "better": "No decoding that was tried gives the base what training gave the student.",
         "worse": "On this evidence the base is better decoded than trained.",
-    }.get(score["verdict"], "On this evidence training does no more than a better decoding of the base.")
+    }.get(score["verdict"], open_question)
     return (
         f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding "
-        f"is {_judged(score)} points. {moral} ({best['chosen']})"
+        f"is {_judged(score)} points. {moral + ' ' if moral else ''}({best['chosen']})"
     )
 
 
@@ -110,9 +133,9 @@ def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
         return None
     score = own["scores"][measure]["all"]
     return (
-        f"Each model at its best decoding for {measure}, picked in hindsight: student {percent(score['student'])} "
+        f"Each model at its best decoding for {measure}: student {percent(score['student'])} "
         f"({unbroken(own['student_title'])}), base {percent(score['base'])} ({unbroken(own['base_title'])}); the "
-        f"student is {_judged(score)}."
+        f"student is {_judged(score)}. Both were picked in hindsight, which the interval allows for."
     )
 
 

@@ -106,9 +106,13 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
     title = f"the base’s best decoding for {measure}, {name}"
     chosen = (
         f"Best of {tried} decodings of the base, the preview among them, picked by {measure} on these same test "
-        "problems: hindsight that favours the base."
+        f"problems: hindsight that favours the base. The interval of {measure} allows for it: it is for the best "
+        "decoding of the base, whichever that is."
     )
-    both = f"Best of each model’s decodings, both picked by {measure} on these same problems: hindsight on both sides."
+    both = (
+        f"Best of each model’s decodings, both picked by {measure} on these same problems: hindsight on both sides, "
+        f"which the interval of {measure} allows for."
+    )
     return [
         Comparison("best", student, base, title, chosen, measure),
         Comparison("best against best", own, base, title, both, measure),

@@ -15,9 +15,10 @@ import numpy as np
 from selfdistill import files
 from selfdistill.errors import UserError
 from selfdistill.evaluation.systems import System
-from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.records import Answers, Outcome, Sample, Verdict
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_OTHER: dict[Answers, Answers] = {"needed": "whole", "whole": "needed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Completions:
     tokens: int
     truncated: int
     """Cut off at the token limit."""
+    truncated_by_context: int
+    """Of these, those that ended where the model's context does, before the recipe's limit."""
     distinct: int
     """Different texts among those of one prompt, summed over prompts."""
     mean_logprob: float
@@ -58,6 +61,14 @@ class Evaluated:
     exceptions: Counter[str]
     """Outcome `exception` by its type."""
     completions: Completions
+    sampled: np.ndarray
+    """Completions."""
+    truncated: np.ndarray
+    """Completions that were cut off."""
+    rule: Answers | None
+    """By which programs were taken from the answers; None where there is but one way."""
+    rules: dict[str, int]
+    """`programs` that could be taken in two ways, and how many of them pass under `needed` and under `whole`."""
     first_outcomes: tuple[Outcome, ...] = field(repr=False)
     """Verdict of each problem's sample number 0."""
 
@@ -81,8 +92,16 @@ def read_problems(run_dir: Path) -> list[EvaluatedProblem]:
     return list(files.read_records(run_dir / "evaluation" / "problems.jsonl", EvaluatedProblem))
 
 
-def read_evaluated(run_dir: Path, system: System, problems: list[EvaluatedProblem]) -> Evaluated:
+def read_evaluated(
+    run_dir: Path, system: System, problems: list[EvaluatedProblem], limit: int | None = None
+) -> Evaluated:
     """Count one system's verdicts and completions.
+
+    Args:
+        run_dir: the run.
+        system: one of its systems.
+        problems: all of them.
+        limit: the recipe's on an answer's tokens; what was cut off before it was cut off by the model's context.
 
     Raises:
         UserError: verdicts are missing: the evaluation is not finished.
@@ -91,6 +110,8 @@ def read_evaluated(run_dir: Path, system: System, problems: list[EvaluatedProble
     judged, passed = np.zeros(len(problems), np.int64), np.zeros(len(problems), np.int64)
     outcomes: Counter[str] = Counter()
     exceptions: Counter[str] = Counter()
+    rule: Answers | None = None
+    rules = {"programs": 0, "needed": 0, "whole": 0}
     first: dict[int, Outcome] = {}
     for verdict in files.read_records(_path(run_dir, system, "verdicts"), Verdict):
         task_id, _, sample_index = verdict.key.rpartition("/")
@@ -101,39 +122,79 @@ def read_evaluated(run_dir: Path, system: System, problems: list[EvaluatedProble
         if verdict.outcome is not Outcome.HARNESS_ERROR:
             judged[problem] += 1
             passed[problem] += verdict.passed
+        if verdict.answers is not None:
+            rule = verdict.answers
+            rules["programs"] += 1
+            rules[rule] += verdict.passed
+            rules[_OTHER[rule]] += (verdict.other or verdict.outcome) is Outcome.PASSED
         if sample_index == "0":
             first[problem] = verdict.outcome
-    completions = describe(_path(run_dir, system, "samples"))
+    completions, sampled, truncated = _described(_path(run_dir, system, "samples"), limit)
     if sum(outcomes.values()) != completions.count or len(first) != len(problems):
         raise UserError(
             f"the evaluation of {system.title!r} is not finished: {sum(outcomes.values())} verdicts",
             where=run_dir,
             fix=f"run: selfdistill evaluate {run_dir}",
         )
-    ordered = tuple(first[index] for index in range(len(problems)))
-    return Evaluated(system, judged, passed, outcomes, exceptions, completions, ordered)
+    return Evaluated(
+        system=system,
+        judged=judged,
+        passed=passed,
+        outcomes=outcomes,
+        exceptions=exceptions,
+        completions=completions,
+        sampled=np.array([sampled[problem.task_id] for problem in problems]),
+        truncated=np.array([truncated[problem.task_id] for problem in problems]),
+        rule=rule,
+        rules=rules,
+        first_outcomes=tuple(first[index] for index in range(len(problems))),
+    )
 
 
-def first_texts(run_dir: Path, system: System, task_ids: set[str]) -> dict[str, str]:
-    """The text of sample number 0 of some problems."""
+def first_samples(run_dir: Path, system: System, task_ids: set[str]) -> dict[str, Sample]:
+    """Sample number 0 of some problems."""
     samples = files.read_records(_path(run_dir, system, "samples"), Sample)
-    return {s.prompt_id: s.text for s in samples if s.sample_index == 0 and s.prompt_id in task_ids}
+    return {s.prompt_id: s for s in samples if s.sample_index == 0 and s.prompt_id in task_ids}
 
 
-def describe(path: Path) -> Completions:
-    """Stream a file of samples and describe it; all zero where it has none."""
-    lengths, truncated, total_logprob = [], 0, 0.0
+def describe(path: Path, limit: int | None = None) -> Completions:
+    """Stream a file of samples and describe it; all zero where it has none.
+
+    Args:
+        path: JSON Lines of `Sample`.
+        limit: the recipe's on a completion's tokens, if it is known.
+    """
+    return _described(path, limit)[0]
+
+
+def _described(path: Path, limit: int | None) -> tuple[Completions, Counter[str], Counter[str]]:
+    """The description; completions, and those that were cut off, counted by prompt."""
+    lengths, by_context, total_logprob = [], 0, 0.0
+    sampled: Counter[str] = Counter()
+    truncated: Counter[str] = Counter()
     texts: set[int] = set()
     for sample in files.read_records(path, Sample):
         lengths.append(len(sample.token_ids))
-        truncated += sample.finish_reason == "length"
+        sampled[sample.prompt_id] += 1
+        if sample.finish_reason == "length":
+            truncated[sample.prompt_id] += 1
+            by_context += limit is not None and len(sample.token_ids) < limit
         total_logprob += sum(sample.logprobs)
         texts.add(hash((sample.prompt_id, sample.text)))
     tokens = sum(lengths)
     quantiles = np.percentile(lengths, [10, 50, 90], method="inverted_cdf").tolist() if lengths else [0, 0, 0]
     low, middle, high = (int(quantile) for quantile in quantiles)
     mean_logprob = total_logprob / tokens if tokens else 0.0
-    return Completions(len(lengths), tokens, truncated, len(texts), mean_logprob, (low, middle, high))
+    found = Completions(
+        count=len(lengths),
+        tokens=tokens,
+        truncated=truncated.total(),
+        truncated_by_context=by_context,
+        distinct=len(texts),
+        mean_logprob=mean_logprob,
+        token_quantiles=(low, middle, high),
+    )
+    return found, sampled, truncated
 
 
 def exception_type(detail: str) -> str:

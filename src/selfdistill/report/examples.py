@@ -1,4 +1,4 @@
-"""Programs of base and student for the same problem, side by side: both right, newly right, newly wrong.
+"""Programs of base and student for the same problem, side by side: newly right, newly wrong, both right, both wrong.
 
 Each problem's sample number 0 is compared, and the recipe's seed draws which problems are shown, so that nobody can
 have picked them. Judges nothing: the grader did.
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill import seeds
-from selfdistill.records import Outcome
-from selfdistill.report.evaluated import Evaluated, EvaluatedProblem, first_texts
+from selfdistill.records import Outcome, Sample
+from selfdistill.report.evaluated import Evaluated, EvaluatedProblem, first_samples
 
 SHOWN_PER_CATEGORY = 2
 MAX_CHARACTERS = 4_000
@@ -21,7 +21,6 @@ CATEGORIES = {
     (True, True): "both right",
     (False, False): "both wrong",
 }
-_NOT_SHOWN = "both wrong"
 
 
 def examples(
@@ -33,11 +32,11 @@ def examples(
         if Outcome.HARNESS_ERROR not in pair:
             before, after = (outcome is Outcome.PASSED for outcome in pair)
             members[CATEGORIES[before, after]].append(index)
-    chosen = {name: _draw(indices, seed, name) for name, indices in members.items() if name != _NOT_SHOWN}
+    chosen = {name: _draw(indices, seed, name) for name, indices in members.items()}
     task_ids = {problems[index].task_id for indices in chosen.values() for index in indices}
-    texts = [first_texts(run_dir, each.system, task_ids) for each in (base, student)]
+    samples = [first_samples(run_dir, each.system, task_ids) for each in (base, student)]
     shown = [
-        _example(category, problems[index], index, (base, student), texts)
+        _example(category, problems[index], index, (base, student), samples)
         for category, indices in chosen.items()
         for index in indices
     ]
@@ -59,14 +58,15 @@ def _example(
     problem: EvaluatedProblem,
     index: int,
     pair: tuple[Evaluated, Evaluated],
-    texts: list[dict[str, str]],
+    samples: list[dict[str, Sample]],
 ) -> dict[str, Any]:
     sides: dict[str, Any] = {
         each.system.model: {
             "outcome": each.first_outcomes[index].value,
-            "program": _clipped(problem.program_prefix + text[problem.task_id]),
+            "cut_off": own[problem.task_id].finish_reason == "length",
+            "program": _clipped(problem.program_prefix + own[problem.task_id].text),
         }
-        for each, text in zip(pair, texts, strict=True)
+        for each, own in zip(pair, samples, strict=True)
     }
     return {
         "category": category,

@@ -2,7 +2,7 @@
 
 One point *beats* another if it is at least as high on both measures and higher on one. The student's curve lies outside
 the base's where every decoding of the base is beaten by some decoding of the student. These are statements about point
-estimates; their intervals are in the table of systems.
+estimates; `hindsight.shown_frontier` says what the intervals show.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from selfdistill.files import read_records
 from selfdistill.others.records import Measured, Score, scores_path
 from selfdistill.others.registry import read_measured
 from selfdistill.report.words import VERDICTS, plural
-from selfdistill.statistics import bootstrap
+from selfdistill.statistics import DIFFERENCE, SHARE, UNBOUNDED, intervals
 
 
 def others(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int) -> Any:
@@ -62,7 +62,9 @@ def _rows(run_dir: Path, task: Measured, seed: int) -> list[dict[str, Any]]:
         sign = 1 if task.higher_is_better else -1
         columns = np.hstack([table, sign * (table[:, 1:] - table[:, :1])])
         generator = seeds.generator(seed, "report", "others", task.slug, decoding)
-        before, after, gain = map(asdict, bootstrap(columns, generator))
+        shares = task.measure == "share" and not ((table < 0) | (table > 1)).any()
+        bounds = (SHARE, SHARE, DIFFERENCE) if shares else (UNBOUNDED,) * 3
+        before, after, gain = map(asdict, intervals(columns, generator, bounds))
         rows.append(_row(task.title, task.score, task.measure, label, before, after, gain) | {"name": task.name})
     return rows
 

@@ -15,7 +15,7 @@ from selfdistill.overlap.records import KINDS, Kind
 from selfdistill.report.comparisons import Comparison
 from selfdistill.report.scores import Tables
 from selfdistill.report.words import VERDICTS, plural
-from selfdistill.statistics import bootstrap
+from selfdistill.statistics import DIFFERENCE, SHARE, intervals
 
 SHOWN = 12
 """Matches that the page lists of each part, the strongest first."""
@@ -86,7 +86,8 @@ def _without(
         for name, table in tables.items():
             pair = table[kept][:, [default.base, default.student]]
             columns = np.hstack([pair, pair[:, 1:] - pair[:, :1]])
-            base, student, difference = bootstrap(columns, seeds.generator(seed, "report", "overlap", level))
+            generator = seeds.generator(seed, "report", "overlap", level)
+            base, student, difference = intervals(columns, generator, (SHARE, SHARE, DIFFERENCE))
             verdict = VERDICTS[difference.sign] if difference.problems else "not measured"
             scores[name] = {
                 "base": base.value,

@@ -13,7 +13,7 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.report.comparisons import Comparison
 from selfdistill.report.evaluated import Evaluated, EvaluatedProblem
-from selfdistill.statistics import Estimate, bootstrap, pass_at_k_scores
+from selfdistill.statistics import DIFFERENCE, SHARE, Estimate, intervals, pass_at_k_scores
 
 Tables = dict[str, np.ndarray]
 """Measure ("pass@1") -> scores of shape (problems, systems), NaN where undefined."""
@@ -46,7 +46,7 @@ def groups(problems: Sequence[EvaluatedProblem]) -> dict[str, np.ndarray]:
 
 
 def measure(tables: Tables, masks: dict[str, np.ndarray], comparisons: Sequence[Comparison], seed: int) -> Measured:
-    """Bootstrap everything that the report shows.
+    """Estimate everything that the report shows.
 
     Args:
         tables: from `score_tables`.
@@ -60,7 +60,10 @@ def measure(tables: Tables, masks: dict[str, np.ndarray], comparisons: Sequence[
     for group, mask in masks.items():
         rows = {name: table[mask] for name, table in tables.items()}
         columns = [np.hstack([table, table[:, students] - table[:, bases]]) for table in rows.values()]
-        estimates = iter(bootstrap(np.hstack(columns), seeds.generator(seed, "report", group)))
+        bounds = [
+            each for table in rows.values() for each in [SHARE] * table.shape[1] + [DIFFERENCE] * len(comparisons)
+        ]
+        estimates = iter(intervals(np.hstack(columns), seeds.generator(seed, "report", group), bounds))
         for name, table in rows.items():
             measured.systems[name][group] = [next(estimates) for _ in range(table.shape[1])]
             measured.comparisons[name][group] = [next(estimates) for _ in comparisons]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,23 @@ from typing import Any
 import numpy as np
 
 from selfdistill import files
+from selfdistill.evaluation.systems import System
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
 from selfdistill.report.comparisons import Comparison, best, comparisons, find
 from selfdistill.report.cost import cost
-from selfdistill.report.evaluated import Evaluated, describe, read_evaluated, read_problems, read_systems
+from selfdistill.report.endings import described, endings
+from selfdistill.report.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
+from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
 from selfdistill.report.others import others
 from selfdistill.report.overlap import overlap
+from selfdistill.report.rules import answer_rules
 from selfdistill.report.scores import Measured, groups, measure, score_tables
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.words import VERDICTS
-from selfdistill.statistics import CONFIDENCE, RESAMPLES, Estimate
+from selfdistill.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
 
 FORMAT = 1
 _DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
@@ -48,32 +52,37 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     manifest = files.read_json(run_dir / "manifest.json")
     recipe, seed = manifest["recipe"], manifest["recipe"]["seed"]
     problems = read_problems(run_dir)
-    evaluated = [read_evaluated(run_dir, system, problems) for system in read_systems(run_dir)]
+    limit = recipe["evaluation"].get("max_new_tokens")
+    evaluated = [read_evaluated(run_dir, system, problems, limit) for system in read_systems(run_dir)]
     systems = [each.system for each in evaluated]
     tables = score_tables(evaluated, sorted(recipe["evaluation"]["pass_at"]))
     means = {name: _means(table) for name, table in tables.items()}
     compared = comparisons(systems, means)
     masks = groups(problems)
-    measured = measure(tables, masks, compared, seed)
     measures = list(tables)
-    listed = [_comparison(compared, index, evaluated, measured) for index in range(len(compared))]
+    pairs = {name: all_pairs(systems, table, seed) for name, table in tables.items()}
+    measured = allow_for_choices(measure(tables, masks, compared, seed), compared, pairs)
+    # Rounded before anything is put into words: a title and a table must not round one number in two ways.
+    listed = _rounded([_comparison(compared, index, evaluated, measured) for index in range(len(compared))])
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
+    pair = (evaluated[base], evaluated[student]) if base is not None and student is not None else None
+    samples = _samples(run_dir, recipe)
     summary = {
         "format": FORMAT,
         "name": recipe["name"],
         "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
+        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
         "comparisons": listed,
         "lineup": _lineup(evaluated, means[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
-        "frontier": frontier(systems, means[measures[0]], means[measures[-1]]) if len(measures) > 1 else None,
-        "outcomes": _outcomes(evaluated, base, student),
-        "examples": examples(run_dir, problems, evaluated[base], evaluated[student], seed)
-        if base is not None and student is not None
-        else None,
-        "data": _data(run_dir),
+        "frontier": _frontier(systems, means, pairs, measures[0], measures[-1]),
+        "endings": endings(evaluated, samples, pair, recipe),
+        "rules": answer_rules(evaluated, pair),
+        "outcomes": _outcomes(*pair) if pair else None,
+        "examples": examples(run_dir, problems, *pair, seed) if pair else None,
+        "data": _data(run_dir, samples),
         "overlap": overlap(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
         "rivals": _json_if_there(run_dir / "rivals.json"),
         "others": others(run_dir, listed, measures, seed),
@@ -85,6 +94,17 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     }
     summary["unchecked"] = unchecked(summary)
     return _rounded(summary)
+
+
+def _frontier(
+    systems: Sequence[System],
+    means: Mapping[str, Sequence[float]],
+    pairs: Mapping[str, Pairs | None],
+    first: str,
+    last: str,
+) -> dict[str, Any] | None:
+    found = frontier(systems, means[first], means[last]) if first != last else None
+    return found and found | {"shown": shown_frontier(pairs[first], pairs[last])}
 
 
 def _headline(compared: Sequence[Comparison]) -> Comparison | None:
@@ -144,7 +164,7 @@ def _system(each: Evaluated, index: int, measured: Measured) -> dict[str, Any]:
         "scores": scores,
         "outcomes": _by_count(each.outcomes),
         "exceptions": _by_count(each.exceptions),
-        "completions": asdict(each.completions),
+        "completions": described(each.completions),
     }
 
 
@@ -152,11 +172,9 @@ def _by_count(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _outcomes(evaluated: Sequence[Evaluated], base: int | None, student: int | None) -> list[dict[str, Any]] | None:
+def _outcomes(base: Evaluated, student: Evaluated) -> list[dict[str, Any]]:
     """Kinds of outcome under the default decodings, as shares of all programs; passed first, then the most frequent."""
-    if base is None or student is None:
-        return None
-    before, after = (evaluated[position].outcomes for position in (base, student))
+    before, after = base.outcomes, student.outcomes
     shares = [
         {"kind": kind, "base": before[kind] / before.total(), "student": after[kind] / after.total()}
         for kind in before | after
@@ -186,12 +204,16 @@ def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict
     return list(lineup.values())
 
 
-def _data(run_dir: Path) -> dict[str, Any]:
+def _samples(run_dir: Path, recipe: dict[str, Any]) -> Completions | None:
+    path = run_dir / "samples.jsonl"
+    return describe(path, recipe["sampling"].get("max_new_tokens")) if path.exists() else None
+
+
+def _data(run_dir: Path, samples: Completions | None) -> dict[str, Any]:
     """Statistics of prompts, samples and training data; None for what the run directory does not have."""
-    samples = run_dir / "samples.jsonl"
     return {
         "prompts": _json_if_there(run_dir / "prompts.json"),
-        "samples": asdict(describe(samples)) if samples.exists() else None,
+        "samples": described(samples) if samples else None,
         "training": _json_if_there(run_dir / "training-data.json"),
     }
 

@@ -1,4 +1,4 @@
-"""The short table that a run prints when it ends: headline, the systems that matter, what the student gained."""
+"""What a run prints when it ends: the headline, a short table of what the student gained, cautions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def terminal_table(summary: dict[str, Any]) -> Group:
             entry["label"].removeprefix("base, "), *cells, _gain(summary, entry["system"], first), style=style
         )
     headline = Text(" ".join(summary["answer"]["headline"]), style="bold")
-    return Group(headline, Padding(table, (1, 0, 0, 0)))
+    cautions = [Text(text) for part in ("endings", "rules") for text in (summary[part] or {}).get("sentences", [])]
+    return Group(headline, Padding(table, (1, 0, 0, 0)), *cautions)
 
 
 def _gain(summary: dict[str, Any], base: str, measure: str) -> str:

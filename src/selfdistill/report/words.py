@@ -1,11 +1,13 @@
 """How numbers and judgements are put into words, the same in the answer, the tables, the charts and the terminal.
 
-Values are fractions; readers get percent, and differences in percentage points.
+Values are fractions; readers get percent, and differences in percentage points. All of them are rounded by `number`, so
+that one value never reads 59.5 in one place and 59.6 in another.
 """
 
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeGuard
 
 VERDICTS = {1: "better", -1: "worse", 0: "not distinguishable"}
@@ -43,9 +45,15 @@ def percent_interval(estimate: dict[str, Any]) -> str:
 
 
 def number(value: float, digits: int = 1) -> str:
-    """A number with a true minus sign and thin thousands: 12345.6 -> "12,345.6"; never "−0.0"."""
-    text = f"{value:,.{digits}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", "−")
+    """A number with a true minus sign and thin thousands: 12345.6 -> "12,345.6"; never "−0.0".
+
+    Halves are rounded away from zero, once what floating point left is gone: 59.55 is 59.6, and 59.549999999 too.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    exact = Decimal(f"{value:.6f}")
+    rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded or abs(rounded):,}".replace("-", "−")
 
 
 def count(value: float | None) -> str:

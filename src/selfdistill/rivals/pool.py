@@ -17,7 +17,7 @@ from selfdistill.report.evaluated import read_problems
 from selfdistill.rivals.choose import Choice, Model, read_scores
 from selfdistill.rivals.result import DIFFERENCES, chosen_scores, differences
 from selfdistill.run.directory import RunDirectory
-from selfdistill.statistics import across_seeds
+from selfdistill.statistics import SHARE, across_seeds
 
 Scores = dict[tuple[Model, str], np.ndarray]
 _STAGES: TypeAdapter[Stages] = TypeAdapter(Stages)
@@ -54,7 +54,8 @@ def _row(measure: str, family: str, scores: Sequence[Scores], found: Sequence[di
     pooled: dict[str, Any] = {"measure": measure, "family": family}
     models: tuple[Model, ...] = ("base", "student")
     for model in models:
-        summary = across_seeds([each[model, family] for each in scores], 0, "rivals", measure, model, family)
+        own = [each[model, family] for each in scores]
+        summary = across_seeds(own, 0, "rivals", measure, model, family, bounds=SHARE)
         settings = dict.fromkeys(row[model]["decoding"] for row in same)
         pooled[model] = {"decoding": "; ".join(settings), "test": asdict(summary.mean)}
     pooled["differences"] = {}

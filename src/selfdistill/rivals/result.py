@@ -19,7 +19,7 @@ from selfdistill.rivals.choose import Choice, Model, Scored, read_scores
 from selfdistill.rivals.grid import PLAIN
 from selfdistill.rivals.words import answers
 from selfdistill.run.directory import RunDirectory
-from selfdistill.statistics import CONFIDENCE, RESAMPLES, bootstrap, means
+from selfdistill.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals, means
 
 FORMAT = 1
 DIFFERENCES = ("SSD - rival", "SSD + rival - SSD", "rival - base")
@@ -42,7 +42,7 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
         "measures": measures,
         "families": list(dict.fromkeys(choice.family for choice in choices)),
         "seed": recipe.seed,
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": "percentile bootstrap by problem"},
+        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
         "validation": {"problems": validation.problems, "systems": _means(validation)},
         "test": {"problems": test.problems, "systems": _means(test)},
         "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
@@ -70,8 +70,10 @@ def _rows(measure: str, choices: Sequence[Choice], test: Scored, seed: int) -> l
     scores = chosen_scores(choices, test, measure)
     settings = {(choice.model, choice.family): choice for choice in choices if choice.measure == measure}
     families = [family for model, family in scores if model == "base"]
-    columns = [scores[key] for key in settings] + [d for family in families for d in differences(scores, family)]
-    estimates = iter(bootstrap(np.stack(columns, axis=1), seeds.generator(seed, "rivals", measure)))
+    gains = [gain for family in families for gain in differences(scores, family)]
+    columns = np.stack([*(scores[key] for key in settings), *gains], axis=1)
+    bounds = [SHARE] * len(settings) + [DIFFERENCE] * len(gains)
+    estimates = iter(intervals(columns, seeds.generator(seed, "rivals", measure), bounds))
     by_key = {
         key: {
             "decoding": label(choice.stages),

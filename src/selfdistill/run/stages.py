@@ -108,7 +108,9 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
     from selfdistill.sampling.source import TITLES, sampler
+    from selfdistill.sampling.watch import Limit
 
+    _, context = _renderer(recipe)
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
     number = recipe.rounds.number
@@ -120,10 +122,12 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
         settings.max_new_tokens,
         stream,
         recipe.prompts.stop if settings.source == "model" else (),
+        Limit(TITLES[settings.source], "sampling.max_new_tokens"),
     )
+    longest = min(settings.max_new_tokens, context)
     with (
         timed_stage(directory, "sample") as facts,
-        progress(TITLES[settings.source], job.size, "samples") as update,
+        progress(TITLES[settings.source], job.size, "samples", longest) as update,
         sampler(recipe, prompts) as engine,
     ):
         generate_samples(
@@ -238,13 +242,14 @@ def _sample_systems(
     from selfdistill.evaluation.evaluate import by_engine, sample_system
 
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    longest = min(recipe.evaluation.max_new_tokens, _renderer(recipe)[1])
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):
         with on_demand(recipe.model, settings, model, recipe.cluster) as engine:
             for system in group:
                 path = directory.system_samples(system.name)
                 with timed_stage(directory, f"evaluate {system.name}") as facts:
-                    with progress(system.title, size, "samples") as update:
+                    with progress(system.title, size, "samples", longest) as update:
                         sample_system(
                             recipe, system, prompts, path, engine=engine, tokenizer=tokenizer, progress=update
                         )

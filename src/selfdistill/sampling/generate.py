@@ -18,6 +18,7 @@ from selfdistill.engines.text import Detokenizer
 from selfdistill.files import append_records, read_records
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.targets import target_path, write_targets
+from selfdistill.sampling.watch import SAMPLING, Limit, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Job:
     their paired differences less noisy."""
     stop: tuple[str, ...] = ()
     """Stop strings; see `engines/stops.py`."""
+    limit: Limit = SAMPLING
+    """What a warning calls the job and its limit."""
 
     @property
     def size(self) -> int:
@@ -59,7 +62,7 @@ def generate_samples(
         tokenizer: decodes ids to text for readers.
         shard_size: completions generated and written together.
         targets_dir: where soft targets go, one file a shard; None keeps none.
-        progress: called with (completions finished, tokens generated) since the last call.
+        progress: told what was done since the last call.
     """
     done = sum(1 for _ in read_records(path, Sample))
     if progress and done:
@@ -71,7 +74,11 @@ def generate_samples(
     shards = [_Shard(job, number * shard_size, min((number + 1) * shard_size, job.size)) for number in missing]
     stops = StopStrings(tokenizer, job.stop) if job.stop else None
     detokenizer = Detokenizer(tokenizer)
-    results = _run(load_engine(), job, shards, stops, targets_dir is not None, progress)
+    engine = load_engine()
+    watch = Watch(job.limit, job.max_new_tokens, job.prompts, engine, progress)
+    for shard in shards:  # told before the rest, so that the time left is that of what is generated
+        watch(len(shard) - len({_key(job, *item) for item in shard}), 0)
+    results = _run(engine, job, shards, stops, targets_dir is not None, watch)
     for number, shard, completions in zip(missing, shards, results, strict=True):
         if targets_dir is not None:
             # Before the samples: a sample on disk implies that its targets are.
@@ -81,6 +88,7 @@ def generate_samples(
             for (prompt, index), completion in zip(shard, completions, strict=True)
         ]
         append_records(path, records[max(0, done - number * shard_size) :])
+    watch.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ def _run(
     shards: Sequence[_Shard],
     stops: StopStrings | None,
     targets: bool,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Iterator[list[Completion]]:
     """The shards' completions, in order: one shard after the other, or several at once where the engine can."""
     requests = (list(_requests(job, shard).values()) for shard in shards)
@@ -122,8 +130,6 @@ def _run(
                 cut_at_stop(c, request, stops) for c, request in zip(completions, asked.values(), strict=True)
             ]
         by_key = dict(zip(asked, completions, strict=True))
-        if progress:
-            progress(len(shard) - len(by_key), 0)
         yield [by_key[_key(job, *item)] for item in shard]
 
 

@@ -14,7 +14,7 @@ from selfdistill.errors import UserError
 from selfdistill.evaluation.systems import System
 from selfdistill.report.evaluated import read_evaluated, read_problems, read_systems
 from selfdistill.report.scores import score_tables
-from selfdistill.statistics import Estimate, SeedSummary, across_seeds, means
+from selfdistill.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
 
 Scores = dict[str, np.ndarray]
 """Measure ("pass@1") -> (problems,) of one system."""
@@ -56,15 +56,19 @@ def same_problems(runs: Sequence[Run]) -> None:
         raise UserError("the runs were judged on different problems", fix="give them the same evaluation section")
 
 
-def over_seeds(scores: Sequence[Scores]) -> dict[str, dict[str, Any]]:
+def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, dict[str, Any]]:
     """Measure -> mean over seeds and problems with its interval, and each seed's own value."""
-    return {measure: plain(across_seeds([each[measure] for each in scores], 0, "study")) for measure in scores[0]}
+    return {
+        measure: plain(across_seeds([each[measure] for each in scores], 0, "study", bounds=bounds))
+        for measure in scores[0]
+    }
 
 
 def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> dict[str, dict[str, Any]]:
     """The same, of paired differences, seed by seed and problem by problem."""
     pairs = list(zip(scores, against, strict=True))
-    return over_seeds([{measure: one[measure] - other[measure] for measure in one} for one, other in pairs])
+    gains = [{measure: one[measure] - other[measure] for measure in one} for one, other in pairs]
+    return over_seeds(gains, DIFFERENCE)
 
 
 def greedy_scores(run: Run, model: str) -> Scores | None:

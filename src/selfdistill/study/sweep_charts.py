@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, round_ticks, svg, widen
+from selfdistill.report.words import number
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _LEAST = 4.0  # percentage points that an axis covers at least
@@ -53,7 +54,7 @@ def heat_map(points: Sequence[dict[str, Any]], truncation: str, measure: str) ->
             x, y = columns.index(t_eval), len(rows) - 1 - rows.index(t_train)
             strength = 0.08 + 0.62 * (value - low) / span
             axes.fill_between([x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=STUDENT, alpha=strength, linewidth=0)
-            axes.text(x, y, f"{value:.1f}", ha="center", va="center", color=INK, fontsize=10)
+            axes.text(x, y, number(value), ha="center", va="center", color=INK, fontsize=10)
         axes.set_xticks(range(len(columns)), [f"{column:g}" for column in columns])
         axes.set_yticks(range(len(rows)), [f"{row:g}" for row in reversed(rows)])
         axes.set_xlabel("T_eval (0 is greedy)" if 0 in columns else "T_eval")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfdistill.report.charts.style import BASE, INK, MUTED, OTHER, RULE, STUDENT, WIDTH, canvas, svg
-from selfdistill.report.words import percent_interval
+from selfdistill.report.words import number, percent_interval
 
 _BAR, _HEADING = 19, 34
 _RIGHT = 36
@@ -50,7 +50,7 @@ def _bar(axes: Any, y: float, name: str, kind: str, score: dict[str, Any]) -> No
     value, low, high = (100 * score[key] for key in ("value", "low", "high"))
     axes.barh(y, value, height=_BAR - 6, color=colour)
     axes.plot([low, high], [y, y], color=INK, linewidth=1.25)
-    axes.text(1.02, y, f"{value:.1f}", transform=_left(axes), va="center", color=INK, fontsize=10.5)
+    axes.text(1.02, y, number(value), transform=_left(axes), va="center", color=INK, fontsize=10.5)
 
 
 def _left(axes: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg, widen
+from selfdistill.report.words import number
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
@@ -47,7 +48,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
     """One measure against T_eval with bands of 95 %, in one plot for both models."""
     lines = {model: _usable(points, measure) for model, points in curves.lines.items()}
     label = f"{measure} in percent against T_eval. " + " ".join(
-        f"{model}: " + ", ".join(f"{_shown(p, measure):.1f} at T {p.temperature:g}" for p in points) + "."
+        f"{model}: " + ", ".join(f"{number(_shown(p, measure))} at T {p.temperature:g}" for p in points) + "."
         for model, points in lines.items()
     )
     with canvas(270, margins=(30, 56, 40, 10)) as (figure, axes):
@@ -78,7 +79,7 @@ def frontier_chart(curves: Curves, first: str, last: str) -> str:
     lines = {model: _usable(_usable(points, first), last) for model, points in curves.lines.items()}
     label = f"{last} against {first}, in percent, as T_eval varies. " + " ".join(
         f"{model}: "
-        + ", ".join(f"{_shown(p, first):.1f} and {_shown(p, last):.1f} at T {p.temperature:g}" for p in points)
+        + ", ".join(f"{number(_shown(p, first))} and {number(_shown(p, last))} at T {p.temperature:g}" for p in points)
         + "."
         for model, points in lines.items()
     )

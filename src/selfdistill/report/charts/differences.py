@@ -53,14 +53,14 @@ def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
     axes.text(1, y + 0.42, written, ha="right", color=MUTED, **place)
     if written == UNDEFINED:
         return
-    ends = [100 * difference["low"], 100 * difference["high"]]
-    axes.plot(ends, [y, y], color=colour, linewidth=2.5)
+    if difference["low"] is not None:  # few scores without bounds may have none
+        axes.plot([100 * difference["low"], 100 * difference["high"]], [y, y], color=colour, linewidth=2.5)
     filled = score["verdict"] != "not distinguishable"
     axes.plot(100 * difference["value"], y, "o", color=colour, markersize=8, fillstyle="full" if filled else "none")
 
 
 def _limits(shown: list[dict[str, Any]]) -> tuple[float, float]:
-    ends = [100 * d[end] for d in shown for end in ("low", "high") if d[end] is not None] or [0.0]
+    ends = [100 * d[end] for d in shown for end in ("low", "value", "high") if d[end] is not None] or [0.0]
     low, high = min(*ends, -1.0), max(*ends, 1.0)
     margin = 0.06 * (high - low)
     return low - margin, high + margin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, WIDTH, canvas, round_ticks, svg
+from selfdistill.report.words import number
 
 _ROW = 30
 _LEFT, _RIGHT = 96, 82
@@ -16,7 +17,7 @@ def outcomes(rows: list[tuple[str, float, float]]) -> str:
     """
     height = 40 + _ROW * len(rows)
     label = "Share of programs by outcome, base and then student, in percent. " + " ".join(
-        f"{kind}: {100 * before:.1f} and {100 * after:.1f}." for kind, before, after in rows
+        f"{kind}: {number(100 * before)} and {number(100 * after)}." for kind, before, after in rows
     )
     with canvas(height, margins=(_LEFT, _RIGHT, 34, 6)) as (figure, axes):
         for position, (kind, before, after) in enumerate(rows):
@@ -26,7 +27,7 @@ def outcomes(rows: list[tuple[str, float, float]]) -> str:
             axes.plot(100 * after, y, "o", color=STUDENT, markersize=8)
             transform = axes.get_yaxis_transform()
             axes.text(-0.05, y, kind, transform=transform, ha="right", va="center", color=INK)
-            moved = f"{100 * before:.1f} → {100 * after:.1f}"
+            moved = f"{number(100 * before)} → {number(100 * after)}"
             axes.text(
                 1 + _RIGHT / (WIDTH - _LEFT - _RIGHT),
                 y,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, RULE, STUDENT, canvas, round_ticks, svg
-from selfdistill.report.words import UNDEFINED, percent_interval
+from selfdistill.report.words import UNDEFINED, number, percent_interval
 
 _ROW = 52
 _LINE = 0.24
@@ -46,7 +46,7 @@ def _row(axes: Any, y: float, family: str, base: dict[str, Any], student: dict[s
     }
     axes.text(0, y + 0.36, family, color=INK, **place)
     values = " / ".join(
-        UNDEFINED if estimate["value"] is None else f"{100 * estimate['value']:.1f}" for estimate in (base, student)
+        UNDEFINED if estimate["value"] is None else number(100 * estimate["value"]) for estimate in (base, student)
     )
     axes.text(1, y + 0.36, values, ha="right", color=MUTED, **place)
     for offset, colour, marker, estimate in ((0.06, BASE, "s", base), (0.06 - _LINE, STUDENT, "o", student)):
