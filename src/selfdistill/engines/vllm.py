@@ -25,7 +25,7 @@ from selfdistill.decoding import Decoding, Stages
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
 from selfdistill.engines.models import known_end_of_turn_ids, resolve_path
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
-from selfdistill.errors import UserError
+from selfdistill.errors import NotNumbersError, UserError
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
     ours = {
         "model": resolve_path(source),
         "revision": revision,
+        "trust_remote_code": False,
         "dtype": "float32" if cpu and settings.dtype == "auto" else settings.dtype,
         "max_num_seqs": engine.batch_size,
         "logprobs_mode": "processed_logprobs",
@@ -164,6 +165,8 @@ def _completion(output: Any, *, greedy: bool, targets: bool) -> Completion:
     count = len(token_ids)
     ids = np.array(output.logprobs.token_ids, np.int32).reshape(count, -1)
     logprobs = np.array(output.logprobs.logprobs, np.float64).reshape(count, -1)
+    if np.isnan(logprobs).any():
+        raise NotNumbersError
     if greedy:  # q_s is a point; vLLM tells the untempered log-probability
         ids, logprobs = ids[:, :1].repeat(2, 1), np.zeros((count, 2))
     return Completion(

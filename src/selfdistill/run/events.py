@@ -1,6 +1,7 @@
 """What a run tells machines: one JSON object a line on stderr, where `--log json` or SELFDISTILL_LOG=json asks for it.
 
-Every object has `time` (ISO 8601, UTC) and `event`; docs/formats.md lists the events and what else they hold.
+Every object has `time` (ISO 8601, UTC) and `event`; docs/formats.md lists the events and what else they hold. A warning
+is told to people as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from selfdistill.processes import is_main_process
 
 VARIABLE = "SELFDISTILL_LOG"
 """The environment variable holds `text` or `json`, so that processes that this one starts do the same."""
+_warned: set[str] = set()
 
 
 def json_log() -> bool:
@@ -28,3 +30,14 @@ def emit(event: str, **facts: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False, default=str)
         print(line, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Say what the user should know while the work goes on: one line, once in a process."""
+    if message in _warned or not is_main_process():
+        return
+    _warned.add(message)
+    if json_log():
+        emit("warning", message=message)
+    else:
+        print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from selfdistill.engines.models import load_config, load_model, resolve_device
+from selfdistill.engines.models import empty_model, load_config, load_model, resolve_device
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.processes import local_rank, weights_are_sharded
 
@@ -28,10 +28,7 @@ def require_quantization(model: ModelSettings) -> None:
     """
     if util.find_spec("bitsandbytes") is None:
         raise MissingExtraError("training.method qlora", extra="qlora")
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(load_config(model.path, model.revision))
+    empty = empty_model(load_config(model.path, model.revision), model.path)
     if any(".experts." in name and weight.dim() > 2 for name, weight in empty.named_parameters()):
         raise UserError(
             "qlora cannot hold this mixture of experts in 4 bits: its experts are not linear layers",
