@@ -23,6 +23,7 @@ from selfdistill.engines.weights import (
 )
 from selfdistill.errors import UserError
 from selfdistill.processes import local_rank
+from selfdistill.run.events import warn
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import ModelSettings
@@ -176,26 +177,43 @@ def context_length(config: Any) -> int:
     return int(getattr(text, "max_position_embeddings", None) or 2**31 - 1)
 
 
-def end_of_turn_ids(generation_config: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every token id that ends the model's turn: its generation configuration's, and the tokenizer's."""
-    configured = getattr(generation_config, "eos_token_id", None)
+def end_of_turn_ids(path: str, revision: str | None = None, template: Sequence[int] = ()) -> tuple[int, ...]:
+    """Every token id that ends a model's turn.
+
+    Args:
+        path: of the model.
+        revision: on the hub.
+        template: those with which the chat template ends an answer, where the chat template is used. One that neither
+            the generation configuration nor the tokenizer knows counts as well, and is warned of: without it nothing
+            would end, and another tool may not know it.
+
+    Raises:
+        UserError: the tokenizer or the generation configuration cannot be read.
+    """
+    tokenizer = load_tokenizer(path, revision)
+    configured = getattr(_generation_config(path, revision), "eos_token_id", None)
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
-    known = {int(token) for token in ids if token is not None}
-    if tokenizer.eos_token_id is not None:
-        known.add(int(tokenizer.eos_token_id))
-    return tuple(sorted(known))
+    known = {int(token) for token in (*ids, tokenizer.eos_token_id) if token is not None}
+    unknown = sorted(set(template) - known)
+    if unknown:
+        warn(
+            f"the chat template ends an answer with {' and '.join(tokenizer.convert_ids_to_tokens(unknown))}, "
+            "which neither the tokenizer nor generation_config.json names as an end; here it counts as one"
+        )
+    return tuple(sorted(known | set(template)))
 
 
-def known_end_of_turn_ids(path: str, revision: str | None = None) -> tuple[int, ...]:
-    """`end_of_turn_ids` of a model that is not loaded here: as transformers would make them when loading it."""
+def _generation_config(path: str, revision: str | None) -> Any:
+    """As transformers makes it when it loads the model; a checkpoint need not have one."""
     from transformers import GenerationConfig
 
-    tokenizer = load_tokenizer(path, revision)
+    resolved = resolve_path(path)
     try:
-        generation_config = GenerationConfig.from_pretrained(resolve_path(path), revision=revision)
-    except OSError:  # a checkpoint need not have one
-        generation_config = GenerationConfig.from_model_config(load_config(path, revision))
-    return end_of_turn_ids(generation_config, tokenizer)
+        return GenerationConfig.from_pretrained(resolved, revision=revision)
+    except Exception as error:  # it is not there, or says nothing that makes sense
+        if (Path(resolved) / "generation_config.json").exists() or not isinstance(error, OSError):
+            raise _cannot_load("generation configuration", path, error) from error
+        return GenerationConfig.from_model_config(load_config(path, revision))
 
 
 def _cannot_load(

@@ -23,7 +23,7 @@ from vllm.sampling_params import RequestOutputKind
 
 from selfdistill.decoding import Decoding, Stages
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
-from selfdistill.engines.models import known_end_of_turn_ids, resolve_path
+from selfdistill.engines.models import end_of_turn_ids, resolve_path
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
 from selfdistill.errors import NotNumbersError, UserError
 from selfdistill.seeds import integer_seed
@@ -98,13 +98,16 @@ class VllmEngine:
         )
 
 
-def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None) -> VllmEngine:
+def load_vllm(
+    settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...] = ()
+) -> VllmEngine:
     """Load a model into vLLM.
 
     Args:
         settings: path, revision and dtype; vLLM chooses the device, and the attention unless `engine.options` does.
         engine: batch size and options.
         path: another model's directory in place of the recipe's.
+        ends: ids that end an answer beside those that the model names.
 
     Raises:
         UserError: the model cannot be loaded, or an option is not one of vLLM's or not the user's to set.
@@ -135,7 +138,7 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
         raise UserError(f"vLLM cannot load it: {_gist(error)}", where=source, fix="see engine.options") from error
     return VllmEngine(
         llm=llm,
-        end_of_turn=known_end_of_turn_ids(source, revision),
+        end_of_turn=end_of_turn_ids(source, revision, ends),
         context=llm.llm_engine.model_config.max_model_len,
     )
 

@@ -117,7 +117,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples") as update,
-        sampler(recipe, prompts) as engine,
+        sampler(recipe, prompts, _renderer(recipe)[0].end_of_answer) as engine,
     ):
         generate_samples(
             job,
@@ -230,10 +230,11 @@ def _sample_systems(
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.evaluation.evaluate import by_engine, sample_system
 
+    ends = _renderer(recipe)[0].end_of_answer
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):
-        with on_demand(recipe.model, settings, model, recipe.cluster) as engine:
+        with on_demand(recipe.model, settings, model, recipe.cluster, ends) as engine:
             for system in group:
                 path = directory.system_samples(system.name)
                 with timed_stage(directory, f"evaluate {system.name}") as facts:
