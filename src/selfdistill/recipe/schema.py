@@ -88,7 +88,7 @@ class Columns(Section):
     """Names of the data set's columns."""
 
     statement: str = "question"
-    """The problem's text."""
+    """The problem's text, or a list of messages with one user's message in it."""
     id: str | None = None
     """A unique name for each problem; unset uses a digest of the statement."""
     starter_code: str | None = None
@@ -101,9 +101,9 @@ class PromptSettings(Section):
     """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
 
     source: str
-    """`embedded`, `embedded-json`, a .jsonl or .parquet file, a directory, or a data set's hub id. With
-    sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or
-    `standard-library`: docs/texts.md."""
+    """`embedded`, `embedded-json`, a file (.jsonl, .json, .csv, .tsv, .parquet; also .gz), a directory, or a data set's
+    hub id. With sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`,
+    `embedded-scalars` or `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"
