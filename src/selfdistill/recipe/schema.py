@@ -163,9 +163,10 @@ class LoraSettings(Section):
     alpha: PositiveInt = 32
     """Adapters are scaled by alpha / rank."""
     dropout: Fraction = 0.0
-    """On the adapters' input, while training."""
+    """On the adapters' input, while training; adapters of experts go without it."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Module names to adapt, or PEFT's `all-linear`."""
+    """Names of the weights to adapt (`q_proj`, `experts.down_proj`), a regular expression, or `all-linear`: every
+    linear layer but the output's, and the experts of a mixture. The log says what share of the weights that is."""
 
 
 class TrainingSettings(Section):

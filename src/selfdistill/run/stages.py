@@ -164,7 +164,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             update(items=step - steps[0], total=total)
             steps[0] = step
 
-        train_student(
+        trained = train_student(
             recipe,
             dataset,
             store,
@@ -173,6 +173,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             card=model_card(recipe, None),
             progress=stepped,
         )
+        facts |= trained
         facts["steps"] = steps[0]
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
