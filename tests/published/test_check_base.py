@@ -11,12 +11,21 @@ from scipy.stats import binomtest
 
 from selfdistill.cli.check_base import check_base
 from selfdistill.errors import UserError
-from selfdistill.published.check import _prompt
+from selfdistill.prompts.render import Renderer
+from selfdistill.published.check import _prompt, _prompt_settings
 from selfdistill.published.protocols import load_protocol, protocol_names
 from selfdistill.published.scores import difference, published_model, published_names
-from selfdistill.records import AssertTests, Problem
+from selfdistill.records import AssertTests, Problem, Prompt
 from selfdistill.statistics import Estimate
 from tiny_models import make_model, make_tokenizer
+
+
+def asked(problem: Problem, name: str, template: str | None = None) -> Prompt:
+    tokenizer = make_tokenizer(chat=True)
+    tokenizer.chat_template = template or tokenizer.chat_template
+    protocol = load_protocol(name)
+    return _prompt(problem, protocol, Renderer(tokenizer, _prompt_settings(protocol)))
+
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -38,10 +47,7 @@ def test_every_protocol_names_its_source_and_every_score_its_protocol() -> None:
 
 
 def test_qwens_prompt_is_theirs_to_the_letter() -> None:
-    tokenizer = make_tokenizer(chat=True)
-    tokenizer.chat_template = CHATML
-    protocol = load_protocol("qwen2.5-coder-instruct")
-    prompt = _prompt(HUMANEVAL, protocol, tokenizer)
+    prompt = asked(HUMANEVAL, "qwen2.5-coder-instruct", CHATML)
     assert prompt.text == (
         "<|im_start|>system\n"
         "You are an intelligent programming assistant to produce Python algorithmic solutions<|im_end|>\n"
@@ -52,15 +58,16 @@ def test_qwens_prompt_is_theirs_to_the_letter() -> None:
     mbpp = Problem(
         "MBPP/1", "", AssertTests(""), metadata={"task": "Add {statement}.", "first_test": "assert f(1) == 2"}
     )
-    assert '```python\n"""\nAdd {statement}.\nassert f(1) == 2\n"""\n```\n' in _prompt(mbpp, protocol, tokenizer).text
+    assert (
+        '```python\n"""\nAdd {statement}.\nassert f(1) == 2\n"""\n```\n'
+        in asked(mbpp, "qwen2.5-coder-instruct", CHATML).text
+    )
 
 
 def test_plain_completion_is_the_prompt_itself() -> None:
-    prompt = _prompt(HUMANEVAL, load_protocol("human-eval"), make_tokenizer(chat=True))
+    prompt = asked(HUMANEVAL, "human-eval")
     assert prompt.text == HUMANEVAL.statement
-    assert _prompt(HUMANEVAL, load_protocol("qwen2.5-coder-base"), make_tokenizer(chat=True)).text == (
-        HUMANEVAL.statement.strip() + "\n"
-    )
+    assert asked(HUMANEVAL, "qwen2.5-coder-base").text == (HUMANEVAL.statement.strip() + "\n")
 
 
 def test_starter_code_has_its_own_message() -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from selfdistill.recipe.schema import EngineSettings, GradingSettings, ModelSett
 from selfdistill.records import CallTests, Outcome, Problem, Prompt, Sample, Verdict
 from selfdistill.run.progress import progress
 from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.sampling.watch import Limit
 from selfdistill.statistics import SHARE, Estimate, intervals, pass_at_k_scores
 
 SEED = 0
@@ -71,7 +71,8 @@ def measure(
     """
     problems = limited(load_benchmark(source), limit)
     tokenizer = load_tokenizer(model.path, model.revision)
-    prompts = [_prompt(problem, protocol, tokenizer) for problem in problems]
+    renderer = Renderer(tokenizer, _prompt_settings(protocol))
+    prompts = [_prompt(problem, protocol, renderer) for problem in problems]
     context = context_length(load_config(model.path, model.revision))
     check_lengths(prompts, context)
     job = Job(
@@ -81,9 +82,14 @@ def measure(
         protocol.max_new_tokens,
         (SEED, "check-base"),
         protocol.stop,
+        Limit(f"sampling {benchmark}", "the protocol's max_new_tokens"),
     )
     samples = out / f"{benchmark}.samples.jsonl"
-    with progress(f"sampling {benchmark}", job.size, "samples") as update, on_demand(model, engine) as load:
+    longest = min(protocol.max_new_tokens, context)
+    with (
+        progress(f"sampling {benchmark}", job.size, "samples", longest) as update,
+        on_demand(model, engine, ends=renderer.end_of_answer) as load,
+    ):
         generate_samples(
             job, samples, load_engine=load, tokenizer=tokenizer, shard_size=engine.shard_size, progress=update
         )
@@ -94,14 +100,17 @@ def measure(
     ]
 
 
-def _prompt(problem: Problem, protocol: Protocol, tokenizer: Any) -> Prompt:
-    settings = PromptSettings(
-        source=problem.task_id,
+def _prompt_settings(protocol: Protocol) -> PromptSettings:
+    return PromptSettings(
+        source="benchmark",
         chat="always" if protocol.chat else "never",
         system=protocol.system,
         prefill=protocol.prefill,
     )
-    rendered = Renderer(tokenizer, settings).render(problem.statement, instruction=protocol.ask(problem))
+
+
+def _prompt(problem: Problem, protocol: Protocol, renderer: Renderer) -> Prompt:
+    rendered = renderer.render(problem.statement, instruction=protocol.ask(problem))
     return Prompt(
         problem.task_id, rendered.text, rendered.token_ids, problem.statement, answer_start=rendered.answer_start
     )

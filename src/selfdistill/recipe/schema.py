@@ -90,7 +90,7 @@ class Columns(Section):
     """Names of the data set's columns."""
 
     statement: str = "question"
-    """The problem's text."""
+    """The problem's text, or a list of messages with one user's message in it."""
     id: str | None = None
     """A unique name for each problem; unset uses a digest of the statement."""
     starter_code: str | None = None
@@ -103,9 +103,9 @@ class PromptSettings(Section):
     """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
 
     source: str
-    """`embedded`, `embedded-json`, a .jsonl or .parquet file, a directory, or a data set's hub id. With
-    sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or
-    `standard-library`: docs/texts.md."""
+    """`embedded`, `embedded-json`, a file (.jsonl, .json, .csv, .tsv, .parquet; also .gz), a directory, or a data set's
+    hub id. With sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`,
+    `embedded-scalars` or `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"
@@ -179,9 +179,10 @@ class LoraSettings(Section):
     alpha: PositiveInt = 32
     """Adapters are scaled by alpha / rank."""
     dropout: Fraction = 0.0
-    """On the adapters' input, while training."""
+    """On the adapters' input, while training; adapters of experts go without it."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Module names to adapt, or PEFT's `all-linear`."""
+    """Names of the weights to adapt (`q_proj`, `experts.down_proj`), a regular expression, or `all-linear`: every
+    linear layer but the output's, and the experts of a mixture. The log says what share of the weights that is."""
 
 
 class TrainingSettings(Section):
