@@ -7,6 +7,7 @@ read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,17 +115,20 @@ def load_config(path: str, revision: str | None = None) -> Any:
         raise _cannot_load("model's configuration", path, error) from error
 
 
-def empty_model(config: Any, where: str) -> Any:
+def empty_model(config: Any, where: str, *, whole: bool = False) -> Any:
     """A model of this configuration without weights, on the device `meta`.
+
+    Args:
+        config: of a checkpoint.
+        where: its path.
+        whole: with what a multimodal checkpoint has beside its language model.
 
     Raises:
         UserError: there is no causal language model of this kind.
     """
-    from transformers import AutoModelForCausalLM
-
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            return _auto_class(whole).from_config(config, trust_remote_code=False)
     except Exception as error:  # whatever a model's constructor raises for a wrong configuration
         raise _cannot_load("model", where, error) from error
 
@@ -142,33 +146,56 @@ def load_model(
     Raises:
         UserError: it cannot be found or read, or its weights are not all there, or are no numbers.
     """
-    from transformers import AutoModelForCausalLM
+    device = resolve_device(settings.device)
+    source, revision = path or settings.path, None if path else settings.revision
+    model = _read(
+        source,
+        revision,
+        dtype=resolve_dtype(settings.dtype, device),
+        attn_implementation=settings.attention,
+        **(quantization or {}),
+    )
+    return (model if quantization else model.to(device)).eval()
+
+
+def load_whole_model(settings: ModelSettings) -> Any:
+    """A multimodal checkpoint with all that it has beside its language model, in float32 on the CPU.
+
+    Raises:
+        UserError: as `load_model`.
+    """
+    return _read(settings.path, settings.revision, whole=True, dtype=torch.float32).eval()
+
+
+def _read(source: str, revision: str | None, *, whole: bool = False, **arguments: Any) -> Any:
+    """Read a checkpoint with transformers, and make sure that its weights are all there."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the run shows its own progress
-    device = resolve_device(settings.device)
-    source = path or settings.path
     resolved = resolve_path(source)
     with loading_report() as unconverted:
         try:
-            model, found = AutoModelForCausalLM.from_pretrained(
+            model, found = _auto_class(whole).from_pretrained(
                 resolved,
-                revision=None if path else settings.revision,
-                dtype=resolve_dtype(settings.dtype, device),
-                attn_implementation=settings.attention,
+                revision=revision,
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # `check_read` refuses them, by name
-                **(quantization or {}),
+                **arguments,
             )
         except Exception as error:  # transformers and what it stands on have many kinds for a damaged checkpoint
             raise _cannot_load("model", source, error, unconverted) from error
-    model = (model if quantization else model.to(device)).eval()
     if local_rank() == 0:  # where weights are sharded, the others may not have read them
         check_read(model, found, source)
         check_finite(model.named_parameters(), source, fix="fetch the checkpoint again, or set model.dtype: float32")
     return model
+
+
+def _auto_class(whole: bool) -> Any:
+    import transformers
+
+    return transformers.AutoModelForImageTextToText if whole else transformers.AutoModelForCausalLM
 
 
 def context_length(config: Any) -> int:
@@ -231,6 +258,9 @@ def _cannot_load(
     elif unconverted:
         reason = f"the checkpoint lacks a part of these weights, or has it in another shape: {names(list(unconverted))}"
         fix = OTHER_FILES
+    elif unknown := re.search(r"Unrecognized configuration class <class '\S+\.(\w+)Config'>", reason):
+        reason = f"transformers has no causal language model of the kind {unknown[1]}"
+        fix = "choose a model that AutoModelForCausalLM loads"
     elif "no file named model.safetensors" in reason:
         fix = "the weights must be safetensors files; pickled ones are never read"
     return UserError(f"cannot load the {what}: {reason}", where=where, fix=fix)

@@ -19,8 +19,12 @@ def require_extras(recipe: Recipe) -> None:
 
     Raises:
         MissingExtraError: bitsandbytes or a tracker is not installed.
-        UserError: nobody knows this tracker, this model cannot be held in 4 bits, or the adapters' targets are wrong.
+        UserError: nobody knows this tracker, this model cannot be held in 4 bits, the adapters' targets are wrong, or a
+            student could not be saved whole.
     """
+    from selfdistill.training.whole import require_whole
+
+    require_whole(recipe.model)
     for tracker in recipe.training.report_to:
         _require_tracker(tracker)
     if recipe.training.method == "qlora":

@@ -17,6 +17,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from selfdistill.engines.models import load_config, load_model
 from selfdistill.engines.weights import check_finite
 from selfdistill.files import fsync_directory, write_text
+from selfdistill.training.whole import copy_processor, with_the_rest
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -45,10 +46,12 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
     else:
         plain = _merged(trained, weights, plain, temporary / "adapter")
     dtype = getattr(load_config(recipe.model.path, recipe.model.revision), "dtype", None)
-    student = plain.to(dtype) if isinstance(dtype, torch.dtype) else plain
+    student = with_the_rest(plain, recipe.model)
+    student = student.to(dtype) if isinstance(dtype, torch.dtype) else student
     check_finite(student.named_parameters(), str(directory), fix="training went astray: lower training.learning_rate")
     student.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
+    copy_processor(recipe.model, temporary)
     write_text(temporary / "README.md", card)
     fsync_directory(temporary)
     shutil.rmtree(directory, ignore_errors=True)

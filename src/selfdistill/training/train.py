@@ -36,6 +36,7 @@ from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
 from selfdistill.training.tracking import tensorboard, trackers
 from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+from selfdistill.training.whole import freeze_the_rest
 
 
 def build_data(
@@ -106,6 +107,7 @@ def train_student(
     checkpoint = last_whole_checkpoint(checkpoints)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     base = _base(recipe).train()
+    freeze_the_rest(base)
     targets = lora_targets(base, settings.lora) if settings.method != "full" else None
     facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
     if targets:
