@@ -67,6 +67,7 @@ def material(tmp_path_factory) -> Material:
         for index in range(2 if number == 1 else 1):
             ended = (number + index) % 3 != 0
             ids = (*draws.integers(5, 261, length - ended).tolist(), *([END] if ended else []))
+            ids = (100, *ids[1:]) if length == 17 else ids  # a token, as -100 is not
             soft = tuple(_targets(token, draws) for token in ids)
             degenerate = number == 4  # is not trained on: the rows of those after it must still be their own
             text = "" if degenerate else "return 1"
@@ -107,7 +108,7 @@ class Trained:
     """Token ids of the rows of each forward pass."""
 
 
-def ours(material: Material, out: Path, monkeypatch, *changes: str) -> Trained:
+def ours(material: Material, out: Path, monkeypatch, *changes: str, progress=None) -> Trained:
     """Train by a recipe."""
     lines = [
         f"model.path={material.root / 'model'}", "model.device=cpu", f"training.max_length={MAX_LENGTH}",
@@ -134,7 +135,7 @@ def ours(material: Material, out: Path, monkeypatch, *changes: str) -> Trained:
 
     monkeypatch.setattr(SelfDistillationTrainer, "train", watched_train)
     monkeypatch.setattr(Collator, "__call__", watched_collate)
-    train_student(recipe, dataset, store, out / "student", log=out / "log.jsonl", card="")
+    train_student(recipe, dataset, store, out / "student", log=out / "log.jsonl", card="", progress=progress)
     steps = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     student = load_model(ModelSettings(path=str(out / "student"), device="cpu"))
     log = {name: [step[name] for step in steps] for name in ("loss", "learning_rate", "gradient_norm")}
@@ -160,15 +161,15 @@ def whole_batches(material) -> dict[str, tuple[plain_torch.Log, dict[str, torch.
 
 
 def assert_same(trained: Trained, log: plain_torch.Log, weights: dict[str, torch.Tensor]) -> None:
-    """To float32's rounding, a hundredth of a step; where a gradient is nearly 0, AdamW enlarges that rounding."""
+    """To float32's rounding: steps are of 1e-4. Where a gradient is nearly 0, AdamW makes much of how it is rounded."""
     assert trained.log["learning_rate"] == pytest.approx(log.learning_rates, rel=1e-9)
     assert trained.log["loss"] == pytest.approx(log.losses, rel=1e-5)
     assert trained.log["gradient_norm"] == pytest.approx(log.gradient_norms, rel=1e-4)
     assert trained.weights.keys() == weights.keys()
     for name, weight in weights.items():
         difference = (trained.weights[name] - weight).abs()
-        assert float(difference.max()) < 2e-6, name
-        assert float(difference.mean()) < 1e-7, name
+        assert float(difference.mean()) < 5e-7, name
+        assert float(difference.max()) < 1e-5, name
 
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
@@ -199,6 +200,42 @@ def test_other_settings_and_batches_smaller_than_the_data(material, tmp_path, mo
     settings = replace(SETTINGS, steps=4, warmup_steps=0, min_learning_rate=0.0, weight_decay=0.3, betas=(0.8, 0.99),
                        max_grad_norm=100.0)  # fmt: skip
     assert_same(trained, *in_plain_torch(material, batches, settings))
+
+
+@pytest.mark.parametrize("targets", ["hard", "soft"])
+def test_batches_of_one_sequence_of_one_token_and_of_none(material, tmp_path, monkeypatch, targets):
+    trained = ours(
+        material, tmp_path, monkeypatch, "training.batch_size=1", "training.epochs=1", f"training.targets={targets}"
+    )
+    known = {(*each.prompt, *each.completion)[:MAX_LENGTH]: each for each in material.examples[targets]}
+    batches = [[known[ids]] for (ids,) in trained.batches]
+    settings = replace(SETTINGS, steps=len(known))
+    log, weights = in_plain_torch(material, batches, settings)
+    assert min(log.losses) == 0, "a sequence has no target left"
+    assert_same(trained, log, weights)
+
+
+def test_training_goes_on_where_it_was_interrupted(material, tmp_path, monkeypatch):
+    """Same batches, rates and moments as without the interruption; steps after the last checkpoint are made again."""
+    lines = [f"training.{each}" for each in ("batch_size=4", "epochs=2", "checkpoint_every=2", "targets=soft")]
+    told: list[tuple[int, int]] = []
+    whole = ours(material, tmp_path / "whole", monkeypatch, *lines, progress=lambda *step: told.append(step))
+    assert told == [(step, 6) for step in range(1, 7)]
+
+    def power_cut(step: int, steps: int) -> None:
+        if step == 6:
+            raise KeyboardInterrupt
+
+    broken = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt):
+        ours(material, broken, monkeypatch, *lines, progress=power_cut)
+    (broken / "checkpoints" / "checkpoint-6").mkdir()  # was being written when the power went
+    told.clear()
+    resumed = ours(material, broken, monkeypatch, *lines, progress=lambda *step: told.append(step))
+    assert told == [(5, 6), (6, 6)]
+    assert resumed.log == whole.log
+    assert all(torch.equal(weight, resumed.weights[name]) for name, weight in whole.weights.items())
+    assert sorted(path.name for path in broken.iterdir()) == ["log.jsonl", "student"]
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers by an old name
