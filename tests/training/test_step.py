@@ -14,20 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.models import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.targets import target_path, write_targets
 from selfdistill.training.train import build_data, train_student
 from selfdistill.training.trainer import Collator, SelfDistillationTrainer
-from tiny_models import make_model
 from training import plain_torch
+from training.material import END, MAX_LENGTH, Material, make_material
 from training.plain_torch import Example
 
-END = 0
-MAX_LENGTH = 24
 STEPS = 5
 SETTINGS = plain_torch.Settings(
     steps=STEPS,
@@ -39,61 +34,11 @@ SETTINGS = plain_torch.Settings(
     max_grad_norm=1.0,
     max_length=MAX_LENGTH,
 )
-LENGTHS = ((3, 1), (5, 17), (4, 6), (6, 30), (3, 11), (30, 4), (5, 2), (4, 3), (20, 4), (3, 8), (7, 13))
-"""Tokens of prompts and completions: short and long ones, two that are cut, one without a target left, one that ends
-where the cut is."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a run has when it begins to train, and the same as the reference wants it."""
-
-    root: Path
-    prompts: list[Prompt]
-    samples: list[Sample]
-    examples: dict[str, list[Example]]
-    """By kind of targets."""
 
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory) -> Material:
-    root = tmp_path_factory.mktemp("material")
-    make_model(root / "model", biases=True)
-    draws = np.random.default_rng(0)
-    prompts, samples, targets = [], [], []
-    examples: dict[str, list[Example]] = {"hard": [], "soft": []}
-    for number, (prompt_length, length) in enumerate(LENGTHS):
-        prompts.append(Prompt(f"p{number}", "", tuple(draws.integers(5, 261, prompt_length).tolist())))
-        for index in range(2 if number == 1 else 1):
-            ended = (number + index) % 3 != 0
-            ids = (*draws.integers(5, 261, length - ended).tolist(), *([END] if ended else []))
-            ids = (100, *ids[1:]) if length == 17 else ids  # a token, as -100 is not
-            soft = tuple(_targets(token, draws) for token in ids)
-            degenerate = number == 4  # is not trained on: the rows of those after it must still be their own
-            text = "" if degenerate else "return 1"
-            samples.append(Sample(f"p{number}", index, ids, "stop" if ended else "length", (), text))
-            targets.append(_sparse(soft))
-            if not degenerate:
-                examples["hard"].append(Example(prompts[-1].token_ids, ids))
-                examples["soft"].append(Example(prompts[-1].token_ids, ids, soft))
-    write_targets(target_path(root / "targets", 0), targets[:5])
-    write_targets(target_path(root / "targets", 1), targets[5:])
-    return Material(root, prompts, samples, examples)
-
-
-def _targets(drawn: int, draws: np.random.Generator) -> dict[int, float]:
-    others = draws.choice(np.arange(5, 261), int(draws.integers(0, 4)), replace=False).tolist()
-    support = list(dict.fromkeys([drawn, *others]))
-    weights = draws.random(len(support)).astype(np.float32)
-    return dict(zip(support, (weights / weights.sum()).tolist(), strict=True))
-
-
-def _sparse(positions: tuple[dict[int, float], ...]) -> SparseTargets:
-    return SparseTargets(
-        np.array([len(each) for each in positions], dtype=np.int32),
-        np.array([token for each in positions for token in each], dtype=np.int32),
-        np.array([value for each in positions for value in each.values()], dtype=np.float32),
-    )
+    return make_material(tmp_path_factory.mktemp("material"))
 
 
 @dataclass(frozen=True)
@@ -213,6 +158,28 @@ def test_batches_of_one_sequence_of_one_token_and_of_none(material, tmp_path, mo
     log, weights = in_plain_torch(material, batches, settings)
     assert min(log.losses) == 0, "a sequence has no target left"
     assert_same(trained, log, weights)
+
+
+def test_what_training_data_holds_is_counted(material):
+    recipe = load_recipe("demo", [f"training.max_length={MAX_LENGTH}", f"model.path={material.root / 'model'}"])
+    targets = material.root / "targets"
+    _, _, counts = build_data(recipe, material.prompts, material.samples, targets, whole_answers=False)
+    examples = material.examples["soft"]
+    assert counts.to_json() == {
+        "sequences": 11,
+        "dropped": {"empty": 1},
+        "truncated": sum(example.completion[-1] != END for example in examples),
+        "cut": 2,
+        "prompt_tokens": sum(len(example.prompt) for example in examples),
+        "completion_tokens": sum(len(example.completion) for example in examples),
+        "targets": "soft",
+        "target_entries": material.target_entries,
+        "target_bytes": sum(path.stat().st_size for path in targets.iterdir()),
+    }
+    hard = load_recipe("demo", ["training.targets=hard", f"training.max_length={MAX_LENGTH}"])
+    _, store, counts = build_data(hard, material.prompts, material.samples, targets, whole_answers=False)
+    assert store is None
+    assert (counts.targets, counts.target_entries, counts.target_bytes) == ("hard", 0, 0)
 
 
 def test_training_goes_on_where_it_was_interrupted(material, tmp_path, monkeypatch):
