@@ -12,6 +12,7 @@ import pytest
 from report.simulated_run import Simulation, systems, write_run
 from selfdistill.analysis import run_input
 from selfdistill.cli import grade as grade_command
+from selfdistill.decoding import Decoding
 from selfdistill.files import append_records, read_records
 from selfdistill.others.problems import _shares
 from selfdistill.recipe import load_recipe
@@ -19,6 +20,7 @@ from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, V
 from selfdistill.report.evaluated import read_evaluated, read_problems
 from selfdistill.report.examples import examples
 from selfdistill.report.scores import score_tables
+from selfdistill.rivals.choose import choose
 from selfdistill.run.directory import RunDirectory
 from selfdistill.study import preview
 from selfdistill.study.scores import best_scores, over_seeds, read_run
@@ -113,6 +115,16 @@ def test_the_best_decoding_of_a_study(run):
     best, scores = best_scores([each, each], "base", "pass@1")
     assert tables[best] == max(tables.values())
     assert over_seeds(scores)["pass@1"]["value"] == pytest.approx(tables[best])
+
+
+def test_what_rivals_are_tuned_on(run):
+    """Of a grid's settings the one with the highest mean over problems that have a score."""
+    grid = [(Decoding(temperature=temperature, top_k=20, top_p=0.8),) for temperature in (0.5, 0.9, 1.3)]
+    for choice in choose(RunDirectory(run), {"plain": grid}, [1]):
+        names = [f"{choice.model}-{stages[0].slug}" for stages in grid]
+        means = [np.nanmean(passed(run, name)[1:], axis=1).mean() for name in names]
+        assert choice.stages == grid[int(np.argmax(means))]
+        assert choice.validation == pytest.approx(max(means))
 
 
 def test_outcomes_of_a_previewed_program(run):

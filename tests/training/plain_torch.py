@@ -68,7 +68,7 @@ def loss_sum(forward: Callable[[Tensor], Tensor], sequence: Example, max_length:
     """Summed cross-entropy of one sequence, and over how many tokens."""
     ids = [*sequence.prompt, *sequence.completion][:max_length]
     logprobs = forward(torch.tensor([ids]))[0].float().log_softmax(-1)
-    total, count = torch.zeros(()), 0
+    total, count = 0 * logprobs.sum(), 0
     for position in range(len(sequence.completion)):
         at = len(sequence.prompt) + position
         if at >= max_length:
@@ -108,7 +108,7 @@ def train(
             group["lr"] = schedule(step, settings)
         with torch.autocast("cpu", torch.bfloat16) if settings.bfloat16 else nullcontext():
             parts = [loss_sum(forward, sequence, settings.max_length) for sequence in batch]
-        tokens = sum(count for _, count in parts)
+        tokens = max(1, sum(count for _, count in parts))
         loss = torch.stack([total for total, _ in parts]).sum() / tokens
         optimizer.zero_grad()
         loss.backward()

@@ -14,6 +14,7 @@ from selfdistill.decoding import Decoding
 from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
+from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
@@ -104,6 +105,12 @@ def test_max_length_cuts_the_end_and_is_counted(sampled):
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     lengths = [len(by_id[s.prompt_id].token_ids) + len(s.token_ids) for s in samples if s.text.strip()]
     assert counts.cut == sum(length > 20 for length in lengths) > 0
+
+
+def test_without_a_sample_to_train_on_the_reasons_are_given(tmp_path):
+    samples = [Sample("p", index, (0,), "stop", (0.0,), text) for index, text in enumerate(("", "", "pass"))]
+    with pytest.raises(UserError, match=r"no sample is left to train on: \{'empty': 2, 'single-line stub': 1\}"):
+        build_data(load_recipe("demo"), [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False)
 
 
 @pytest.mark.parametrize(

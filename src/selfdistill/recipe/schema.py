@@ -208,7 +208,7 @@ class TrainingSettings(Section):
     min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
     """The cosine ends here."""
     warmup_steps: CountOrZero = 250
-    """Steps of linear rise to the peak."""
+    """Steps of linear rise from 0 to the peak; the first has rate 0."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     """AdamW's, on everything but biases and norms."""
     adam_beta1: Fraction = 0.9
