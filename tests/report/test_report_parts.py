@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 import numpy as np
@@ -14,10 +15,12 @@ from simulated_run import TRAINING, systems
 from selfdistill.evaluation.systems import System
 from selfdistill.report import words
 from selfdistill.report.answer import answer
+from selfdistill.report.charts.curves import Curves, Point, frontier_chart
 from selfdistill.report.charts.training import running_mean
 from selfdistill.report.comparisons import best, comparisons, find
 from selfdistill.report.cost import cost
-from selfdistill.report.evaluated import exception_type
+from selfdistill.report.evaluated import EvaluatedProblem, exception_type
+from selfdistill.report.examples import _program
 from selfdistill.report.frontier import beats, frontier
 
 SCORES = st.tuples(st.floats(0, 1), st.floats(0, 1))
@@ -94,6 +97,32 @@ def test_the_second_line_says_whether_training_was_needed(best_verdict: str, own
     assert found["headline"][1].startswith(second)
     not_shown = best_verdict == "not distinguishable" and base != "default"
     assert ("is not shown" in " ".join(found["sentences"])) == not_shown
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("    return x + 1\n", True),
+        ("\n    return x + 1\n", True),
+        ("Sure:\n```python\ndef f(x):\n    return x\n```", False),
+        ("  Sure:\n```python\ndef f(x):\n    return x\n```", False),
+        ("def f(x):\n    return x\n", False),
+        ("\n", False),
+    ],
+)
+def test_code_to_go_on_from_is_shown_before_what_goes_on_from_it(text: str, whole: bool) -> None:
+    prefix = "def f(x):\n"
+    assert _program(EvaluatedProblem("t/0", None, "", prefix), text) == (prefix + text if whole else text)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_axes_of_percent_end_where_percent_does(rate: float) -> None:
+    score = {"value": rate, "low": rate, "high": rate}
+    point = Point(0.7, False, {"pass@1": score, "pass@5": score})
+    line = {"base": [point, point], "preview": [], "student": [point]}
+    ticks = re.findall(r">(−?[\d.]+)</text>", frontier_chart(Curves(line, []), "pass@1", "pass@5"))
+    assert ticks
+    assert all(not tick.startswith("−") and float(tick) <= 100 for tick in ticks)
 
 
 @given(SCORES, SCORES, SCORES)

@@ -133,7 +133,7 @@ def test_nothing_can_be_told_where_nothing_passes_or_everything(tmp_path: Path, 
     assert (default["low"], default["high"]) == pytest.approx((-reach, reach), abs=1e-5)
     verdict, headline = found["answer"]["verdict"], found["answer"]["headline"]
     assert verdict == "not distinguishable"
-    assert headline[0].startswith("10\u00a0problems tell nothing about pass@1")
+    assert headline[0].startswith("Nothing can be told about pass@1 from 10\u00a0problems")
     assert not any("best decoding" in text for text in headline)
     assert "<strong>" not in render(found)
 

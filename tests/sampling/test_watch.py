@@ -65,8 +65,8 @@ def test_a_run_in_which_nothing_ends_says_so_after_the_first_batches(loaded, tmp
     assert items <= 96
     assert said == (
         "warning: sampling: none of the first 64 completions ended by itself: all were cut off at "
-        "sampling.max_new_tokens = 6. Is the model's end-of-turn token known (eos_token_id in its "
-        "generation_config.json)? Raise it.\n"
+        "sampling.max_new_tokens = 6. Raise it; if that does not help, the model's end-of-turn token is not known "
+        "(eos_token_id in its generation_config.json).\n"
     )
     assert "warning" not in capsys.readouterr().err, "once is enough"
 
@@ -104,7 +104,7 @@ def test_more_than_one_in_twenty_is_said_as_soon_as_enough_have_finished(capsys)
     assert capsys.readouterr().err == ""
     watched(1, 10, 1)
     said = capsys.readouterr().err
-    assert "4 of the first 64 completions (6 %) were cut off at sampling.max_new_tokens = 100. Raise it." in said
+    assert "4 of the first 64 completions (6.2 %) were cut off at sampling.max_new_tokens = 100. Raise it." in said
     watched(100, 500, 100)
     watched.end()
     assert capsys.readouterr().err == ""
@@ -122,7 +122,7 @@ def test_a_small_job_is_judged_at_its_end(capsys):
     watched(20, 500, 11)
     assert capsys.readouterr().err == ""
     watched.end()
-    assert "11 of 20 completions (55 %) were cut off" in capsys.readouterr().err
+    assert "11 of 20 completions (55.0 %) were cut off" in capsys.readouterr().err
 
 
 def test_where_the_context_ends_first_it_is_named(capsys):
@@ -131,7 +131,7 @@ def test_where_the_context_ends_first_it_is_named(capsys):
     watched.end()
     said = capsys.readouterr().err
     assert "none of 20 completions ended by itself: all were cut off at the model's context of 512 tokens" in said
-    assert "Shorten the prompts, or use a model with a longer context." in said
+    assert "Shorten the prompts, or use a model with a longer context" in said
     assert "max_new_tokens" not in said
 
 

@@ -70,7 +70,7 @@ def _change(default: Comparison, measure: str, subject: str) -> str:
     before, after = percent(score["base"]), percent(score["student"])
     if tells_nothing(score):
         problems = plural(score["difference"]["problems"], "problem")
-        return f"{problems} tell nothing about {measure}: {before} before training, {after} after."
+        return f"Nothing can be told about {measure} from {problems}: {before} before training, {after} after."
     return {
         "better": f"{subject} raised {measure} from {before} to {after}.",
         "worse": f"{subject} lowered {measure} from {before} to {after}.",

@@ -14,7 +14,7 @@ import numpy as np
 
 from selfdistill import seeds
 from selfdistill.report.evaluated import Completions, Evaluated
-from selfdistill.report.words import count, percent, plural, point_interval, points
+from selfdistill.report.words import count, number, percent, plural, point_interval, sentence
 from selfdistill.sampling.watch import WARN_ABOVE
 from selfdistill.statistics import DIFFERENCE, SHARE, Estimate, intervals
 
@@ -81,20 +81,17 @@ def _less_often(ended: dict[str, Any], samples: Completions | None) -> str:
 
 def _cut_off(evaluated: Sequence[Evaluated], samples: Completions | None, limits: dict[str, int | None]) -> str | None:
     """Where more than WARN_ABOVE of the samples, or of any system's answers, were cut off: how many, and where."""
-    parts, where = [], []
+    parts = []
     if samples and samples.truncated > WARN_ABOVE * samples.count:
-        parts.append(f"{_of(samples)} training samples ({percent(samples.truncated / samples.count)})")
-        where.append(_limit("sampling.max_new_tokens", limits, [samples]))
+        where = _limit("sampling.max_new_tokens", limits, [samples])
+        parts.append(f"{_of(samples)} training samples ({percent(samples.truncated / samples.count)}) at {where}")
     answers = [each.completions for each in evaluated if each.completions.count]
     shares = [each.truncated / each.count for each in answers]
     if shares and max(shares) > WARN_ABOVE:
-        low, high = points(min(shares)).lstrip("+"), percent(max(shares))
-        parts.append(f"{high if min(shares) == max(shares) else f'{low} to {high}'} of the answers, by system")
-        where.append(_limit("evaluation.max_new_tokens", limits, answers))
-    if not parts:
-        return None
-    cut = " and ".join(f"{part}, at {place}" for part, place in zip(parts, where, strict=True))
-    return f"Cut off before their end: {cut}. Higher limits would tell more."
+        low, high = number(100 * min(shares)), percent(max(shares))
+        where = _limit("evaluation.max_new_tokens", limits, answers)
+        parts.append(f"{high if min(shares) == max(shares) else f'{low} to {high}'} of a system’s answers at {where}")
+    return f"Cut off before their end: {'; '.join(parts)}." if parts else None
 
 
 def _of(completions: Completions) -> str:
@@ -120,5 +117,5 @@ def _none_ended(evaluated: Sequence[Evaluated], samples: Completions | None) -> 
         none.append("no answer of the base")
     if not none:
         return None
-    text = " and ".join(none)
-    return f"{text[0].upper()}{text[1:]} ended by itself: is the model’s end-of-turn token known?"
+    why = "the limit is far too low, or the model’s end-of-turn token is not known"
+    return sentence(f"{' and '.join(none)} ended by itself: {why}.")

@@ -64,7 +64,7 @@ def _example(
         each.system.model: {
             "outcome": each.first_outcomes[index].value,
             "cut_off": own[problem.task_id].finish_reason == "length",
-            "program": _clipped(problem.program_prefix + own[problem.task_id].text),
+            "program": _clipped(_program(problem, own[problem.task_id].text)),
         }
         for each, own in zip(pair, samples, strict=True)
     }
@@ -75,6 +75,12 @@ def _example(
         "statement": _clipped(problem.statement),
         **sides,
     }
+
+
+def _program(problem: EvaluatedProblem, text: str) -> str:
+    """The answer, after the code that it goes on from where it does: a continuation is indented, a chat answer not."""
+    continues = text.strip() and text.lstrip("\n")[0].isspace() and "```" not in text
+    return problem.program_prefix + text if continues else text
 
 
 def _clipped(text: str) -> str:

@@ -67,7 +67,10 @@ def _others(found: dict[str, Any]) -> Markup:
 
 def _differences(summary: Summary, measure: str) -> Markup:
     rivals: dict[str, tuple[list[str], dict[str, Any]]] = {}
+    scores = {each["scores"][measure]["all"]["value"] for each in summary["systems"] if each["model"] == "base"}
     for kind in RIVALS:
+        if kind == "best" and len(scores) == 1:  # of equals none is the best
+            continue
         comparison = pick(summary["comparisons"], kind, measure if kind == "best" else "")
         if comparison:
             score = comparison["scores"][measure]["all"]

@@ -188,7 +188,8 @@ def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict
     `means` are of the first measure: by it the base's best is picked.
     """
     systems = [each.system for each in evaluated]
-    top = best(systems, means, "base")
+    of_base = {mean for system, mean in zip(systems, means, strict=True) if system.model == "base"}
+    top = best(systems, means, "base") if len(of_base) > 1 else None  # of equals none is the best
     wanted = [
         ("base, default", "base", find(systems, "base", "default")),
         ("base, sampling", "other", find(systems, "base", "sampling")),

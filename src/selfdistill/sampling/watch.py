@@ -59,8 +59,8 @@ class Watch:
                 self._judge("of the first ")
             elif not self.finished and self._tokens >= LONG * ENOUGH:
                 self._say(
-                    f"after {self._tokens:,} tokens no completion has ended by itself. {_KNOWN} The limit is "
-                    f"{self._where()}"
+                    f"after {self._tokens:,} tokens no completion has ended by itself; the limit is {self._where()}. "
+                    f"If that is no surprise, wait; else {_UNKNOWN}."
                 )
         if self.progress:
             self.progress(items, tokens, cut_off)
@@ -73,10 +73,11 @@ class Watch:
     def _judge(self, of: str) -> None:
         counted = f"{of}{self.finished:,} completions"
         if self.cut_off == self.finished:
-            self._say(f"none {counted} ended by itself: all were cut off at {self._where()}. {_KNOWN} {self._advice()}")
+            advice = f"{self._advice()}; if that does not help, {_UNKNOWN}"
+            self._say(f"none {counted} ended by itself: all were cut off at {self._where()}. {advice}.")
         elif self.cut_off > WARN_ABOVE * self.finished:
-            share = f"{100 * self.cut_off / self.finished:.0f} %"
-            self._say(f"{self.cut_off:,} {counted} ({share}) were cut off at {self._where()}. {self._advice()}")
+            share = f"{100 * self.cut_off / self.finished:.1f} %"
+            self._say(f"{self.cut_off:,} {counted} ({share}) were cut off at {self._where()}. {self._advice()}.")
 
     def _say(self, text: str) -> None:
         if not self._warned:
@@ -89,7 +90,7 @@ class Watch:
         return f"{self.limit.key} = {self.max_new_tokens:,}"
 
     def _advice(self) -> str:
-        return "Shorten the prompts, or use a model with a longer context." if self._context_binds() else "Raise it."
+        return "Shorten the prompts, or use a model with a longer context" if self._context_binds() else "Raise it"
 
     def _context_binds(self) -> bool:
         """Whether for most prompts the context ends before the recipe's limit."""
@@ -97,4 +98,4 @@ class Watch:
         return 2 * sum(len(prompt.token_ids) > room for prompt in self.prompts) > len(self.prompts)
 
 
-_KNOWN = "Is the model's end-of-turn token known (eos_token_id in its generation_config.json)?"
+_UNKNOWN = "the model's end-of-turn token is not known (eos_token_id in its generation_config.json)"

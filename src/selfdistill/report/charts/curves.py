@@ -68,6 +68,7 @@ def temperature_curve(curves: Curves, measure: str) -> str:
         span = max(everywhere) - min(everywhere)
         axes.set_xlim(min(everywhere) - 0.04 * span, max(everywhere) + 0.04 * span)
         widen(axes, "y", span=_LEAST)
+        _keep_within(axes, "y")
         round_ticks(axes.xaxis, axes.yaxis)
         axes.grid(axis="y")
         _name_lines(axes, {model: points for model, points in lines.items() if len(points) > 1}, measure)
@@ -94,10 +95,19 @@ def frontier_chart(curves: Curves, first: str, last: str) -> str:
         axes.text(0, 1.04, f"↑ {last}, %", transform=axes.transAxes, ha="left", color=MUTED, fontsize=10.5)
         axes.margins(0.12)
         widen(axes, "x", "y", span=_LEAST)
+        _keep_within(axes, "x", "y")
         round_ticks(axes.xaxis, axes.yaxis)
         axes.grid()
         _name_temperatures(axes, lines, first, last)
         return svg(figure, "frontier", label)
+
+
+def _keep_within(axes: Any, *names: str) -> None:
+    """No axis of percent goes below 0 or above 100 further than to show a point there whole."""
+    for name in names:
+        low, high = getattr(axes, f"get_{name}lim")()
+        edge = 0.05 * (high - low)
+        getattr(axes, f"set_{name}lim")(max(low, -edge), min(high, 100 + edge))
 
 
 def _mark(axes: Any, x: float, y: float, role: str, model: str) -> None:
