@@ -62,7 +62,7 @@ CONFIGS: dict[str, Any] = {
         topk_group=1,
         first_k_dense_replace=1,
     ),
-    "jamba": JambaConfig(**SIZES, **STATES, num_experts=4, use_mamba_kernels=False, mamba_d_state=8, mamba_dt_rank=4),
+    "jamba": JambaConfig(**SIZES, **STATES, num_experts=1, mamba_d_state=8, mamba_dt_rank=4),
     "gpt2": GPT2Config(vocab_size=261, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3),
 }
 ATTENTION = {f"self_attn.{name}_proj" for name in "qkvo"}
@@ -78,7 +78,7 @@ EXPECTED = {
     # The state space's out_proj and dt_proj are read by its kernel, past any adapter.
     "jamba": ATTENTION
     | {"mamba.in_proj", "mamba.x_proj"}
-    | {f"feed_forward.{name.removeprefix('mlp.')}" for name in MLP | EXPERTS},
+    | {f"feed_forward.{name.removeprefix('mlp.')}" for name in MLP},
     "gpt2": {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"},
 }
 

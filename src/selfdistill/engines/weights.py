@@ -109,9 +109,9 @@ def check_finite(named_weights: Iterable[tuple[str, torch.Tensor]], where: str, 
     floating = [
         (name, weight.detach()) for name, weight in named_weights if weight.is_floating_point() and weight.itemsize > 1
     ]
-    # The largest magnitude is nan where any number is, and takes no memory of the tensor's size.
-    largest = [(name, torch.linalg.vector_norm(w, float("inf"))) for name, w in floating if w.numel()]
-    broken = [name for name, norm in largest if not norm.isfinite()]
+    # Smallest and largest number are nan where any is, and take no memory of the tensor's size.
+    ends = [(name, torch.stack(torch.aminmax(weight))) for name, weight in floating if weight.numel()]
+    broken = [name for name, both in ends if not both.isfinite().all()]
     if broken:
         raise UserError(
             f"{len(broken)} of the model's weights hold nan or infinity: {names(broken)}", where=where, fix=fix

@@ -10,8 +10,15 @@ from selfdistill.errors import HarnessError, UserError
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.limits import Isolation, Limits
+from selfdistill.run.events import warn
 
 INSTALL = "apt-get install bubblewrap"
+_IMPORT = """try:
+    import numpy
+    print("works")
+except BaseException as error:
+    print(" ".join(f"{type(error).__name__}: {error}".split())[:100])
+"""
 _CGROUP = "optional: run as root, or where a cgroup with memory and pids is delegated to you"
 _USER_NAMESPACES = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, or the container's settings)"
 
@@ -21,12 +28,14 @@ def isolation_report() -> list[tuple[str, bool, str]]:
     fault = full_isolation_fault()
     works = fault is None
     sandbox = "" if works else fault or ""
+    packages = sandbox or packages_fault() or ""
     layers = [
         ("bubblewrap", namespaces.bubblewrap_path() is not None, INSTALL),
         ("namespaces (user, pid, network, mount, ipc, uts), a fresh pid and ipc namespace a test", works, sandbox),
         ("read-only system, private tmpfs of limited size, clean environment, no network", works, sandbox),
         ("no capabilities, no new privileges, an unprivileged user", works, sandbox),
         ("seccomp: no other programs, no tracing, no kernel objects that outlive a test", works, sandbox),
+        ("this interpreter's packages, for programs to import", works and packages_fault() is None, packages),
         ("cgroup: memory and processes of a whole sandbox", works and cgroups.available(), _CGROUP),
         ("rlimits: memory, file size, processes, open files, core", True, ""),
     ]
@@ -34,7 +43,7 @@ def isolation_report() -> list[tuple[str, bool, str]]:
 
 
 def require(isolation: Isolation) -> None:
-    """Refuse what this machine cannot give.
+    """Refuse what this machine cannot give, and warn where programs will miss the interpreter's packages.
 
     Raises:
         UserError: `full` is asked for and not available; says why and how to mend it.
@@ -47,6 +56,9 @@ def require(isolation: Isolation) -> None:
             f"programs cannot be isolated on this machine: {fault}",
             fix=f"run: {INSTALL}" if namespaces.bubblewrap_path() is None else _USER_NAMESPACES,
         )
+    missing = packages_fault()
+    if missing is not None:
+        warn(f"programs that import packages will fail: {missing}")
 
 
 @cache
@@ -58,13 +70,33 @@ def full_isolation_fault() -> str | None:
         return f"the machine type {os.uname().machine} is not supported"
     if not Path("/proc/self/ns/user").exists():
         return "the kernel has no user namespaces"
+    said = _trial("print('works')")
+    return None if said == "works" else said or "a trial program did not run"
+
+
+@cache
+def packages_fault() -> str | None:
+    """Why programs in a sandbox with full isolation cannot import what this interpreter can; None if they can.
+
+    Tried with numpy, which is always here: its directory may not be readable to everybody, or hold links to files that
+    the sandbox does not show.
+    """
+    said = _trial(_IMPORT)
+    if said == "works":
+        return None
+    shown = ", ".join(namespaces.site_packages())
+    return f"{said or 'a trial program ended'} (they see {shown}: let everybody read it, without links to elsewhere)"
+
+
+def _trial(program: str) -> str:
+    """What a program prints in a fresh sandbox, or why there was none."""
     from selfdistill.grading.jobs import run_job
     from selfdistill.grading.sandbox import Sandbox
 
     sandbox = Sandbox("full", Limits())
     try:
-        run = run_job(sandbox, {"kind": "stdin", "program": b"print('works')"}, Limits(), stdin="")
-        return None if run.output == b"works\n" else "a trial program did not run"
+        run = run_job(sandbox, {"kind": "stdin", "program": program.encode()}, Limits(), stdin="")
+        return run.output.decode("utf-8", "replace").strip()
     except (HarnessError, OSError) as error:
         return str(error)
     finally:

@@ -20,6 +20,10 @@ from selfdistill.grading.limits import Limits
 
 HARNESS = Path("/harness")
 """Where the sandbox sees the directory that holds the package `inside`."""
+PRIVATE = ("/tmp", "/dev", "/proc")
+"""What the sandbox has of its own: the machine's cannot be seen there."""
+ELSEWHERE = "/machine"
+"""Where the sandbox sees what lies in one of these on the machine, such as an interpreter below /tmp."""
 PYTHON_FLAGS = ("-s", "-S", "-P", "-B", "-X", "utf8")
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -73,9 +77,14 @@ def zygote_command(
     """The zygote's own command. `directory` holds the package `inside`; without `uid`, isolation is `process`."""
     level = ["process", "-1"] if uid is None else ["full", str(uid)]
     numbers = [str(limits.memory_mb << 20), str(limits.scratch_mb << 20), str(limits.processes)]
-    site_packages = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-    start = [_python(), *PYTHON_FLAGS, "-c", _START, str(directory), *map(str, sockets)]
-    return [*start, role, *level, *numbers, *site_packages]
+    python, *packages = [_python(), *site_packages()] if uid is None else map(_seen_at, [_python(), *site_packages()])
+    start = [python, *PYTHON_FLAGS, "-c", _START, str(directory), *map(str, sockets)]
+    return [*start, role, *level, *numbers, *packages]
+
+
+def site_packages() -> list[str]:
+    """Directories of the packages that programs can import, as the machine names them."""
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 
 @cache
@@ -110,14 +119,20 @@ def _read_only_files(inside: Path) -> list[str]:
         elif path.exists():
             arguments += ["--ro-bind", name, name]
     libraries = {"/usr/lib", "/usr/lib64", "/usr/lib32", sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    libraries |= {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), f"{sys.base_prefix}/lib"}
+    libraries |= {*site_packages(), f"{sys.base_prefix}/lib"}
     bound = sorted(str(library) for library in libraries)  # parents before children
     bound += ["/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/usr/share/zoneinfo", _python()]
-    for directory in _ancestors(bound):
+    for directory in _ancestors([_seen_at(source) for source in bound]):
         arguments += ["--perms", "0755", "--dir", directory]  # bubblewrap's own choice may shut programs out
     for source in bound:
-        arguments += ["--ro-bind-try", source, source]
+        arguments += ["--ro-bind-try", source, _seen_at(source)]
     return [*arguments, "--ro-bind", str(inside), str(HARNESS / inside.name)]
+
+
+def _seen_at(path: str) -> str:
+    """Where the sandbox sees a file of the machine. The interpreter finds its libraries by their way from it."""
+    hidden = any(path == private or path.startswith(f"{private}/") for private in PRIVATE)
+    return f"{ELSEWHERE}{path}" if hidden else path
 
 
 def _ancestors(paths: list[str]) -> list[str]:
