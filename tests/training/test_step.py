@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.engines.models import load_model
+from selfdistill.engines.models import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
 from selfdistill.training.train import build_data, train_student
@@ -182,6 +182,24 @@ def test_what_training_data_holds_is_counted(material):
     assert (counts.targets, counts.target_entries, counts.target_bytes) == ("hard", 0, 0)
 
 
+def test_a_student_is_an_ordinary_model_in_its_bases_precision(material, tmp_path, monkeypatch):
+    """Trained in float32, and rounded once at the end."""
+    base(material).bfloat16().save_pretrained(tmp_path / "base")
+    tokenizer = load_tokenizer(str(material.root / "model"))
+    tokenizer.save_pretrained(tmp_path / "base")
+    trained = ours(material, tmp_path, monkeypatch, f"model.path={tmp_path / 'base'}", "training.targets=hard")
+    assert load_config(str(tmp_path / "student")).dtype is torch.bfloat16
+    assert load_tokenizer(str(tmp_path / "student")).get_vocab() == tokenizer.get_vocab()
+    model = load_model(ModelSettings(path=str(tmp_path / "base"), device="cpu", dtype="float32")).train()
+    batches = [material.examples["hard"]] * STEPS
+    log = plain_torch.train(lambda ids: model(input_ids=ids).logits, list(model.parameters()), batches, SETTINGS)
+    assert trained.log["loss"] == pytest.approx(log.losses, rel=1e-5)
+    for name, weight in model.state_dict().items():
+        assert trained.weights[name].equal(trained.weights[name].bfloat16().float())
+        same = trained.weights[name] == weight.bfloat16().float()
+        assert float(same.float().mean()) > 0.99, "but for what lies between two numbers of bfloat16"
+
+
 def test_training_goes_on_where_it_was_interrupted(material, tmp_path, monkeypatch):
     """Same batches, rates and moments as without the interruption; steps after the last checkpoint are made again."""
     lines = [f"training.{each}" for each in ("batch_size=4", "epochs=2", "checkpoint_every=2", "targets=soft")]
@@ -237,8 +255,10 @@ def test_adapters_are_trained_as_in_plain_pytorch(material, tmp_path, monkeypatc
 @pytest.mark.parametrize("targets", ["hard", "soft"])
 def test_bf16_is_of_the_arithmetic_and_not_of_the_weights(material, tmp_path, monkeypatch, targets):
     """At the paper's rate a step is a hundredth of bfloat16's spacing: weights in bfloat16 would not move."""
-    lines = ["precision=bf16", "epochs=2", "warmup_steps=0", "learning_rate=5e-6", "min_learning_rate=1e-6"]
-    trained = ours(material, tmp_path, monkeypatch, f"training.targets={targets}", *(f"training.{x}" for x in lines))
+    lines = ["precision=bf16", "epochs=2", "warmup_steps=0", "learning_rate=5e-6", "min_learning_rate=1e-6",
+             f"targets={targets}"]  # fmt: skip
+    sampled_in = "model.dtype=bfloat16"  # is of sampling alone
+    trained = ours(material, tmp_path, monkeypatch, sampled_in, *(f"training.{line}" for line in lines))
     batches = [material.examples[targets]] * 2
     settings = replace(SETTINGS, steps=2, warmup_steps=0, learning_rate=5e-6, min_learning_rate=1e-6)
     half, half_weights = in_plain_torch(material, batches, replace(settings, bfloat16=True))
