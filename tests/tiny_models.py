@@ -32,9 +32,18 @@ def make_tokenizer(*, chat: bool) -> PreTrainedTokenizerFast:
 
 
 def make_model(
-    directory: Path, *, architecture: str = "llama", chat: bool = False, context: int = 512, head_dim: int = 8
+    directory: Path,
+    *,
+    architecture: str = "llama",
+    chat: bool = False,
+    context: int = 512,
+    head_dim: int = 8,
+    biases: bool = False,
 ) -> Path:
-    """Save a random model of 2 layers with its tokenizer; `architecture` is llama or qwen3. vLLM wants heads of 32."""
+    """Save a random model of 2 layers with its tokenizer; `architecture` is llama or qwen3. vLLM wants heads of 32.
+
+    With `biases` its attention has some, and they and the norms are random too.
+    """
     tokenizer = make_tokenizer(chat=chat)
     settings = {
         "vocab_size": len(tokenizer),
@@ -50,12 +59,17 @@ def make_model(
         "bos_token_id": None,
         "tie_word_embeddings": True,
         "initializer_range": 0.4,
+        "attention_bias": biases,
     }
     torch.manual_seed(0)
     if architecture == "qwen3":
         model = Qwen3ForCausalLM(Qwen3Config(**settings))
     else:
         model = LlamaForCausalLM(LlamaConfig(**settings))
+    if biases:
+        for weight in model.parameters():
+            if weight.dim() == 1:
+                torch.nn.init.uniform_(weight, 0.5, 1.5)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return directory

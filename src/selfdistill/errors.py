@@ -49,5 +49,16 @@ class MissingExtraError(UserError):
         )
 
 
+class NotNumbersError(UserError):
+    """A model's logits are nan or infinite: there is nothing to draw from."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the model's logits are nan or infinite",
+            where="model",
+            fix="check its weights; where they overflow half precision, set model.dtype: float32",
+        )
+
+
 class HarnessError(SelfdistillError):
     """The grading machinery failed, not the program under test."""

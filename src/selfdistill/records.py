@@ -12,6 +12,9 @@ from typing import Any, Literal
 FinishReason = Literal["stop", "stop_string", "length"]
 Answers = Literal["needed", "whole"]
 """What of an answer to a function-style problem is run: what the tested functions need, or all of its code."""
+Compare = Literal["equal", "as sets", "is given", "anything", "root"]
+"""When a call's result is right: it equals what is expected; has the same elements; is something, or is None, as
+expected; whatever it is; it is a root of the polynomial whose coefficients are the first argument."""
 Difficulty = Literal["easy", "medium", "hard"]
 
 
@@ -66,6 +69,8 @@ class CallCase:
 
     args: tuple[Any, ...]
     expected: Any
+    also: tuple[Any, ...] = ()
+    """Further results that are right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class CallTests:
 
     entry_point: str
     cases: tuple[CallCase, ...]
+    compare: Compare = "equal"
     kind: Literal["call"] = "call"
 
 

@@ -103,6 +103,13 @@ def pass_at_k_scores(judged: Sequence[int], passed: Sequence[int], k: int) -> np
     return np.array([pass_at_k(n, c, k) for n, c in zip(judged, passed, strict=True)], dtype=np.float64)
 
 
+def means(scores: np.ndarray) -> np.ndarray:
+    """Mean of each column's defined scores: (columns,) of (problems, columns); NaN where a column has none."""
+    defined = ~np.isnan(scores)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, scores, 0.0).sum(0) / defined.sum(0)
+
+
 def bootstrap(
     scores: np.ndarray,
     generator: np.random.Generator,

@@ -13,7 +13,7 @@ from scipy import stats
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from selfdistill.decoding import Decoding, label
-from selfdistill.decoding.distribution import decode, dense, draw
+from selfdistill.decoding.distribution import decode, dense, draw, further, logprob_of
 from selfdistill.seeds import UniformRows, generator
 
 decodings = st.builds(
@@ -57,6 +57,22 @@ def test_agrees_with_other_implementations(reference, temperature, top_k, top_p)
     decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
     ours = dense(decode(logits, (decoding,)), 300)
     torch.testing.assert_close(ours, reference(logits, decoding), atol=1e-12, rtol=0)
+
+
+HALVES = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 8]).log()
+"""Probabilities and their sums are exact in float32."""
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.25, 1), (0.5, 1), (0.51, 2), (0.75, 2), (0.875, 3), (0.9, 4), (1.0, 4)])
+def test_a_prefix_whose_mass_is_top_p_itself_is_enough(top_p, kept):
+    decoding = Decoding(temperature=1, top_p=top_p)
+    expected = HALVES[:kept].softmax(0)
+    ours = decode(HALVES, (decoding,))
+    assert ours.token_ids.tolist() == list(range(kept))
+    torch.testing.assert_close(ours.probabilities, expected)
+    for theirs in (vllm_probabilities(HALVES, decoding), transformers_probabilities(HALVES[None], decoding)[0]):
+        # Which of the two equal tokens they keep is their own.
+        torch.testing.assert_close(theirs.sort(descending=True).values[:kept], expected)
 
 
 @given(logit_rows, decodings)
@@ -111,6 +127,24 @@ def test_below_the_threshold_it_is_argmax_and_nothing_else(temperature):
     assert ranked.logprobs.tolist() == [[0.0], [0.0]]
 
 
+def test_from_the_threshold_on_it_is_a_temperature():
+    """vLLM's `_SAMPLING_EPS` is 1e-5, and what is smaller is greedy."""
+    assert [Decoding(temperature=t).greedy for t in (0, 9.99e-6, 1e-5, 0.1)] == [True, True, False, False]
+    assert decode(torch.tensor([1.0, 1.0, 0.0]), (Decoding(temperature=1e-5),)).probabilities.tolist() == [
+        0.5,
+        0.5,
+        0.0,
+    ]
+
+
+def test_nothing_is_cut_unless_it_is_asked_for():
+    assert Decoding(temperature=1) == Decoding(temperature=1, top_k=0, top_p=1)
+    logits = torch.randn(50, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(dense(decode(logits, (Decoding(temperature=1),)), 50), logits.softmax(0))
+    with pytest.raises(ValueError, match="frozen"):
+        Decoding(temperature=1).temperature = 2
+
+
 def test_greedy_second_stage_takes_the_first_of_the_ranking():
     ranked = decode(torch.tensor([0.0, 3.0, 2.0]), (Decoding(temperature=0.9), Decoding(temperature=0)))
     assert dense(ranked, 3).tolist() == [0, 1, 0]
@@ -134,6 +168,53 @@ def test_ties_are_ranked_by_id_as_a_stable_sort_does(row, top_k, top_p):
     assert ranked.token_ids[:retained].tolist() == expected[:retained].tolist()
 
 
+def test_many_tied_tokens_are_ranked_by_id():
+    """A sort that is not stable keeps the order of a few equal values by chance, and not of thousands."""
+    logits = torch.randint(0, 5, (2, 20_000), generator=torch.Generator().manual_seed(0)).float()
+    expected = np.argsort(-logits.numpy(), axis=-1, kind="stable")
+    assert decode(logits, (Decoding(temperature=1),)).token_ids.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (Decoding(temperature=0),),
+        (Decoding(temperature=0.7, top_k=5),),
+        (Decoding(temperature=0.7, top_p=0.8),),
+        (Decoding(temperature=0.7, top_k=8), Decoding(temperature=1.2, top_k=3, top_p=0.9)),
+        (Decoding(temperature=0.7, top_k=8), Decoding(temperature=1, top_k=1)),
+        (Decoding(temperature=0.7, top_k=8), Decoding(temperature=0)),
+    ],
+)
+def test_leading_axes_are_rows_of_their_own(stages):
+    logits = torch.randn(3, 2, 4, 30, generator=torch.Generator().manual_seed(1)).double()
+    whole = dense(decode(logits, stages), 30)
+    rows = torch.stack([dense(decode(row, stages), 30) for row in logits.reshape(-1, 30)]).reshape(logits.shape)
+    torch.testing.assert_close(whole, rows, atol=1e-12, rtol=0)
+    if stages[-1].top_k:
+        assert (whole > 0).sum(-1).max() == stages[-1].top_k
+    assert decode(logits[:0], stages).token_ids.shape[:3] == (0, 2, 4)
+
+
+@given(logit_rows, decodings, decodings)
+def test_a_further_stage_is_the_second_of_two(row, first, second):
+    logits = torch.tensor(row, dtype=torch.float64)
+    two, later = decode(logits, (first, second)), further(decode(logits, (first,)), second)
+    assert later.token_ids.tolist() == two.token_ids.tolist()
+    assert later.logprobs.tolist() == two.logprobs.tolist()
+
+
+def test_log_probabilities_of_given_tokens_are_those_of_the_whole_vocabulary():
+    logits = torch.randn(40, 5, 30, generator=torch.Generator().manual_seed(2)).double()
+    ranked = decode(logits, (Decoding(temperature=0.9, top_k=12, top_p=0.9),))
+    tokens = torch.randint(30, (40, 5), generator=torch.Generator().manual_seed(3))
+    expected = dense(ranked, 30).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
+    found = logprob_of(ranked, tokens)
+    assert found.shape == (40, 5)
+    torch.testing.assert_close(found.exp(), expected)
+    assert 0 < int(torch.isneginf(found).sum()) < found.numel()
+
+
 def test_half_precision_logits_are_computed_in_float32():
     logits = torch.randn(4, 50).bfloat16()
     assert decode(logits, (Decoding(temperature=0.7),)).logprobs.dtype is torch.float32
@@ -153,11 +234,32 @@ def test_draws_follow_the_distribution():
     torch.testing.assert_close(logprobs.exp(), expected[tokens])
 
 
+@pytest.mark.parametrize(
+    ("uniform", "token"),
+    [(0.0, 0), (np.nextafter(0.5, 0), 0), (0.5, 1), (np.nextafter(0.75, 0), 1), (0.75, 2), (0.875, 3), (0.999, 3)],
+)
+def test_a_token_is_drawn_from_its_sum_up_to_and_without_the_next(uniform, token):
+    """Token i is drawn on [P(i - 1), P(i)), so that each has exactly its probability of the numbers in [0, 1)."""
+    ranked = decode(HALVES, (Decoding(temperature=1),))
+    drawn, logprob = draw(ranked, torch.tensor(uniform))
+    assert (int(drawn), float(logprob)) == (token, pytest.approx(math.log([1 / 2, 1 / 4, 1 / 8, 1 / 8][token])))
+
+
 def test_uniforms_at_the_edges_stay_inside_the_support():
     ranked = decode(torch.randn(2, 30), (Decoding(temperature=1, top_p=0.5),))
     tokens, logprobs = draw(ranked, torch.tensor([0.0, np.nextafter(1.0, 0.0)]))
     assert torch.isfinite(logprobs).all()
     assert tokens[0] == ranked.token_ids[0, 0]
+
+
+def test_a_uniform_that_was_rounded_to_one_draws_the_last_retained_token():
+    """float32 has no number between 1 - 2**-24 and 1; beyond a row's support there are only arbitrary ids."""
+    logits = torch.randn(50, 40, generator=torch.Generator().manual_seed(0))
+    ranked = decode(logits, (Decoding(temperature=1, top_p=0.8),))
+    assert ranked.support_sizes.unique().numel() > 3
+    tokens, logprobs = draw(ranked, torch.ones(50))
+    assert tokens.tolist() == ranked.token_ids.gather(-1, ranked.support_sizes[:, None] - 1).squeeze(-1).tolist()
+    assert torch.isfinite(logprobs).all()
 
 
 @settings(max_examples=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -68,6 +69,21 @@ def test_min_p_is_transformers(temperature, min_p):
     torch.testing.assert_close(ours, expected, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        MinP(rule="min-p", min_p=0.5),
+        TopNSigma(rule="top-n-sigma", n=0.5),
+        EntropyTemperature(rule="entropy-temperature", temperature=1, theta=0.3, top_p=0.9),
+        ForkLock(rule="fork-lock", lock_temperature=0, fork_temperature=1),
+    ],
+)
+def test_only_differences_of_logits_count_and_none_overflows(rule):
+    logits = torch.tensor([3.0, 1.0, 2.75, -3.0])
+    for shift in (1e3, -1e3):
+        torch.testing.assert_close(probabilities(logits + shift, rule), probabilities(logits, rule))
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
 @pytest.mark.parametrize("n", [0.3, 1.0, 2.5])
 def test_top_n_sigma_is_its_authors_rule(temperature, n):
@@ -84,8 +100,10 @@ def test_top_n_sigma_is_its_authors_rule(temperature, n):
 def test_top_n_sigma_counts_finite_logits_only():
     row = torch.tensor([4.0, 3.0, 0.0, -1.0], dtype=torch.float64)
     padded = torch.cat([row, torch.full((5,), -math.inf)])
-    rule = TopNSigma(rule="top-n-sigma", n=0.8)
-    torch.testing.assert_close(probabilities(padded, rule)[:4], probabilities(row, rule))
+    for n in (0.1, 0.3, 0.42, 0.5, 0.8, 1.2, 1.6, 1.69, 2.0, 2.2):
+        rule = TopNSigma(rule="top-n-sigma", n=n)
+        torch.testing.assert_close(probabilities(padded, rule)[:4], probabilities(row, rule))
+        assert (probabilities(row, rule) > 0).tolist() == (row >= 4 - n * np.std([4, 3, 0, -1], ddof=1)).tolist()
     alone = torch.tensor([2.0, -math.inf])
     assert probabilities(alone, rule).tolist() == [1, 0]
 
@@ -160,6 +178,28 @@ def test_greedy_after_any_rule_is_greedy(row, rule):
     logits = torch.tensor(row)
     after = decode(logits, (rule, Decoding(temperature=0)))
     assert logits[after.token_ids[0]] == logits.max()
+
+
+def test_defaults_are_the_ones_that_are_documented():
+    assert MinP(rule="min-p", min_p=0.1).temperature == 1
+    assert TopNSigma(rule="top-n-sigma") == TopNSigma(rule="top-n-sigma", n=1, temperature=1)
+    entropy = EntropyTemperature(rule="entropy-temperature", temperature=1, theta=0.3)
+    assert (entropy.top_k, entropy.top_p) == (0, 1)
+    fork_lock = ForkLock(rule="fork-lock", lock_temperature=0, fork_temperature=1)
+    assert (fork_lock.fork_tokens, fork_lock.top_k, fork_lock.top_p) == (1.5, 20, 0.8)
+    assert PythonSyntax(rule="python-syntax").depth == 8
+    assert not any(rule.greedy for rule in (MinP(rule="min-p", min_p=0.1), entropy, fork_lock))
+    with pytest.raises(ValidationError, match="frozen"):
+        fork_lock.top_k = 3
+
+
+def test_labels_and_slugs_leave_out_what_is_off():
+    entropy = EntropyTemperature(rule="entropy-temperature", temperature=1, theta=0.3)
+    deep = PythonSyntax(rule="python-syntax", depth=3)
+    assert (entropy.label, entropy.slug) == ("T 1 by entropy (θ 0.3)", "T1-entropy0.3")
+    assert (deep.label, deep.slug) == ("Python syntax, depth 3", "syntax3")
+    cut = Decoding(temperature=0.7, top_k=1, top_p=0.99)
+    assert (cut.label, cut.slug) == ("T 0.7, top-k 1, top-p 0.99", "T0.7-k1-p0.99")
 
 
 @given(rules)

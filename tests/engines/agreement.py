@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from scipy.stats import chisquare
 
 from selfdistill.decoding import Stages
 from selfdistill.decoding.distribution import decode, dense
 from selfdistill.engines.base import Completion, Engine, Request
+from selfdistill.engines.stops import StopStrings, cut_at_stop
 
 
 def decoded_positions(model: Any, request: Request, completion: Completion, stages: Stages) -> torch.Tensor:
@@ -51,3 +55,25 @@ def check_draws(engine: Engine, model: Any, prompt: tuple[int, ...], stages: Sta
     assert counts.keys() <= set(support.tolist()), "a token was drawn that the decoding cuts"
     expected = q[support] / q[support].sum() * draws
     return float(chisquare([counts[token] for token in support.tolist()], expected).pvalue)
+
+
+def check_stops(engine: Any, tokenizer: Any, requests: Sequence[Request], stages: Stages) -> None:
+    """Stop strings end completions at the token that completes one, and change nothing before it."""
+    free = engine.generate(requests, stages, max_new_tokens=40, targets=True)
+    texts = [tokenizer.decode(completion.token_ids, skip_special_tokens=True) for completion in free]
+    letters = sorted({text[12] for text in texts if len(text) > 12 and text[12] != "\ufffd"})[:2]
+    stop = (*letters, "never to be seen")
+    assert letters
+    stops = StopStrings(tokenizer, stop)
+    asked = [replace(request, stop=stop) for request in requests]
+    stopped = engine.generate(asked, stages, max_new_tokens=40, targets=True)
+    ended = 0
+    for request, before, after in zip(asked, free, stopped, strict=True):
+        wanted = cut_at_stop(before, request, stops)
+        found = cut_at_stop(after, request, stops)
+        assert (found.token_ids, found.finish_reason) == (wanted.token_ids, wanted.finish_reason)
+        assert found.logprobs == pytest.approx(wanted.logprobs, abs=1e-4)
+        assert found.targets.token_ids.tolist() == wanted.targets.token_ids.tolist()
+        assert len(after.token_ids) == len(found.token_ids)  # the engine itself has stopped there
+        ended += found.finish_reason == "stop_string"
+    assert ended

@@ -11,14 +11,14 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from engines.agreement import check_distributions, check_draws
+from engines.agreement import check_distributions, check_draws, check_stops
 from plan.test_scale_page import VLLM
 from run.small import SMALL, command, run, run_command
 from run.test_other_models import overrides
 from selfdistill.decoding import Decoding, MinP, TopNSigma
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model
+from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
@@ -91,6 +91,10 @@ def test_distributions_equal_ours(engine, reference, stages):
 )
 def test_draws_follow_the_distribution(engine, reference, stages):
     assert check_draws(engine, reference, (20, 30, 40), stages, 3000) > 1e-3
+
+
+def test_stop_strings(engine, model):
+    check_stops(engine, load_tokenizer(model.path), REQUESTS, (SAMPLING,))
 
 
 def test_requests_with_and_without_earlier_stages_share_no_state(engine, reference):

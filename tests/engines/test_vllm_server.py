@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.agreement import check_distributions, check_draws
+from engines.agreement import check_distributions, check_draws, check_stops
 from run.small import run, run_command
 from run.test_other_models import overrides
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model
+from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.files import read_json
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_model
@@ -93,6 +93,7 @@ def test_distributions_and_draws_are_ours(tmp_path):
                 assert check_distributions(reference, request, completion, (decoding,)) <= 1e-5
         assert check_draws(engine, reference, (20, 30, 40), (SAMPLING,), 1500) > 1e-3
         assert check_draws(engine, reference, (20, 30, 40), (Decoding(temperature=1),), 1500) > 1e-3
+        check_stops(engine, load_tokenizer(model.path), REQUESTS, (SAMPLING,))
         once = engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)
         assert [c.token_ids for c in engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)] == [
             c.token_ids for c in once

@@ -152,7 +152,7 @@ def test_broken_sources_name_file_and_line(tmp_path):
         list(read_statements(PromptSettings(source=str(tmp_path / "none.jsonl"))))
     listed = tmp_path / "list.jsonl"
     listed.write_text("[1, 2]\n")
-    with pytest.raises(UserError, match=r"list.jsonl:1: not an object"):
+    with pytest.raises(UserError, match=r"list.jsonl: row 1: not an object"):
         list(read_statements(PromptSettings(source=str(listed))))
 
 

@@ -13,7 +13,7 @@ from selfdistill import embedded
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import known_end_of_turn_ids, load_model, load_tokenizer
+from selfdistill.engines.models import end_of_turn_ids, load_model, load_tokenizer
 from selfdistill.files import read_json, read_records
 from selfdistill.prompts.built_in import built_in_statements
 from selfdistill.recipe import load_recipe
@@ -32,7 +32,7 @@ def test_a_texts_targets_are_those_of_generating_it():
     requests = [Request(ids, (0, "sample", prompt_id, 0)) for prompt_id, ids in prompts.items()]
     generated = load_engine(MODEL, EngineSettings()).generate(requests, STAGES, max_new_tokens=64, targets=True)
     texts = {key: tokenizer.decode(each.token_ids[:-1]) for key, each in zip(prompts, generated, strict=True)}
-    reader = load_text_reader(load_model(MODEL), tokenizer, texts, known_end_of_turn_ids("embedded"))
+    reader = load_text_reader(load_model(MODEL), tokenizer, texts, end_of_turn_ids("embedded"))
     read = reader.generate(requests, STAGES, max_new_tokens=64, targets=True)
     same = [pair for pair in zip(generated, read, strict=True) if pair[0].token_ids == pair[1].token_ids]
     assert len(same) > 30  # the others are tokenised in another way, or were cut off

@@ -88,7 +88,7 @@ def test_a_broken_line_names_its_url_and_number(place):
     [
         ("memory://nowhere/none.jsonl", "no such file"),
         ("nonsense://bucket/none.jsonl", "Protocol not known: nonsense"),
-        ("memory://nowhere/folder", "is neither .jsonl nor .parquet"),
+        ("memory://nowhere/folder", "is none of the kinds that are read"),
     ],
 )
 def test_mistakes_are_one_line(url, fault):

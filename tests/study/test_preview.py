@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 from run.small import command, run
-from selfdistill.files import read_json, read_records
+from selfdistill.files import append_records, read_json, read_records
 from selfdistill.recipe import load_recipe
-from selfdistill.records import Sample
+from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.report.evaluated import read_problems, read_systems
 from selfdistill.run.directory import RunDirectory
+from selfdistill.statistics import pass_at_k
 from selfdistill.study import preview as module
 from selfdistill.study.preview import Setting, preview, proposals_of, settings_of
 from selfdistill.study.sweep import Grid, Truncation
@@ -67,6 +71,33 @@ def test_equal_compositions_get_equal_scores():
     assert recipe.evaluation.grid.top_p == 1
     first, second = scored[0]
     assert (np.isneginf(first) and np.isneginf(second)) or first == pytest.approx(second, abs=1e-4)
+
+
+def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_path):
+    """One harness error of a drawn setting leaves its problem fewer draws; one of greedy leaves it without a score."""
+    _, out = previewed
+    shutil.copytree(out, tmp_path / "copy")
+    directory = RunDirectory(tmp_path / "copy")
+    recipe = load_recipe("demo", SETS)
+    problem = read_problems(directory.root)[3].task_id
+    system, *_, greedy = read_systems(directory.root)
+    for name, count in ((system.name, 1), (greedy.name, 6)):
+        path = directory.system_verdicts(name)
+        verdicts = sorted(read_records(path, Verdict), key=lambda each: not each.key.startswith(f"{problem}/"))
+        path.unlink()
+        append_records(path, [Verdict(v.key, Outcome.HARNESS_ERROR) for v in verdicts[:count]] + verdicts[count:])
+    summary = preview(recipe, GRID, directory.root)
+    verdicts = {v.key: v for v in read_records(directory.system_verdicts(system.name), Verdict)}
+    kept = [v.passed for k, v in verdicts.items() if k.startswith(f"{problem}/") and v.outcome.value != "harness error"]
+    table = np.load(directory.root / "preview.npz")["pass@5"]
+    before = np.load(out / "preview.npz")["pass@5"]
+    own = settings_of(GRID).index(proposals_of(settings_of(GRID))[0])
+    assert len(kept) == 5
+    assert table[3, own] == pytest.approx(pass_at_k(5, sum(kept), 5))
+    assert np.isnan(table[3, -1])
+    np.testing.assert_array_equal(np.delete(table, 3, 0)[:, [own, -1]], np.delete(before, 3, 0)[:, [own, -1]])
+    assert summary["greedy"]["pass@1"]["value"] == pytest.approx(np.delete(before[:, -1], 3).mean())
+    assert all(point["trusted"]["pass@1"] for point in summary["points"])
 
 
 def test_advice_needs_a_preview_and_says_how_sure_it_is(previewed, tmp_path):

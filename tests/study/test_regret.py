@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from report.simulated_run import Simulation, write_run
 from run.small import command, run
 from selfdistill.errors import UserError
-from selfdistill.files import read_json, read_records, write_bytes, write_json
+from selfdistill.files import append_records, read_json, read_records, write_bytes, write_json
 from selfdistill.records import Outcome, Verdict
 from selfdistill.study.advise import advise
 from selfdistill.study.regret import regret
@@ -122,6 +123,35 @@ def test_of_settings_that_cannot_be_told_apart_the_coolest_is_recommended(sweep,
     expected = max((name for name in equal if name[1] == 0.7), key=scores.__getitem__)
     assert (advice["recommended"]["t_train"], advice["recommended"]["t_eval"]) == expected
     assert all(each["behind"]["low"] <= 0 for each in advice["cannot_be_told_from_it"])
+
+
+def test_a_problem_without_a_score_is_left_out_of_advice_and_regret(sweep, tmp_path):
+    """The last problem of preview and sweep has no verdict anywhere; everything is as if it were not there."""
+    cells = tmp_path / "sweep"
+    shutil.copytree(sweep, cells)
+    for path in cells.glob("*/evaluation/*.verdicts.jsonl"):
+        verdicts = list(read_records(path, Verdict))
+        path.unlink()
+        lost = [Verdict(each.key, Outcome.HARNESS_ERROR) for each in verdicts[-10:]]
+        append_records(path, [*verdicts[:-10], *lost])
+    preview = write_preview(tmp_path / "preview", sweep)
+    tables = np.load(preview / "preview.npz")["pass@1"]
+    tables[-1] = np.nan
+    with (preview / "preview.npz").open("wb") as file:
+        np.savez(file, **{"pass@1": tables})
+    advice = advise(preview)
+    found = regret(preview, cells, advice["recommended"], "pass@1")
+    means = tables[:-1].mean(0)[:-1]
+    scored = [name for name in NAMES if name[1] > 0]
+    assert (advice["highest"]["t_train"], advice["highest"]["t_eval"]) == scored[int(means.argmax())]
+    assert advice["chance_of_being_best"] > 0.5
+    scores = {name: np.mean([passed(sweep, *name, seed)[:-1].mean() for seed in SEEDS]) for name in NAMES}
+    best = max(scores, key=scores.__getitem__)
+    wanted = (advice["recommended"]["t_train"], advice["recommended"]["t_eval"])
+    assert (found["best"]["t_train"], found["best"]["t_eval"]) == best
+    assert found["regret"]["value"] == pytest.approx(scores[best] - scores[wanted], abs=1e-6)
+    assert [point["previewed"] for point in found["points"]] == pytest.approx(means.tolist())
+    assert found["rank_correlation"]["value"] == pytest.approx(1)
 
 
 def test_the_command_says_it_and_draws_it(sweep, tmp_path):

@@ -9,6 +9,7 @@ from selfdistill.engines.stream import Contexts
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.run import stages
 from selfdistill.sampling.targets import read_targets
 from selfdistill.study.rounds import measure_certainty
 
@@ -22,6 +23,22 @@ def rounds(tmp_path, *overrides):
 
 def samples(tmp_path, number):
     return {each.prompt_id: each for each in read_records(tmp_path / f"round-{number}" / "samples.jsonl", Sample)}
+
+
+def test_every_round_draws_from_streams_of_its_own(tmp_path):
+    """Same base, same prompts: were the first round's numbers drawn again, so would be its samples."""
+    source = tmp_path / "prompts.jsonl"
+    source.write_text("".join(f'{{"question": "# task {n}\\ndef f(x):"}}\n' for n in range(8)))
+    lines = [*SMALL, f"prompts.source={source}", "sampling.decoding.temperature=1.5", "sampling.decoding.top_p=1"]
+    drawn = {}
+    for number in (1, 2, 3):
+        recipe = load_recipe("demo", [*lines, f"rounds.number={number}"])
+        directory = stages.begin(recipe, tmp_path / f"round-{number}")
+        stages.sample(recipe, directory)
+        drawn[number] = [sample.token_ids for sample in read_records(directory.samples, Sample)]
+    for one, other in ((1, 2), (1, 3), (2, 3)):
+        same = sum(first == second for first, second in zip(drawn[one], drawn[other], strict=True))
+        assert same <= 2, f"rounds {one} and {other}"
 
 
 @pytest.mark.slow

@@ -88,7 +88,60 @@ def test_a_target_that_nothing_was_drawn_for_has_a_small_effective_share():
     assert found.effective[2][0] == pytest.approx(0.01)
 
 
+def test_pass_at_1_is_the_intercept_of_a_regression_on_the_weights():
+    """The control variate's coefficient of least variance is the slope of numpy's line: failures against weights."""
+    draws = np.random.default_rng(5)
+    problems, drawn, _ = (each.ravel() for each in np.indices((3, 2, 7)))
+    passed = draws.integers(0, 2, len(problems)).astype(float)
+    target, proposals = (draws.normal(-3, 1, (len(problems), count)) for count in (4, 2))
+    found = weighted_scores(problems, drawn, passed, target, proposals, (1,))
+    for column in range(4):
+        weights = np.exp(target[:, column]) / np.exp(proposals).mean(1)
+        failures = weights * (1 - passed)
+        slope = np.polyfit(weights, failures, 1)[0]
+        for problem in range(3):
+            own = problems == problem
+            expected = 1 - (failures[own].mean() - slope * (weights[own].mean() - 1))
+            assert found.scores[1][problem, column] == pytest.approx(expected)
+        assert found.effective[1][column] == pytest.approx(weights.sum() ** 2 / (weights**2).sum() / len(weights))
+
+
 def test_unequal_numbers_of_draws_are_refused():
     once = np.zeros(3, int)
     with pytest.raises(ValueError, match="between 1 and 2 draws"):
         weighted_scores(np.array([0, 1, 1]), once, np.ones(3, bool), np.zeros((3, 1)), np.zeros((3, 1)), (1,))
+
+
+def test_without_a_verdict_a_targets_own_draws_are_those_that_have_one():
+    outcomes = np.array([[1, 0, np.nan, 1, 0, 0], [np.nan] * 5 + [1], [1, 1, 0, 0, 0, 0]])
+    logprobs = np.linspace(-9, -1, outcomes.size)[:, None]
+    problems = np.repeat(np.arange(3), 6)
+    found = weighted_scores(problems, np.zeros(18, int), outcomes.ravel(), logprobs, logprobs, (1, 2))
+    counts = [(5, 2), (1, 1), (6, 2)]
+    for k in (1, 2):
+        assert found.scores[k][:, 0] == pytest.approx([pass_at_k(n, c, k) for n, c in counts], nan_ok=True)
+        assert found.effective[k] == pytest.approx([12 / 18])
+
+
+def test_a_block_without_a_verdict_counts_as_if_it_had_not_been_drawn():
+    """The third draw of each proposal, in every problem: one of the two has no verdict."""
+    draws = np.random.default_rng(1)
+    problems, drawn, index = (each.ravel() for each in np.indices((4, 2, 5)))
+    passed = draws.integers(0, 2, len(problems)).astype(float)
+    target, proposals = (draws.normal(-3, 1, (len(problems), count)) for count in (3, 2))
+    rest = index != 2
+    expected = weighted_scores(problems[rest], drawn[rest], passed[rest], target[rest], proposals[rest], (1, 2, 4, 5))
+    passed[(index == 2) & (drawn == problems % 2)] = np.nan
+    found = weighted_scores(problems, drawn, passed, target, proposals, (1, 2, 4, 5))
+    for k in (1, 2, 4, 5):
+        np.testing.assert_allclose(found.scores[k], expected.scores[k], atol=1e-12)
+    np.testing.assert_allclose(found.effective[1], expected.effective[1] * 4 / 5)
+    assert np.isnan(found.scores[5]).all()
+
+
+def test_without_any_verdict_there_is_no_score():
+    nothing = np.full(4, np.nan)
+    found = weighted_scores(np.zeros(4, int), np.zeros(4, int), nothing, np.zeros((4, 1)), np.zeros((4, 1)), (1, 2))
+    assert np.isnan(found.scores[1]).all()
+    assert np.isnan(found.scores[2]).all()
+    assert (found.effective[1], found.effective[2]) == (0, 0)

@@ -14,6 +14,7 @@ from selfdistill.decoding import Decoding
 from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
+from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
@@ -106,6 +107,12 @@ def test_max_length_cuts_the_end_and_is_counted(sampled):
     assert counts.cut == sum(length > 20 for length in lengths) > 0
 
 
+def test_without_a_sample_to_train_on_the_reasons_are_given(tmp_path):
+    samples = [Sample("p", index, (0,), "stop", (0.0,), text) for index, text in enumerate(("", "", "pass"))]
+    with pytest.raises(UserError, match=r"no sample is left to train on: \{'empty': 2, 'single-line stub': 1\}"):
+        build_data(load_recipe("demo"), [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False)
+
+
 @pytest.mark.parametrize(
     ("text", "whole_answers", "reason"),
     [
@@ -138,6 +145,28 @@ def test_other_filters_act_only_where_the_recipe_asks():
     assert selection.dropped == {"truncated": 5, "shortest": 2}
 
 
+def test_a_limit_draws_a_subset_and_a_smaller_one_is_part_of_it():
+    samples = [Sample(f"p{n // 2}", n % 2, (1,), "stop", (), "a\nb") for n in range(40)]
+    samples[3] = Sample("p1", 1, (1,), "stop", (), "")
+
+    def kept(limit: int, seed: int = 0):
+        return select_samples(samples, SETTINGS.model_copy(update={"limit": limit}), whole_answers=True, seed=seed)
+
+    ten, twenty = kept(10), kept(20)
+    assert (len(ten.kept), ten.dropped) == (10, {"empty": 1, "over the limit": 29})
+    assert list(ten.kept) == sorted(ten.kept)
+    assert set(ten.kept) < set(twenty.kept)
+    assert 3 not in twenty.kept
+    assert ten.kept != kept(10, seed=1).kept
+    assert len({index // 2 for index in ten.kept}) > 5, "drawn from all over, both samples of a prompt by themselves"
+    for limit in (39, 40):
+        assert kept(limit).dropped == {"empty": 1}
+    without = [sample for index, sample in enumerate(samples) if index != ten.kept[0]]
+    settings = SETTINGS.model_copy(update={"limit": 9})
+    fewer = {without[index] for index in select_samples(without, settings, whole_answers=True).kept}
+    assert fewer == {samples[index] for index in ten.kept[1:]}, "who is drawn does not depend on the others"
+
+
 @given(st.integers(2, 30), st.integers(1, 8), st.integers(0, 2**31))
 def test_one_hot_soft_targets_are_the_hard_loss(vocabulary, positions, seed):
     draws = torch.Generator().manual_seed(seed)
@@ -162,6 +191,25 @@ def test_soft_loss_equals_torchs_for_dense_targets_with_gradient_p_minus_q(seed)
     torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits, dense, reduction="sum"))
     (gradient,) = torch.autograd.grad(loss, logits)
     torch.testing.assert_close(gradient, logits.softmax(-1) - dense, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_soft_loss_is_computed_in_float32_whatever_the_logits_are(dtype):
+    """Against float64, on logits that half precision holds and whose sums of exponentials it does not."""
+    draws = torch.Generator().manual_seed(0)
+    logits = (torch.randn(50, 400, generator=draws) * 4).to(dtype)
+    token_ids = torch.randint(400, (50, 3), generator=draws)
+    probabilities = torch.tensor([[0.7, 0.2, 0.1]]).expand(50, 3)
+    expected = -(probabilities.double() * logits.double().log_softmax(-1).gather(1, token_ids)).sum()
+    loss = soft_cross_entropy(logits, token_ids, probabilities)
+    assert loss.dtype is torch.float32
+    assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_soft_loss_of_large_logits_is_finite():
+    logits = torch.tensor([[1e5, 0.0, -1e5]])
+    loss = soft_cross_entropy(logits, torch.tensor([[0, 1]]), torch.tensor([[0.5, 0.5]]))
+    assert float(loss) == pytest.approx(0.5e5)
 
 
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 99))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from run.small import run, run_command
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.files import read_json, read_records
+from selfdistill.files import append_records, read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample, Verdict
 from selfdistill.training.keep import judge_samples
@@ -43,15 +45,50 @@ def test_lint_also_refuses_unused_and_undefined_names(tmp_path):
     assert "right" not in refused(tmp_path, "training.keep=lint")
 
 
+@pytest.mark.parametrize(("keep", "reason"), [("compiles", "does not compile"), ("lint", "lint")])
+def test_an_answer_without_a_program_is_refused(tmp_path, keep, reason):
+    answer = "So:\n```python\ndef f(x):\n    return x + 1\n```\n"
+    texts = ("I cannot help with that.", answer, "```python\ndef f(:\n```\n")
+    samples = [Sample("right", index, (1,), "stop", (), text) for index, text in enumerate(texts)]
+    recipe = load_recipe("demo", [f"training.keep={keep}"])
+    assert judge_samples(recipe, PROMPTS, samples, tmp_path / "v.jsonl", chat=True) == {0: reason, 2: reason}
+
+
 def test_prompts_without_tests_are_refused(tmp_path):
-    with pytest.raises(UserError, match="has no tests"):
-        refused(tmp_path, "training.keep=passing")
+    with pytest.raises(UserError, match="prompt right has no tests"):
+        refused(tmp_path, "training.keep=passing", "prompts.source=mine.jsonl")
 
 
 def test_the_prompts_tests_fit_the_prompts():
     problems = [problem for problem, _ in zip(embedded.prompt_problems(), range(50), strict=False)]
     assert [(p.task_id, p.statement) for p in problems] == list(embedded.prompts(50))
     assert all(f"def {problem.tests.entry_point}(" in problem.statement for problem in problems)
+
+
+def test_the_verifier_is_asked_once_about_every_sample(tmp_path):
+    tests = "def check(candidate):\n    assert candidate(2) == 3\n"
+    rows = [{"task_id": each.prompt_id, "prompt": each.statement, "entry_point": "f", "test": tests,
+             "canonical_solution": BODIES["right"]} for each in PROMPTS]  # fmt: skip
+    verifier = tmp_path / "verifier.jsonl"
+    verifier.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = ["training.keep=passing", f"training.verifier={verifier}", "evaluation.grading.isolation=process"]
+    expected = dict.fromkeys(("undefined", "broken", "nul"), "fails its tests")
+    assert refused(tmp_path, *lines) == expected
+    verdicts = list(read_records(tmp_path / "verdicts.jsonl", Verdict))
+    assert {verdict.key: verdict.passed for verdict in verdicts} == {
+        f"{name}/0": name not in expected for name in BODIES
+    }
+    (tmp_path / "verdicts.jsonl").unlink()
+    append_records(tmp_path / "verdicts.jsonl", verdicts[:2])
+    assert refused(tmp_path, *lines) == expected
+    again = list(read_records(tmp_path / "verdicts.jsonl", Verdict))
+    assert again[:2] == verdicts[:2]
+    assert sorted(verdict.key for verdict in again) == sorted(f"{name}/0" for name in BODIES)
+
+
+def test_lint_of_faultless_programs_refuses_none(tmp_path):
+    recipe = load_recipe("demo", ["training.keep=lint"])
+    assert judge_samples(recipe, PROMPTS[:1], SAMPLES[:1], tmp_path / "v.jsonl", chat=False) == {}
 
 
 @pytest.mark.slow

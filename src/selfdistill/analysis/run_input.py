@@ -8,9 +8,7 @@ Reads the run directory and measures nothing itself (`explain.py` does).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from selfdistill.analysis.explain import Progress, explain_models
 from selfdistill.analysis.records import MODELS, ExplainResult, Graded, PreviewGap
@@ -18,6 +16,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.records import Outcome, Prompt, Sample, Verdict
 from selfdistill.run.directory import RunDirectory
+from selfdistill.statistics import means
 
 if TYPE_CHECKING:
     from selfdistill.evaluation.systems import System
@@ -105,12 +104,4 @@ def _preview(directory: RunDirectory, systems: dict[str, System], ks: tuple[int,
         return []
     problems = read_problems(directory.root)
     evaluated = [read_evaluated(directory.root, systems[name], problems) for name in ("base", "preview", "student")]
-    return [PreviewGap(measure, *_means(table)) for measure, table in score_tables(evaluated, ks).items()]
-
-
-def _means(table: Any) -> list[float]:
-    defined = ~np.isnan(table)
-    return [
-        float(column[kept].mean()) if kept.any() else float("nan")
-        for column, kept in zip(table.T, defined.T, strict=True)
-    ]
+    return [PreviewGap(measure, *means(table).tolist()) for measure, table in score_tables(evaluated, ks).items()]

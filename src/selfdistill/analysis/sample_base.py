@@ -31,8 +31,9 @@ def sample_base(
         UserError: the source or the model cannot be read, or no prompt is left.
     """
     tokenizer = load_tokenizer(base)
-    engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH))
-    prompts, _ = prepare_prompts(Renderer(tokenizer, source), seed=seed, context=engine.context)
+    renderer = Renderer(tokenizer, source)
+    engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH), ends=renderer.end_of_answer)
+    prompts, _ = prepare_prompts(renderer, seed=seed, context=engine.context)
     detokenizer = Detokenizer(tokenizer)
     requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0)) for prompt in prompts]
     completions = engine.generate(requests, (sampling,), max_new_tokens=max_new_tokens)

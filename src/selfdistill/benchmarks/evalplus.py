@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfdistill.benchmarks.evalplus_mbpp import also_right, arguments, comparison
 from selfdistill.benchmarks.humaneval import preamble_of
 from selfdistill.records import CallCase, CallTests, Problem
 
@@ -20,14 +21,22 @@ def problem(row: dict[str, Any]) -> Problem:
     prompt, entry_point = row["prompt"], row["entry_point"]
     is_completion = f"def {entry_point}" in prompt
     reference = (prompt if is_completion else "") + row["canonical_solution"]
-    inputs = [tuple(arguments) for arguments in [*row["base_input"], *(row.get("plus_input") or [])]]
-    outputs = call_reference(reference, entry_point, inputs)
-    cases = tuple(CallCase(arguments, output) for arguments, output in zip(inputs, outputs, strict=True))
+    task_id = str(row["task_id"])
+    compare = comparison(task_id, entry_point)
+    if compare == "is given":  # what the reference gives is no plain data
+        reference += f"\n_given = {entry_point}\ndef {entry_point}(*args):\n    return _given(*args) is not None\n"
+    inputs = [arguments(task_id, given) for given in [*row["base_input"], *(row.get("plus_input") or [])]]
+    results = call_reference(reference, entry_point, inputs)
+    preamble = {"preamble": preamble_of(prompt, entry_point)} if is_completion else {}
+    cases = tuple(
+        CallCase(inputs[position], result, also_right(task_id, entry_point, inputs[position]))
+        for position, result in results
+    )
     return Problem(
-        task_id=str(row["task_id"]),
+        task_id=task_id,
         statement=prompt,
-        tests=CallTests(entry_point, cases),
+        tests=CallTests(entry_point, cases, compare),
         program_prefix=prompt if is_completion else "",
         reference=reference,
-        metadata={"preamble": preamble_of(prompt, entry_point)} if is_completion else {},
+        metadata={**preamble, "base_cases": sum(position < len(row["base_input"]) for position, _ in results)},
     )

@@ -21,7 +21,7 @@ def problem(row: dict[str, Any]) -> Problem:
         statement=f"{text}\nYour code should pass these tests:\n\n{asserts}\n",
         tests=AssertTests(script, setup=setup + _names_like_builtins(row["code"], asserts)),
         reference=row["code"],
-        metadata={"task": text},
+        metadata={"task": text, "first_test": row["test_list"][0]},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.cli.check_base import check_base
 from selfdistill.cli.curve import curve
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
@@ -47,7 +48,7 @@ app = typer.Typer(
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
     *(preview, advise, sweep, curve, rounds, related, rivals),
-    *(overlap, others),
+    *(check_base, overlap, others),
     *(grade, plan, toy, push, recipes, doctor),
 )
 for _command in _COMMANDS:

@@ -89,11 +89,11 @@ def _one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> No
 
 
 def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
-    """Keys that are graded already. Refuses to go on in a file of other completions or settings, and names them."""
+    """Keys that are graded already."""
     import hashlib
 
-    from selfdistill.errors import UserError
-    from selfdistill.files import read_json, read_records, write_json
+    from selfdistill.cli.settings import keep_settings
+    from selfdistill.files import read_records
     from selfdistill.records import Verdict
     from selfdistill.urls import reading
 
@@ -101,18 +101,7 @@ def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
     with reading(completions) as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    settings = {"completions": digest.hexdigest(), **settings}
-    beside = out.with_name(out.name + ".settings.json")
-    if out.exists() and beside.exists():
-        before = read_json(beside)
-        changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
-        if changed:
-            raise UserError(
-                f"holds verdicts under other settings: {', '.join(changed)}", where=out, fix="choose another --out"
-            )
-    elif out.exists():
-        raise UserError("exists and was not written by this command", where=out, fix="choose another --out")
-    write_json(beside, settings)
+    keep_settings(out, {"completions": digest.hexdigest(), **settings})
     return {verdict.key for verdict in read_records(out, Verdict)}
 
 
@@ -180,4 +169,4 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
         value, low, high = (number(100 * each) for each in (estimate.value, estimate.low, estimate.high))
         print(f"pass@{k}: {value} % [{low}, {high}]")
     if len(ids) < len(problems):
-        print(f"{len(problems) - len(ids)} problems have no program and are left out")
+        print(f"{len(problems) - len(ids)} problems have no judged program and are left out")

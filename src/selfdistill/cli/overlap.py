@@ -15,7 +15,7 @@ _LISTED = 20
 
 def overlap(
     prompts: Annotated[
-        str, typer.Argument(metavar="PROMPTS", help="JSONL or Parquet of statements, a data set, or a run's directory.")
+        str, typer.Argument(metavar="PROMPTS", help="A file of statements, a data set, or a run's directory.")
     ],
     benchmark: Annotated[
         str | None, typer.Argument(metavar="[BENCHMARK]", help="A name, or a file; by default the run's own.")

@@ -30,8 +30,8 @@ DEATHS_IN_A_ROW = 8
 class _Remote:
     """An engine in a process of its own, somewhere in the cluster."""
 
-    def __init__(self, model: ModelSettings, engine: EngineSettings, path: str | None) -> None:
-        self._arguments = (model, engine, path)
+    def __init__(self, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> None:
+        self._arguments = (model, engine, path, ends)
         self._engine: Any = None
 
     def load(self) -> int:
@@ -197,7 +197,9 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().resolve()) if Path(path).expanduser().is_dir() else path
 
 
-def open_engines(address: str, model: ModelSettings, engine: EngineSettings, path: str | None) -> ClusterEngines:
+def open_engines(
+    address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...] = ()
+) -> ClusterEngines:
     """Start a recipe's engines in a cluster.
 
     Raises:
@@ -210,5 +212,5 @@ def open_engines(address: str, model: ModelSettings, engine: EngineSettings, pat
     model = model.model_copy(update={"path": _absolute(model.path)})
     path = path and _absolute(path)
     return ClusterEngines(
-        ray=ray, start=lambda: remote.remote(model, engine, path), count=engine.replicas, leave=exit_stack
+        ray=ray, start=lambda: remote.remote(model, engine, path, ends), count=engine.replicas, leave=exit_stack
     )

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from selfdistill.decoding.rules import apply
 from selfdistill.decoding.settings import Decoding, Stage
+from selfdistill.errors import NotNumbersError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
 
     Returns:
         The distribution that a token is drawn from, over at most V tokens.
+
+    Raises:
+        NotNumbersError: logits of a row are nan or +inf.
     """
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
@@ -135,8 +139,10 @@ def _sorted(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _trimmed(ranked: Ranked) -> Ranked:
-    """Without the columns that no row retains."""
+    """Without the columns that no row retains. Of nan nothing is retained."""
     if not ranked.logprobs.numel():
         return ranked
-    width = int(ranked.support_sizes.max())
+    narrowest, width = torch.stack(ranked.support_sizes.aminmax()).tolist()
+    if not narrowest:
+        raise NotNumbersError
     return Ranked(ranked.token_ids[..., :width], ranked.logprobs[..., :width])

@@ -55,7 +55,8 @@ def apply(stage: Stage, values: Tensor) -> Tensor:
 
 def _decoding(stage: Decoding, values: Tensor) -> Tensor:
     if stage.greedy:
-        return torch.full_like(values, -math.inf).index_fill(-1, torch.tensor([0], device=values.device), 0.0)
+        top = values[..., :1]
+        return torch.cat([top - top, torch.full_like(values[..., 1:], -math.inf)], dim=-1)  # 0, but nan stays nan
     return _cut(values / stage.temperature, stage.top_k, stage.top_p)
 
 

@@ -94,7 +94,7 @@ def _load(directory: Path) -> tuple[Any, Any]:
 
     from selfdistill.embedded import tokenizer
 
-    return AutoModelForCausalLM.from_pretrained(directory), tokenizer.load(directory)
+    return AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=False), tokenizer.load(directory)
 
 
 def _scaled(stage: Any, scale: float) -> Any:

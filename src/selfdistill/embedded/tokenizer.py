@@ -64,4 +64,4 @@ def load(directory: Path) -> Any:
     """The tokenizer of a model directory."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(directory)
+    return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)

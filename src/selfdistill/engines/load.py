@@ -14,36 +14,44 @@ if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
 
-def load_engine(model: ModelSettings, engine: EngineSettings, path: str | None = None) -> Engine:
+def load_engine(
+    model: ModelSettings, engine: EngineSettings, path: str | None = None, ends: tuple[int, ...] = ()
+) -> Engine:
     """Load a model into the engine that the recipe names.
 
     Args:
         model: the recipe's model section.
         engine: the recipe's engine section.
         path: another model's directory (the student's) in place of the recipe's.
+        ends: ids that end an answer beside those that the model names: `Renderer.end_of_answer`.
 
     Raises:
         UserError: the model cannot be loaded, or a server not be used.
         MissingExtraError: the engine's library is not installed.
     """
-    return _LOADERS[engine.kind](model, engine, path)
+    return _LOADERS[engine.kind](model, engine, path, ends)
 
 
 @contextmanager
 def on_demand(
-    model: ModelSettings, engine: EngineSettings, path: str | None = None, cluster: str | None = None
+    model: ModelSettings,
+    engine: EngineSettings,
+    path: str | None = None,
+    cluster: str | None = None,
+    ends: tuple[int, ...] = (),
 ) -> Iterator[Callable[[], Engine]]:
     """A function that loads the engine when it is first called, once; at the end the engine's memory is free again.
 
     Args:
-        model, engine, path: see `load_engine`.
+        model, engine, path, ends: see `load_engine`.
         cluster: a Ray cluster's address; the engines then run there.
     """
     loaded: list[Engine] = []
 
     def load() -> Engine:
         if not loaded:
-            loaded.append(_on_cluster(cluster, model, engine, path) if cluster else load_engine(model, engine, path))
+            arguments = (model, engine, path, ends)
+            loaded.append(_on_cluster(cluster, *arguments) if cluster else load_engine(*arguments))
         return loaded[0]
 
     try:
@@ -62,37 +70,41 @@ def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
     return engine
 
 
-def _on_cluster(address: str, model: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+def _on_cluster(
+    address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]
+) -> Engine:
     from selfdistill.cluster.engines import open_engines
 
-    return open_engines(address, model, engine, path)
+    return open_engines(address, model, engine, path, ends)
 
 
-def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
     from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, load_tokenizer
     from selfdistill.engines.transformers import TransformersEngine
 
-    tokenizer = load_tokenizer(path or settings.path, None if path else settings.revision)
+    source, revision = path or settings.path, None if path else settings.revision
+    tokenizer = load_tokenizer(source, revision)
+    end_of_turn = end_of_turn_ids(source, revision, ends)
     model = load_model(settings, path)
     return TransformersEngine(
         model=model,
-        end_of_turn=end_of_turn_ids(model.generation_config, tokenizer),
+        end_of_turn=end_of_turn,
         context=context_length(model.config),
         batch_size=engine.batch_size,
         tokenizer=tokenizer,
     )
 
 
-def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
+def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
     try:
         from selfdistill.engines.vllm import load_vllm
     except ModuleNotFoundError as error:
         raise MissingExtraError("engine.kind vllm", extra="vllm") from error
-    return load_vllm(settings, engine, path)
+    return load_vllm(settings, engine, path, ends)
 
 
-def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None) -> Engine:
-    from selfdistill.engines.models import context_length, known_end_of_turn_ids, load_config, load_tokenizer
+def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
+    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, load_tokenizer
 
     try:
         from selfdistill.engines.asking import Server
@@ -110,14 +122,14 @@ def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None) -
     return connect(
         Server(url, engine.key_variable, engine.timeout_seconds, engine.patience_seconds),
         model=engine.served_model,
-        end_of_turn=known_end_of_turn_ids(source, revision),
+        end_of_turn=end_of_turn_ids(source, revision, ends),
         context=context_length(load_config(source, revision)),
         concurrency=engine.batch_size,
         probe=load_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
     )
 
 
-_LOADERS: dict[str, Callable[[ModelSettings, EngineSettings, str | None], Engine]] = {
+_LOADERS: dict[str, Callable[[ModelSettings, EngineSettings, str | None, tuple[int, ...]], Engine]] = {
     "transformers": _transformers,
     "vllm": _vllm,
     "openai": _openai,

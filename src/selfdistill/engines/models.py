@@ -1,18 +1,30 @@
 """Loading a causal language model and its tokenizer: the embedded one, a local directory, or a hub id.
 
-The one place that does it, so that a missing directory or tokenizer is always the same clear line. Remote code is never
-trusted and pickled weights are never read.
+The one place that does it, so that a fault in a directory is always the same clear line, and weights that are not the
+checkpoint's are never used (`weights.py`). A model's own code is never run, nor asked about; pickled weights are never
+read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from selfdistill.engines.weights import (
+    OTHER_FILES,
+    check_finite,
+    check_read,
+    damaged_files,
+    loading_report,
+    names,
+)
 from selfdistill.errors import UserError
+from selfdistill.processes import local_rank
+from selfdistill.run.events import warn
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import ModelSettings
@@ -77,11 +89,12 @@ def load_tokenizer(path: str, revision: str | None = None) -> Any:
 
     resolved = resolve_path(path)
     try:
-        return AutoTokenizer.from_pretrained(resolved, revision=revision)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"cannot load the tokenizer: {_first_line(error)}",
-            where=path,
+        return AutoTokenizer.from_pretrained(resolved, revision=revision, trust_remote_code=False)
+    except Exception as error:  # the libraries underneath have errors of their own for a damaged file
+        raise _cannot_load(
+            "tokenizer",
+            path,
+            error,
             fix="put tokenizer.json and tokenizer_config.json beside the model, or check the name and the network",
         ) from error
 
@@ -95,9 +108,29 @@ def load_config(path: str, revision: str | None = None) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(resolve_path(path), revision=revision)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"cannot load the model's configuration: {_first_line(error)}", where=path) from error
+        return AutoConfig.from_pretrained(resolve_path(path), revision=revision, trust_remote_code=False)
+    except UserError:
+        raise
+    except Exception as error:  # a configuration may be wrong in many ways
+        raise _cannot_load("model's configuration", path, error) from error
+
+
+def empty_model(config: Any, where: str, *, whole: bool = False) -> Any:
+    """A model of this configuration without weights, on the device `meta`.
+
+    Args:
+        config: of a checkpoint.
+        where: its path.
+        whole: with what a multimodal checkpoint has beside its language model.
+
+    Raises:
+        UserError: there is no causal language model of this kind.
+    """
+    try:
+        with torch.device("meta"):
+            return _auto_class(whole).from_config(config, trust_remote_code=False)
+    except Exception as error:  # whatever a model's constructor raises for a wrong configuration
+        raise _cannot_load("model", where, error) from error
 
 
 def load_model(
@@ -111,26 +144,58 @@ def load_model(
         quantization: transformers' arguments for it, which also place the model.
 
     Raises:
-        UserError: it cannot be found or read.
+        UserError: it cannot be found or read, or its weights are not all there, or are no numbers.
     """
-    from transformers import AutoModelForCausalLM
+    device = resolve_device(settings.device)
+    source, revision = path or settings.path, None if path else settings.revision
+    model = _read(
+        source,
+        revision,
+        dtype=resolve_dtype(settings.dtype, device),
+        attn_implementation=settings.attention,
+        **(quantization or {}),
+    )
+    return (model if quantization else model.to(device)).eval()
+
+
+def load_whole_model(settings: ModelSettings) -> Any:
+    """A multimodal checkpoint with all that it has beside its language model, in float32 on the CPU.
+
+    Raises:
+        UserError: as `load_model`.
+    """
+    return _read(settings.path, settings.revision, whole=True, dtype=torch.float32).eval()
+
+
+def _read(source: str, revision: str | None, *, whole: bool = False, **arguments: Any) -> Any:
+    """Read a checkpoint with transformers, and make sure that its weights are all there."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the run shows its own progress
-    device = resolve_device(settings.device)
-    source = path or settings.path
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            resolve_path(source),
-            revision=None if path else settings.revision,
-            dtype=resolve_dtype(settings.dtype, device),
-            attn_implementation=settings.attention,
-            use_safetensors=True,
-            **(quantization or {}),
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UserError(f"cannot load the model: {_first_line(error)}", where=source) from error
-    return (model if quantization else model.to(device)).eval()
+    resolved = resolve_path(source)
+    with loading_report() as unconverted:
+        try:
+            model, found = _auto_class(whole).from_pretrained(
+                resolved,
+                revision=revision,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # `check_read` refuses them, by name
+                **arguments,
+            )
+        except Exception as error:  # transformers and what it stands on have many kinds for a damaged checkpoint
+            raise _cannot_load("model", source, error, unconverted) from error
+    if local_rank() == 0:  # where weights are sharded, the others may not have read them
+        check_read(model, found, source)
+        check_finite(model.named_parameters(), source, fix="fetch the checkpoint again, or set model.dtype: float32")
+    return model
+
+
+def _auto_class(whole: bool) -> Any:
+    import transformers
+
+    return transformers.AutoModelForImageTextToText if whole else transformers.AutoModelForCausalLM
 
 
 def context_length(config: Any) -> int:
@@ -139,27 +204,69 @@ def context_length(config: Any) -> int:
     return int(getattr(text, "max_position_embeddings", None) or 2**31 - 1)
 
 
-def end_of_turn_ids(generation_config: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every token id that ends the model's turn: its generation configuration's, and the tokenizer's."""
-    configured = getattr(generation_config, "eos_token_id", None)
+def end_of_turn_ids(path: str, revision: str | None = None, template: Sequence[int] = ()) -> tuple[int, ...]:
+    """Every token id that ends a model's turn.
+
+    Args:
+        path: of the model.
+        revision: on the hub.
+        template: those with which the chat template ends an answer, where the chat template is used. One that neither
+            the generation configuration nor the tokenizer knows counts as well, and is warned of: without it nothing
+            would end, and another tool may not know it.
+
+    Raises:
+        UserError: the tokenizer or the generation configuration cannot be read.
+    """
+    tokenizer = load_tokenizer(path, revision)
+    configured = getattr(_generation_config(path, revision), "eos_token_id", None)
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
-    known = {int(token) for token in ids if token is not None}
-    if tokenizer.eos_token_id is not None:
-        known.add(int(tokenizer.eos_token_id))
-    return tuple(sorted(known))
+    known = {int(token) for token in (*ids, tokenizer.eos_token_id) if token is not None}
+    unknown = sorted(set(template) - known)
+    if unknown:
+        warn(
+            f"the chat template ends an answer with {' and '.join(tokenizer.convert_ids_to_tokens(unknown))}, "
+            "which neither the tokenizer nor generation_config.json names as an end; here it counts as one"
+        )
+    return tuple(sorted(known | set(template)))
 
 
-def known_end_of_turn_ids(path: str, revision: str | None = None) -> tuple[int, ...]:
-    """`end_of_turn_ids` of a model that is not loaded here: as transformers would make them when loading it."""
+def _generation_config(path: str, revision: str | None) -> Any:
+    """As transformers makes it when it loads the model; a checkpoint need not have one."""
     from transformers import GenerationConfig
 
-    tokenizer = load_tokenizer(path, revision)
+    resolved = resolve_path(path)
     try:
-        generation_config = GenerationConfig.from_pretrained(resolve_path(path), revision=revision)
-    except OSError:  # a checkpoint need not have one
-        generation_config = GenerationConfig.from_model_config(load_config(path, revision))
-    return end_of_turn_ids(generation_config, tokenizer)
+        return GenerationConfig.from_pretrained(resolved, revision=revision)
+    except Exception as error:  # it is not there, or says nothing that makes sense
+        if (Path(resolved) / "generation_config.json").exists() or not isinstance(error, OSError):
+            raise _cannot_load("generation configuration", path, error) from error
+        return GenerationConfig.from_model_config(load_config(path, revision))
 
 
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _cannot_load(
+    what: str, where: str, error: Exception, unconverted: Sequence[str] = (), *, fix: str | None = None
+) -> UserError:
+    """One line for whatever was raised; `unconverted` weights could not be put together from the checkpoint's."""
+    reason = _gist(error)
+    damaged = damaged_files(Path(where).expanduser())
+    if "trust_remote_code" in str(error):
+        reason = "it needs Python code of its own, which is never run"
+        fix = "choose a model that transformers knows by itself"
+    elif damaged:
+        reason = f"damaged or incomplete: {names(damaged)}"
+        fix = "fetch the checkpoint again"
+    elif unconverted:
+        reason = f"the checkpoint lacks a part of these weights, or has it in another shape: {names(list(unconverted))}"
+        fix = OTHER_FILES
+    elif unknown := re.search(r"Unrecognized configuration class <class '\S+\.(\w+)Config'>", reason):
+        reason = f"transformers has no causal language model of the kind {unknown[1]}"
+        fix = "choose a model that AutoModelForCausalLM loads"
+    elif "no file named model.safetensors" in reason:
+        fix = "the weights must be safetensors files; pickled ones are never read"
+    return UserError(f"cannot load the {what}: {reason}", where=where, fix=fix)
+
+
+def _gist(error: Exception) -> str:
+    """The first line of a message, or two where the first only announces the second."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

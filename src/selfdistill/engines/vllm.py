@@ -23,9 +23,9 @@ from vllm.sampling_params import RequestOutputKind
 
 from selfdistill.decoding import Decoding, Stages
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
-from selfdistill.engines.models import known_end_of_turn_ids, resolve_path
+from selfdistill.engines.models import end_of_turn_ids, resolve_path
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
-from selfdistill.errors import UserError
+from selfdistill.errors import NotNumbersError, UserError
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:
@@ -100,13 +100,16 @@ class VllmEngine:
         )
 
 
-def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None) -> VllmEngine:
+def load_vllm(
+    settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...] = ()
+) -> VllmEngine:
     """Load a model into vLLM.
 
     Args:
         settings: path, revision and dtype; vLLM chooses the device, and the attention unless `engine.options` does.
         engine: batch size and options.
         path: another model's directory in place of the recipe's.
+        ends: ids that end an answer beside those that the model names.
 
     Raises:
         UserError: the model cannot be loaded, or an option is not one of vLLM's or not the user's to set.
@@ -121,6 +124,7 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
     ours = {
         "model": resolve_path(source),
         "revision": revision,
+        "trust_remote_code": False,
         "dtype": "float32" if cpu and settings.dtype == "auto" else settings.dtype,
         "max_num_seqs": engine.batch_size,
         "logprobs_mode": "processed_logprobs",
@@ -136,7 +140,7 @@ def load_vllm(settings: ModelSettings, engine: EngineSettings, path: str | None)
         raise UserError(f"vLLM cannot load it: {_gist(error)}", where=source, fix="see engine.options") from error
     return VllmEngine(
         llm=llm,
-        end_of_turn=known_end_of_turn_ids(source, revision),
+        end_of_turn=end_of_turn_ids(source, revision, ends),
         context=llm.llm_engine.model_config.max_model_len,
     )
 
@@ -166,6 +170,8 @@ def _completion(output: Any, *, greedy: bool, targets: bool) -> Completion:
     count = len(token_ids)
     ids = np.array(output.logprobs.token_ids, np.int32).reshape(count, -1)
     logprobs = np.array(output.logprobs.logprobs, np.float64).reshape(count, -1)
+    if np.isnan(logprobs).any():
+        raise NotNumbersError
     if greedy:  # q_s is a point; vLLM tells the untempered log-probability
         ids, logprobs = ids[:, :1].repeat(2, 1), np.zeros((count, 2))
     return Completion(

@@ -13,9 +13,13 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from selfdistill.grading.inside import plain
 from selfdistill.grading.limits import Rules
+from selfdistill.records import CallCase, Compare
 
 TOLERANCE = 1e-6
+ROOT_TOLERANCE = 1e-4
+"""Of a polynomial's value at its root: HumanEval's own."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 10_000
 
@@ -34,6 +38,28 @@ def value_matches(value: Any, expected: Any, rules: Rules) -> bool:
     if type(value) is tuple and type(expected) is list:
         value = list(value)
     return bool(value == expected) or (rules == "judge" and _close(value, expected))
+
+
+def call_matches(value: Any, case: CallCase, compare: Compare, rules: Rules) -> bool:
+    """Whether a call's result is right under the tests' own rule. Values are of exact built-in types."""
+    if compare == "anything":
+        return True
+    if compare == "is given":
+        return (value if type(value) is bool else value is not None) is case.expected
+    try:
+        if compare == "as sets":
+            return _elements(value) == _elements(case.expected)
+        if compare == "root":
+            return abs(sum(c * math.pow(value, power) for power, c in enumerate(case.args[0]))) <= ROOT_TOLERANCE
+    except (TypeError, ValueError, OverflowError):  # not of a kind that could be right
+        return False
+    return any(value_matches(value, right, rules) for right in (case.expected, *case.also))
+
+
+def _elements(values: Any) -> set[Any]:
+    items = list(values)
+    plain.refuse_collisions(items)
+    return set(items)
 
 
 def _lines(text: str) -> list[str]:

@@ -16,13 +16,23 @@ from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
 from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.asserts import run_calls
-from selfdistill.grading.compare import output_matches, value_matches
+from selfdistill.grading.compare import call_matches, output_matches
 from selfdistill.grading.documents import judge_document
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
 from selfdistill.grading.outcomes import Result, answer, failure, stopped, text
 from selfdistill.grading.sandbox import Report, Sandbox
-from selfdistill.records import AssertTests, CallTests, Outcome, PredictionTests, SchemaTests, StdinTests, Verdict
+from selfdistill.records import (
+    AssertTests,
+    CallCase,
+    CallTests,
+    Compare,
+    Outcome,
+    PredictionTests,
+    SchemaTests,
+    StdinTests,
+    Verdict,
+)
 
 
 class Bench:
@@ -77,7 +87,7 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
     elif isinstance(tests, CallTests):
         for call in tests.cases:
             job = {"kind": "call", "program": program, "entry_point": tests.entry_point, "args": call.args}
-            yield _call(bench, job, call.expected)
+            yield _call(bench, job, call, tests.compare)
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
     elif isinstance(tests, SchemaTests):
@@ -94,11 +104,14 @@ def _stdin_result(run: jobs.Run, expected: str, rules: Rules) -> Result:
     return (Outcome.PASSED if output_matches(run.output, expected, rules) else Outcome.WRONG_ANSWER), ""
 
 
-def _call(bench: Bench, job: dict[str, Any], expected: Any) -> tuple[Result, float]:
+def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -> tuple[Result, float]:
     run = jobs.run_job(bench.programs, job, bench.limits)
     value, result = answer(run)
+    if compare == "is given" and run.ended == "exit" and run.reply[:1] == b"N":
+        value, result = True, None  # no plain data, such as a match: it is something
     if result is None:
-        result = (Outcome.PASSED if value_matches(value, expected, bench.rules) else Outcome.WRONG_ANSWER), ""
+        right = call_matches(value, case, compare, bench.rules)
+        result = (Outcome.PASSED if right else Outcome.WRONG_ANSWER), ""
     return result, run.seconds
 
 

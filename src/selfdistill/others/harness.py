@@ -11,7 +11,7 @@ from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.engines.models import resolve_device, resolve_path
+from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.others.records import Measure, Score
 
@@ -60,10 +60,8 @@ def run_task(
 
     try:
         loaded = HFLM(
-            pretrained=path or resolve_path(model.path),
-            revision=(None if path else model.revision) or "main",
-            dtype=model.dtype,
-            device=str(resolve_device(model.device)),
+            pretrained=load_model(model, path),  # not by its name: lm-eval would not check the weights
+            tokenizer=load_tokenizer(path or model.path, None if path else model.revision),
             batch_size=BATCH_SIZE,
         )
         results = lm_eval.simple_evaluate(

@@ -58,7 +58,7 @@ def measure(
     with_problems = [each for each in loaded if each.problems]
     for model in models:
         path = None if model == "base" else str(student)
-        _sample(recipe, root, with_problems, model, path, chosen, progress)
+        _sample(recipe, root, with_problems, model, path, chosen, renderer.end_of_answer, progress)
         for each in loaded:
             scores = scores_path(root, each.task.slug, model, OWN)
             if each.documents:
@@ -77,6 +77,7 @@ def _sample(
     model: str,
     path: str | None,
     chosen: Sequence[Decoding],
+    ends: tuple[int, ...],
     progress: Progress,
 ) -> None:
     """All tasks and decodings with one loaded engine."""
@@ -84,7 +85,7 @@ def _sample(
     from selfdistill.engines.models import load_tokenizer
 
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    with on_demand(recipe.model, recipe.engine, path, recipe.cluster) as engine:
+    with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
         for each in loaded:
             for decoding in chosen:
                 samples = beside(scores_path(root, each.task.slug, model, decoding.slug), "samples")

@@ -19,7 +19,7 @@ class OthersSettings(BaseModel):
 
     tasks: tuple[str, ...] = ()
     """Embedded families (`embedded`, `embedded-scalars`, `embedded-strings`, `embedded-json`), `embedded-text`
-    (perplexity), `text:FILE` (perplexity of a .jsonl or .parquet file's column `text`), a benchmark's name or file, or
+    (perplexity), `text:FILE` (perplexity of a file's column `text`), a benchmark's name or file, or
     `lm-eval:TASK`."""
     decodings: tuple[Decoding, ...] = ()
     """Each is used for both models; empty is greedy and evaluation.student. lm-eval's tasks bring their own."""

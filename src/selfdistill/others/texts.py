@@ -40,7 +40,7 @@ def task_documents(recipe: Recipe, task: Task) -> list[tuple[str, str]]:
     from selfdistill.recipe.schema import Columns, PromptSettings
 
     rows = read_statements(PromptSettings(source=task.source, columns=Columns(statement="text")))
-    texts = (row.statement for row in rows if row.statement.strip())
+    texts = (row.statement for row in rows if row.statement.strip() and row.encodable)
     documents = [(f"row {number}", text) for number, text in enumerate(itertools.islice(texts, limit), start=1)]
     if not documents:
         raise UserError("holds no text", where=task.source)

@@ -31,7 +31,7 @@ def solutions(problems: Sequence[Problem]) -> list[Reference]:
 
 
 def prompts_of_file(settings: PromptSettings) -> Texts:
-    """Statements of a .jsonl or .parquet file, a directory or a data set; the id is the column's, or the row's number.
+    """Statements of a file, a directory or a data set; the id is the column's, or the row's number.
 
     Raises:
         UserError: the source cannot be read, or lacks the column.
@@ -39,7 +39,8 @@ def prompts_of_file(settings: PromptSettings) -> Texts:
     from selfdistill.prompts.sources import read_statements
 
     for number, row in enumerate(read_statements(settings), start=1):
-        yield row.prompt_id or f"row {number}", row.statement
+        if row.encodable:  # no run keeps the others
+            yield row.prompt_id or f"row {number}", row.statement
 
 
 def prompts_of_run(directory: RunDirectory) -> Texts:

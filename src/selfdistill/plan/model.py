@@ -51,7 +51,7 @@ def model_size(path: str, revision: str | None = None) -> ModelSize:
         if path not in PUBLISHED:
             raise
         return ModelSize(*PUBLISHED[path], source="published sizes (no network for its configuration)")
-    return count(config)
+    return count(config, path)
 
 
 def _embeddings(model: Any) -> Iterator[Any]:
@@ -60,13 +60,11 @@ def _embeddings(model: Any) -> Iterator[Any]:
             yield module.weight
 
 
-def count(config: Any) -> ModelSize:
+def count(config: Any, where: str = "the model") -> ModelSize:
     """Count on an empty model of this configuration; takes no memory for weights."""
-    import torch
-    from transformers import AutoModelForCausalLM
+    from selfdistill.engines.models import empty_model
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+    model = empty_model(config, where)
     total = sum(parameter.numel() for parameter in model.parameters())
     experts = sum(parameter.numel() for name, parameter in model.named_parameters() if ".experts." in name)
     text = config.get_text_config(decoder=True)

@@ -23,7 +23,8 @@ class PromptCounts:
     loaded: int
     kept: int
     dropped: dict[str, int]
-    """By reason: `empty`, `duplicate`, `overlap`, `too long`, `over the limit`."""
+    """By reason: `empty`, `broken characters` (what cannot be written as UTF-8), `duplicate`, `overlap`, `too long`,
+    `skipped`, `over the limit`."""
 
 
 def prepare_prompts(
@@ -96,6 +97,9 @@ def _unique(
     loaded = 0
     for row in rows:
         loaded += 1
+        if not row.encodable:
+            dropped["broken characters"] += 1
+            continue
         text = normalised(row.statement)
         if not text or (texts and not row.continuation.strip()):
             dropped["empty"] += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.benchmarks.thoughts import opened_thought
 from selfdistill.errors import UserError
+from selfdistill.prompts.chat import chat_text, end_of_answer
 from selfdistill.prompts.templates import apply_template
 
 if TYPE_CHECKING:
@@ -21,12 +22,27 @@ def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Rende
     """The model's renderer, and its context in tokens.
 
     Raises:
-        UserError: the model cannot be found or has no tokenizer.
+        UserError: the model cannot be found or has no tokenizer, or one of another model; or the chat template cannot
+            be used.
     """
     from selfdistill.engines.models import context_length, load_config, load_tokenizer
 
     tokenizer = load_tokenizer(model.path, model.revision)
-    return Renderer(tokenizer, settings), context_length(load_config(model.path, model.revision))
+    config = load_config(model.path, model.revision)
+    renderer = Renderer(tokenizer, settings)
+    _require_embeddings(renderer, getattr(config.get_text_config(decoder=True), "vocab_size", None), model.path)
+    return renderer, context_length(config)
+
+
+def _require_embeddings(renderer: Renderer, embeddings: int | None, where: str) -> None:
+    """Refuse a tokenizer that gives ids which the model does not have: in its vocabulary, or in a rendered prompt."""
+    largest = max(renderer.tokenizer.vocab_size - 1, *renderer.render("x").token_ids)
+    if embeddings is not None and largest >= embeddings:
+        raise UserError(
+            f"the tokenizer gives the token id {largest}, and the model has only {embeddings} tokens",
+            where=where,
+            fix="take the tokenizer that belongs to these weights",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,11 @@ class Renderer:
             raise UserError("the tokenizer has no chat template", where="prompts.chat", fix="set prompts.chat: never")
         return has_template and self.settings.chat != "never"
 
+    @property
+    def end_of_answer(self) -> tuple[int, ...]:
+        """Ids of tokens with which the chat template ends an answer; none without a chat template."""
+        return end_of_answer(self.tokenizer, self.settings) if self.chat else ()
+
     def render(
         self, statement: str, starter_code: str = "", *, instruction: str | None = None, is_program: bool = True
     ) -> Rendered:
@@ -68,19 +89,16 @@ class Renderer:
             starter_code: the header that the answer must fill, if any.
             instruction: the user's message where it is already worded; else the recipe's template words it.
             is_program: whether the answer is to be a program; only then it begins with the recipe's prefill.
+
+        Raises:
+            UserError: the chat template cannot be used, or leaves out the system message or the prompt.
         """
         message = instruction or apply_template(self.settings.template, statement, starter_code)
         prefill = self.settings.prefill if is_program else ""
         if not self.chat:
             text = message + prefill
             return Rendered(text, tuple(self.tokenizer(text)["input_ids"]), prefill)
-        system = [{"role": "system", "content": self.settings.system}] if self.settings.system else []
-        text = self.tokenizer.apply_chat_template(
-            [*system, {"role": "user", "content": message}],
-            tokenize=False,
-            add_generation_prompt=True,
-            **self.settings.chat_template_arguments,
-        )
+        text = chat_text(self.tokenizer, self.settings, message)
         answer_start = opened_thought(text) + prefill
         text += prefill
         # The template writes the special tokens itself; a second <bos> is a classic fault.

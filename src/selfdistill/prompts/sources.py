@@ -1,12 +1,11 @@
-"""Reading problem statements: the embedded set, JSON Lines, Parquet, a `datasets` directory, or a hub data set.
+"""Reading problem statements: the embedded set, a table in a file, a `datasets` directory, or a hub data set.
 
-JSON Lines and Parquet may be on object storage. Only reads; what is kept and how it is rendered is decided in
-`prepare.py`. No code of a data set is ever run.
+Files may be on object storage. Only reads; what is kept and how it is rendered is decided in `prepare.py`. No code of a
+data set is ever run.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.prompts.built_in import BUILT_IN, built_in_statements
-from selfdistill.urls import is_url, reading, suffixes
+from selfdistill.prompts.cells import encodable, name_of, statement_of, text_of
+from selfdistill.prompts.tables import KINDS, table_kind, table_rows
+from selfdistill.urls import is_url
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import Columns, PromptSettings
-
-PARQUET_BATCH = 1024  # rows in memory at once
+    from selfdistill.recipe.schema import PromptSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,11 @@ class Statement:
     prompt_id: str | None = None
     continuation: str = ""
     """An existing text after it."""
+
+    @property
+    def encodable(self) -> bool:
+        """Whether all of it can be written as UTF-8."""
+        return encodable(self.statement, self.starter_code, self.prompt_id or "", self.continuation)
 
 
 def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:
@@ -47,45 +51,15 @@ def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterato
         yield from built_in_statements(settings.source, texts=texts)
         return
     source = settings.source
-    suffix = (suffixes(source) or [""])[-1]
-    if suffix in (".jsonl", ".json", ".parquet") and not is_url(source) and not Path(source).is_file():
-        raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
-    if suffix == ".jsonl":
-        rows = _json_lines(source)
-    elif suffix == ".parquet":
-        rows = _parquet(source)
-    elif is_url(source):
-        raise UserError("is neither .jsonl nor .parquet", where=source, fix="give the address of one such file")
+    if table_kind(source) is not None and not Path(source).is_dir():
+        if not is_url(source) and not Path(source).is_file():
+            raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
+        rows = table_rows(source)
+    elif is_url(source) or Path(source).is_file():
+        raise UserError(f"is none of the kinds that are read: {', '.join(KINDS)}, each also with .gz", where=source)
     else:
         rows = _dataset(settings)
-    yield from _statements(rows, settings.columns, texts=texts)
-
-
-def _json_lines(path: str) -> Iterator[tuple[str, Any]]:
-    with reading(path) as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield f"{path}:{number}", json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise UserError(f"not valid JSON: {error}", where=f"{path}:{number}") from error
-
-
-def _parquet(path: str) -> Iterator[tuple[str, Any]]:
-    import pyarrow
-    from pyarrow import parquet
-
-    with reading(path) as file:
-        try:
-            table = parquet.ParquetFile(file)
-        except (pyarrow.ArrowInvalid, OSError) as error:
-            raise UserError(f"not a Parquet file: {error}", where=path) from error
-        number = 0
-        for batch in table.iter_batches(PARQUET_BATCH):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path}: row {number}", row
+    yield from _statements(rows, settings, texts=texts)
 
 
 def _dataset(settings: PromptSettings) -> Iterator[tuple[str, Any]]:
@@ -113,24 +87,29 @@ def _load_dataset(settings: PromptSettings) -> Any:
         ) from error
 
 
-def _statements(rows: Iterable[tuple[str, Any]], columns: Columns, *, texts: bool) -> Iterator[Statement]:
+def _statements(rows: Iterable[tuple[str, Any]], settings: PromptSettings, *, texts: bool) -> Iterator[Statement]:
+    columns = settings.columns
     for where, row in rows:
         if not isinstance(row, dict):
             raise UserError("not an object with named columns", where=where)
+        question = _cell(row, columns.statement, "statement", where)
         yield Statement(
-            statement=_text(row, columns.statement, "statement", where),
+            statement=statement_of(question, columns.statement, where, settings.system),
             starter_code=_text(row, columns.starter_code, "starter_code", where) if columns.starter_code else "",
-            prompt_id=_text(row, columns.id, "id", where) if columns.id else None,
+            prompt_id=name_of(_cell(row, columns.id, "id", where), columns.id, where) if columns.id else None,
             continuation=_text(row, columns.text, "text", where) if texts else "",
         )
 
 
 def _text(row: dict[str, Any], column: str, role: str, where: str) -> str:
+    return text_of(_cell(row, column, role, where), column, role, where)
+
+
+def _cell(row: dict[str, Any], column: str, role: str, where: str) -> Any:
     if column not in row:
         raise UserError(
             f"no column {column}; there are: {', '.join(map(str, row))}",
             where=where,
             fix=f"set prompts.columns.{role}",
         )
-    value = row[column]
-    return "" if value is None else str(value)
+    return row[column]

@@ -6,6 +6,7 @@ what differs. Each field's unit and meaning stand under it; docs/recipe.md is ma
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -89,7 +90,7 @@ class Columns(Section):
     """Names of the data set's columns."""
 
     statement: str = "question"
-    """The problem's text."""
+    """The problem's text, or a list of messages with one user's message in it."""
     id: str | None = None
     """A unique name for each problem; unset uses a digest of the statement."""
     starter_code: str | None = None
@@ -102,9 +103,9 @@ class PromptSettings(Section):
     """Where the prompts come from, and how they are rendered. Evaluation renders its problems the same way."""
 
     source: str
-    """`embedded`, `embedded-json`, a .jsonl or .parquet file, a directory, or a data set's hub id. With
-    sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`, `embedded-scalars` or
-    `standard-library`: docs/texts.md."""
+    """`embedded`, `embedded-json`, a file (.jsonl, .json, .csv, .tsv, .parquet; also .gz), a directory, or a data set's
+    hub id. With sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`,
+    `embedded-scalars` or `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"
@@ -178,9 +179,10 @@ class LoraSettings(Section):
     alpha: PositiveInt = 32
     """Adapters are scaled by alpha / rank."""
     dropout: Fraction = 0.0
-    """On the adapters' input, while training."""
+    """On the adapters' input, while training; adapters of experts go without it."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Module names to adapt, or PEFT's `all-linear`."""
+    """Names of the weights to adapt (`q_proj`, `experts.down_proj`), a regular expression, or `all-linear`: every
+    linear layer but the output's, and the experts of a mixture. The log says what share of the weights that is."""
 
 
 class TrainingSettings(Section):
@@ -206,7 +208,7 @@ class TrainingSettings(Section):
     min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
     """The cosine ends here."""
     warmup_steps: CountOrZero = 250
-    """Steps of linear rise to the peak."""
+    """Steps of linear rise from 0 to the peak; the first has rate 0."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     """AdamW's, on everything but biases and norms."""
     adam_beta1: Fraction = 0.9
@@ -289,7 +291,7 @@ class EvaluationSettings(Section):
     since: str | None = None
     """Only problems from this ISO date on."""
     until: str | None = None
-    """Only problems up to this ISO date."""
+    """Only problems before this ISO date."""
     limit: PositiveInt | None = None
     """A subset of this many problems, the same for every seed."""
     base: Decoding
@@ -306,6 +308,12 @@ class EvaluationSettings(Section):
     max_new_tokens: PositiveInt = 131072
     """Completions are cut off here."""
     grading: GradingSettings = GradingSettings()
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: Any) -> Any:
+        """YAML makes a date of 2025-02-01 without quotes."""
+        return value.isoformat() if isinstance(value, date) else value
 
     @model_validator(mode="after")
     def _enough_samples(self) -> EvaluationSettings:

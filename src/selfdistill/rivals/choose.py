@@ -14,6 +14,7 @@ from selfdistill.report.evaluated import read_evaluated, read_problems, read_sys
 from selfdistill.report.scores import Tables, score_tables
 from selfdistill.rivals.grid import Grid
 from selfdistill.run.directory import RunDirectory
+from selfdistill.statistics import means
 
 Model = Literal["base", "student"]
 
@@ -61,7 +62,7 @@ def choose(place: RunDirectory, grid: Grid, pass_at: Sequence[int]) -> list[Choi
     for measure in scored.tables:
         for model in models:
             for family, settings in grid.items():
-                means = [float(np.nanmean(scored.of(model, stages, measure))) for stages in settings]
-                best = int(np.argmax(means))
-                choices.append(Choice(model, family, measure, settings[best], means[best]))
+                found = means(np.column_stack([scored.of(model, stages, measure) for stages in settings]))
+                best = int(np.where(np.isnan(found), -1.0, found).argmax())
+                choices.append(Choice(model, family, measure, settings[best], float(found[best])))
     return choices

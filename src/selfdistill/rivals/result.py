@@ -19,7 +19,7 @@ from selfdistill.rivals.choose import Choice, Model, Scored, read_scores
 from selfdistill.rivals.grid import PLAIN
 from selfdistill.rivals.words import answers
 from selfdistill.run.directory import RunDirectory
-from selfdistill.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals
+from selfdistill.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals, means
 
 FORMAT = 1
 DIFFERENCES = ("SSD - rival", "SSD + rival - SSD", "rival - base")
@@ -97,11 +97,12 @@ def _rows(measure: str, choices: Sequence[Choice], test: Scored, seed: int) -> l
 
 def _means(scored: Scored) -> list[dict[str, Any]]:
     """Every system's mean scores."""
+    found = {name: means(table).tolist() for name, table in scored.tables.items()}
     return [
         {
             "name": system.name,
             "title": system.title,
-            "scores": {name: _rounded(float(np.nanmean(table[:, i]))) for name, table in scored.tables.items()},
+            "scores": {name: _rounded(values[i]) for name, values in found.items()},
         }
         for i, system in enumerate(scored.systems)
     ]

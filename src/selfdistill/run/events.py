@@ -1,7 +1,7 @@
 """What a run tells machines: one JSON object a line on stderr, where `--log json` or SELFDISTILL_LOG=json asks for it.
 
-Every object has `time` (ISO 8601, UTC) and `event`; docs/formats.md lists the events and what else they hold. A warning
-is told to people as well.
+Every object has `time` (ISO 8601, UTC) and `event`; docs/formats.md lists the events and what else they hold. Some
+are told to people as well.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ def emit(event: str, **facts: Any) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def say(event: str, line: str, **facts: Any) -> None:
+    """One line for people, or the event for machines."""
+    if json_log():
+        emit(event, **facts)
+    elif is_main_process():
+        print(line, file=sys.stderr, flush=True)
+
+
 def warn(message: str) -> None:
     """Say what the user should know while the work goes on: one line, once in a process."""
     if message in _warned or not is_main_process():
         return
     _warned.add(message)
-    if json_log():
-        emit("warning", message=message)
-    else:
-        print(f"warning: {message}", file=sys.stderr, flush=True)
+    say("warning", f"warning: {message}", message=message)

@@ -110,7 +110,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     from selfdistill.sampling.source import TITLES, sampler
     from selfdistill.sampling.watch import Limit
 
-    _, context = _renderer(recipe)
+    renderer, context = _renderer(recipe)
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
     number = recipe.rounds.number
@@ -128,7 +128,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples", longest) as update,
-        sampler(recipe, prompts) as engine,
+        sampler(recipe, prompts, renderer.end_of_answer) as engine,
     ):
         generate_samples(
             job,
@@ -175,7 +175,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             update(items=step - steps[0], total=total)
             steps[0] = step
 
-        train_student(
+        trained = train_student(
             recipe,
             dataset,
             store,
@@ -184,6 +184,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             card=model_card(recipe, None),
             progress=stepped,
         )
+        facts |= trained
         facts["steps"] = steps[0]
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
@@ -241,11 +242,12 @@ def _sample_systems(
     from selfdistill.engines.models import load_tokenizer
     from selfdistill.evaluation.evaluate import by_engine, sample_system
 
+    renderer, context = _renderer(recipe)
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    longest = min(recipe.evaluation.max_new_tokens, _renderer(recipe)[1])
+    longest = min(recipe.evaluation.max_new_tokens, context)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):
-        with on_demand(recipe.model, settings, model, recipe.cluster) as engine:
+        with on_demand(recipe.model, settings, model, recipe.cluster, renderer.end_of_answer) as engine:
             for system in group:
                 path = directory.system_samples(system.name)
                 with timed_stage(directory, f"evaluate {system.name}") as facts:

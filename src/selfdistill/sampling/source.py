@@ -18,14 +18,20 @@ TITLES = {"model": "sampling from the base", "texts": "reading texts with the ba
 
 
 @contextmanager
-def sampler(recipe: Recipe, prompts: Sequence[Prompt]) -> Iterator[Callable[[], Engine]]:
-    """A function that loads the engine when it is first called. Texts are read in this process, by transformers."""
+def sampler(recipe: Recipe, prompts: Sequence[Prompt], ends: tuple[int, ...] = ()) -> Iterator[Callable[[], Engine]]:
+    """A function that loads the engine when it is first called. Texts are read in this process, by transformers.
+
+    Args:
+        recipe: says what samples.
+        prompts: with the texts, where texts are read.
+        ends: ids with which the chat template ends an answer.
+    """
     settings = recipe.sampling
     if settings.source == "model":
-        with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster) as engine:
+        with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster, ends) as engine:
             yield _with_mix(recipe, engine) if settings.mix else engine
         return
-    from selfdistill.engines.models import known_end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.engines.models import end_of_turn_ids, load_model, load_tokenizer
     from selfdistill.sampling.texts import load_text_reader
 
     path, revision = recipe.model.path, recipe.model.revision
@@ -34,7 +40,7 @@ def sampler(recipe: Recipe, prompts: Sequence[Prompt]) -> Iterator[Callable[[], 
         load_model(recipe.model, settings.model),
         load_tokenizer(path, revision),
         texts,
-        known_end_of_turn_ids(path, revision),
+        ends or end_of_turn_ids(path, revision),
     )
 
 

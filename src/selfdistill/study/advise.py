@@ -11,7 +11,7 @@ from selfdistill import seeds
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.recipe import builtin_recipes, load_recipe
-from selfdistill.statistics import RESAMPLES, bootstrap
+from selfdistill.statistics import RESAMPLES, bootstrap, means
 from selfdistill.study.scores import interval
 
 Summary = dict[str, Any]
@@ -41,11 +41,12 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
         raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
     scores = table[:, usable]
     points = [summary["points"][index] for index in usable]
-    top = int(scores.mean(0).argmax())
+    found = means(scores)
+    top = int(found.argmax())
     generator = seeds.generator(summary["seed"], "advise")
     behind = bootstrap(scores[:, [top]] - scores, generator)
     equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
-    chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -scores[:, index].mean()))]
+    chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -found[index]))]
     return {
         "measure": measure,
         "recommended": chosen,
@@ -67,7 +68,7 @@ def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.
     wins = 0
     for _ in range(RESAMPLES // 10):
         rows = generator.integers(problems, size=problems)
-        wins += int(scores[rows].mean(0).argmax() == chosen)
+        wins += int(means(scores[rows]).argmax() == chosen)
     return wins / (RESAMPLES // 10)
 
 

@@ -21,6 +21,7 @@ from selfdistill.decoding import Decoding, label
 from selfdistill.decoding.distribution import decode, further, logprob_of
 from selfdistill.engines.models import load_model
 from selfdistill.engines.stream import Contexts, stream_logits
+from selfdistill.evaluation.grade import verdict_key
 from selfdistill.evaluation.problems import load_problems, render_problem
 from selfdistill.evaluation.systems import System, make_systems
 from selfdistill.files import read_json, read_records, write_bytes, write_json
@@ -115,7 +116,7 @@ def _estimate(
         own = list(read_records(directory.system_samples(system.name), Sample))
         samples += own
         proposals += [index] * len(own)
-    passed = np.array([value for system in drawn for value in _passed(directory, system)])
+    passed = np.concatenate([_passed(directory, system) for system in drawn])
     with progress("weighing programs", len(samples), "programs") as update:
         scored = _logprobs(recipe, samples, [*wanted, *proposals_of(wanted)], update)
     weighted = weighted_scores(
@@ -126,19 +127,21 @@ def _estimate(
         scored[:, len(wanted) :],
         recipe.evaluation.pass_at,
     )
-    once = np.zeros(len(task_ids))
+    once = np.full(len(task_ids), np.nan)
     pairs = zip(read_records(directory.system_samples(greedy.name), Sample), _passed(directory, greedy), strict=True)
     for sample, value in pairs:
-        once[position[sample.prompt_id]] = value
+        if not np.isnan(value):
+            once[position[sample.prompt_id]] = value
     tables = {f"pass@{k}": np.column_stack([scores, once]) for k, scores in weighted.scores.items()}
     return {**tables, **{f"effective pass@{k}": shares for k, shares in weighted.effective.items()}}
 
 
-def _passed(directory: RunDirectory, system: System) -> list[bool]:
-    """Of each sample, in the order of the samples; a harness error counts as not passed."""
+def _passed(directory: RunDirectory, system: System) -> np.ndarray:
+    """Of each sample, in the order of the samples: 1 or 0, and NaN for a harness error, which is neither."""
     verdicts = {verdict.key: verdict for verdict in read_records(directory.system_verdicts(system.name), Verdict)}
     samples = read_records(directory.system_samples(system.name), Sample)
-    return [verdicts[f"{each.prompt_id}/{each.sample_index}"].outcome is Outcome.PASSED for each in samples]
+    found = [verdicts[verdict_key(sample)] for sample in samples]
+    return np.array([np.nan if v.outcome is Outcome.HARNESS_ERROR else float(v.passed) for v in found])
 
 
 @torch.inference_mode()
@@ -187,7 +190,10 @@ def _summary(
             "t_eval": setting.t_eval,
             "t_eff": setting.t_train * setting.t_eval,
             "effective": {measure: float(arrays[f"effective {measure}"][column]) for measure in measures},
-            "trusted": {measure: bool(arrays[f"effective {measure}"][column] >= TRUSTED) for measure in measures},
+            "trusted": {
+                measure: bool(arrays[f"effective {measure}"][column] >= TRUSTED and estimates[measure][column].problems)
+                for measure in measures
+            },
             "scores": {measure: interval(estimates[measure][column]) for measure in measures},
         }
         for column, setting in enumerate(wanted)

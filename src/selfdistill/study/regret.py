@@ -18,8 +18,8 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.report.evaluated import read_problems
 from selfdistill.run.directory import RunDirectory
-from selfdistill.statistics import RESAMPLES
-from selfdistill.study.scores import Scores, differences, over_seeds, read_run, same_problems
+from selfdistill.statistics import RESAMPLES, means
+from selfdistill.study.scores import Scores, differences, mean_score, over_seeds, pooled, read_run, same_problems
 from selfdistill.study.sweep import cell_name, grid_system
 
 Summary = dict[str, Any]
@@ -65,6 +65,8 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     common = [name for name in trained if name in previewed]
     best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
     scores = {name: over_seeds(trained[name])[measure] for name in trained}
+    before = np.column_stack([previewed[name] for name in common])
+    after = np.column_stack([pooled(trained[name], measure) for name in common])
     return {
         "sweep": str(sweep),
         "seeds": summary["seeds"],
@@ -78,13 +80,10 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
         "regret_compared": differences(trained[best_compared], trained[wanted])[measure],
         "greedy": _greedy(trained, wanted, best, measure),
         "random": float(scores[best]["value"] - np.mean([each["value"] for each in scores.values()])),
-        "rank_correlation": _rank_correlation(
-            np.column_stack([previewed[name] for name in common]),
-            np.column_stack([np.mean([each[measure] for each in trained[name]], axis=0) for name in common]),
-            summary["seeds"][0],
-        ),
+        "rank_correlation": _rank_correlation(before, after, summary["seeds"][0]),
         "points": [
-            {**_named(name), "previewed": float(previewed[name].mean()), "trained": scores[name]} for name in common
+            {**_named(name), "previewed": value, "trained": scores[name]}
+            for name, value in zip(common, means(before).tolist(), strict=True)
         ],
         "cost": {"preview": _seconds([preview]), "sweep": _seconds([cell for own in cells.values() for cell in own])},
     }
@@ -151,9 +150,9 @@ def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> 
     generator = seeds.generator(seed, "regret")
     problems = len(previewed)
     drawn = [generator.integers(problems, size=problems) for _ in range(RESAMPLES // 10)]
-    resampled = [_spearman(previewed[rows].mean(0), trained[rows].mean(0)) for rows in drawn]
+    resampled = [_spearman(means(previewed[rows]), means(trained[rows])) for rows in drawn]
     low, high = np.quantile(resampled, [0.025, 0.975])
-    value = _spearman(previewed.mean(0), trained.mean(0))
+    value = _spearman(means(previewed), means(trained))
     return {"value": value, "low": float(low), "high": float(high), "settings": previewed.shape[1]}
 
 
@@ -168,7 +167,7 @@ def _seconds(runs: Sequence[Path]) -> float:
 
 
 def _best(trained: dict[Name, list[Scores]], names: Sequence[Name], measure: str) -> Name:
-    return max(names, key=lambda name: float(np.mean([scores[measure].mean() for scores in trained[name]])))
+    return max(names, key=lambda name: mean_score(trained[name], measure))
 
 
 def _name(point: Summary) -> Name:

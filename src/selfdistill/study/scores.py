@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from selfdistill.errors import UserError
 from selfdistill.evaluation.systems import System
 from selfdistill.report.evaluated import read_evaluated, read_problems, read_systems
 from selfdistill.report.scores import score_tables
-from selfdistill.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds
+from selfdistill.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
 
 Scores = dict[str, np.ndarray]
 """Measure ("pass@1") -> (problems,) of one system."""
@@ -87,7 +88,18 @@ def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, 
     """
     own = [system for system in runs[0].systems if system.model == model]
     candidates = [(system, [run.of(_same(run, system)) for run in runs]) for system in own]
-    return max(candidates, key=lambda each: float(np.mean([scores[measure].mean() for scores in each[1]])))
+    return max(candidates, key=lambda each: mean_score(each[1], measure))
+
+
+def pooled(scores: Sequence[Scores], measure: str) -> np.ndarray:
+    """(problems,) mean over the seeds; NaN where one of them has no score."""
+    return np.mean([each[measure] for each in scores], axis=0)
+
+
+def mean_score(scores: Sequence[Scores], measure: str) -> float:
+    """Over seeds and problems, as `over_seeds`; -inf where no problem has a score, so that it is never the best."""
+    value = float(means(pooled(scores, measure)[:, None])[0])
+    return -math.inf if math.isnan(value) else value
 
 
 def greedy_gain(runs: Sequence[Run], bases: Sequence[Run]) -> dict[str, dict[str, Any]] | None:

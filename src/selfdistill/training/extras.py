@@ -19,14 +19,28 @@ def require_extras(recipe: Recipe) -> None:
 
     Raises:
         MissingExtraError: bitsandbytes or a tracker is not installed.
-        UserError: nobody knows this tracker, or this model cannot be held in 4 bits.
+        UserError: nobody knows this tracker, this model cannot be held in 4 bits, the adapters' targets are wrong, or a
+            student could not be saved whole.
     """
+    from selfdistill.training.whole import require_whole
+
+    require_whole(recipe.model)
     for tracker in recipe.training.report_to:
         _require_tracker(tracker)
     if recipe.training.method == "qlora":
         from selfdistill.training.quantized import require_quantization
 
         require_quantization(recipe.model)
+    if recipe.training.method != "full":
+        _require_targets(recipe)
+
+
+def _require_targets(recipe: Recipe) -> None:
+    from selfdistill.engines.models import empty_model, load_config
+    from selfdistill.training.adapters import lora_targets
+
+    model = recipe.model
+    lora_targets(empty_model(load_config(model.path, model.revision), model.path), recipe.training.lora)
 
 
 def _require_tracker(tracker: str) -> None:

@@ -30,7 +30,8 @@ class Selection:
     """Indices into the samples, in order."""
     dropped: dict[str, int]
     """By reason: `empty`, `single-line stub`, and where the recipe asks `truncated`, `shortest`,
-    `over the limit`, or what `training.keep` refuses: `does not compile`, `lint`, `fails its tests`."""
+    `over the limit`, or what `training.keep` refuses: `does not compile`, `lint`, `fails its tests`, `could not be
+    judged` (a harness error)."""
 
 
 def select_samples(

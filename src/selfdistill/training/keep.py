@@ -19,7 +19,7 @@ from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
 from selfdistill.grading import Limits, Submission, grade
 from selfdistill.processes import is_main_process
-from selfdistill.records import AssertTests, Problem, Prompt, Sample, Verdict
+from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -98,7 +98,13 @@ def _failing(recipe: Recipe, samples: Sequence[Sample], path: Path, *, chat: boo
                 append_records(path, waiting)
                 waiting.clear()
         append_records(path, waiting)
-    return {index: "fails its tests" for index, s in enumerate(samples) if not verdicts[_key(s)].passed}
+    found = ((index, verdicts[_key(sample)].outcome) for index, sample in enumerate(samples))
+    return {index: _reason(outcome) for index, outcome in found if outcome is not Outcome.PASSED}
+
+
+def _reason(outcome: Outcome) -> str:
+    """A sample without a verdict has not failed; but only samples that are known to pass may be kept."""
+    return "could not be judged" if outcome is Outcome.HARNESS_ERROR else "fails its tests"
 
 
 def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator[Verdict]:

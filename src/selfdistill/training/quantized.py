@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from selfdistill.engines.models import load_config, load_model, resolve_device
+from selfdistill.engines.models import empty_model, load_config, load_model, resolve_device
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.processes import local_rank, weights_are_sharded
+from selfdistill.training.adapters import stacked_experts
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import ModelSettings
@@ -24,15 +25,12 @@ def require_quantization(model: ModelSettings) -> None:
 
     Raises:
         MissingExtraError: bitsandbytes is not installed.
-        UserError: the model's experts are one tensor, which bitsandbytes leaves at full size.
+        UserError: the model's experts are stacked into one parameter, which bitsandbytes leaves at full size.
     """
     if util.find_spec("bitsandbytes") is None:
         raise MissingExtraError("training.method qlora", extra="qlora")
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(load_config(model.path, model.revision))
-    if any(".experts." in name and weight.dim() > 2 for name, weight in empty.named_parameters()):
+    empty = empty_model(load_config(model.path, model.revision), model.path)
+    if stacked_experts(empty):
         raise UserError(
             "qlora cannot hold this mixture of experts in 4 bits: its experts are not linear layers",
             where="training.method",

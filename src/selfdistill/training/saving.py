@@ -7,6 +7,7 @@ gathered and put into a plain model, read afresh from the base: so the directory
 from __future__ import annotations
 
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import torch
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from selfdistill.engines.models import load_config, load_model
+from selfdistill.engines.weights import check_finite
 from selfdistill.files import fsync_directory, write_text
+from selfdistill.training.whole import copy_processor, with_the_rest
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -24,6 +27,9 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
     """Put the student at `directory`, whole: written beside it and renamed.
 
     Every process calls it, because gathering shards takes all of them; the main one writes.
+
+    Raises:
+        UserError: training has made weights that are no numbers.
     """
     weights = trainer.accelerator.get_state_dict(
         trainer.model_wrapped if trainer.is_deepspeed_enabled else trainer.model
@@ -40,8 +46,12 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
     else:
         plain = _merged(trained, weights, plain, temporary / "adapter")
     dtype = getattr(load_config(recipe.model.path, recipe.model.revision), "dtype", None)
-    (plain.to(dtype) if isinstance(dtype, torch.dtype) else plain).save_pretrained(temporary)
+    student = with_the_rest(plain, recipe.model)
+    student = student.to(dtype) if isinstance(dtype, torch.dtype) else student
+    check_finite(student.named_parameters(), str(directory), fix="training went astray: lower training.learning_rate")
+    student.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
+    copy_processor(recipe.model, temporary)
     write_text(temporary / "README.md", card)
     fsync_directory(temporary)
     shutil.rmtree(directory, ignore_errors=True)
@@ -50,8 +60,14 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
 
 
 def _merged(trained: Any, weights: dict[str, Any], plain: Any, adapter: Path) -> Any:
-    """The base with the adapters added in float32; they are kept beside it as well."""
-    from peft import PeftModel
+    """The base with the adapters added in float32; they are kept beside it as well.
+
+    Not by reading them back: PEFT renames what it reads after older versions of a model, and may lose some of it.
+    """
+    from peft import get_peft_model
 
     trained.save_pretrained(adapter, state_dict=weights)
-    return PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()
+    wrapped = get_peft_model(plain, deepcopy(trained.peft_config["default"]))
+    adapters = {name for name in wrapped.state_dict() if ".lora_" in name}
+    wrapped.load_state_dict({name: weights[name] for name in adapters}, strict=False)
+    return wrapped.merge_and_unload()

@@ -25,8 +25,10 @@ from selfdistill.files import write_text
 from selfdistill.processes import process_count
 from selfdistill.recipe.schema import Recipe, TrainingSettings
 from selfdistill.records import Prompt, Sample
+from selfdistill.run.events import say
 from selfdistill.sampling.targets import read_targets, size_on_disk
 from selfdistill.seeds import integer_seed
+from selfdistill.training.adapters import lora_config, lora_targets
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
@@ -34,6 +36,7 @@ from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
 from selfdistill.training.tracking import tensorboard, trackers
 from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+from selfdistill.training.whole import freeze_the_rest
 
 
 def build_data(
@@ -79,7 +82,7 @@ def train_student(
     log: Path,
     card: str,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Train from the base, or from the last whole checkpoint, and put the student at `directory`.
 
     Args:
@@ -91,6 +94,9 @@ def train_student(
         card: the model card's text.
         progress: called with the numbers of finished and planned steps.
 
+    Returns:
+        With adapters `adapted_weights`, how many numbers they are on, and `weights`, how many there are; else nothing.
+
     Raises:
         UserError: the model cannot be loaded.
     """
@@ -100,13 +106,19 @@ def train_student(
     packing = settings.packing
     checkpoint = last_whole_checkpoint(checkpoints)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    base = _base(recipe).train()
+    freeze_the_rest(base)
+    targets = lora_targets(base, settings.lora) if settings.method != "full" else None
+    facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
+    if targets:
+        say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
     trainer = SelfDistillationTrainer(
-        model=_base(recipe).train(),
+        model=base,
         args=_arguments(recipe, checkpoints),
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
         data_collator=Collator(_pad_token(tokenizer), packing, store),
         processing_class=tokenizer,
-        peft_config=_adapters(settings),
+        peft_config=targets and lora_config(base, settings.lora, targets),
         callbacks=[
             TrainingLog(log, progress),
             MarkCheckpoints(),
@@ -126,6 +138,7 @@ def train_student(
     if distributed.is_initialized():
         # Else its threads are still there when the interpreter ends, which now and then aborts a finished process.
         distributed.destroy_process_group()
+    return facts
 
 
 def _base(recipe: Recipe) -> Any:
@@ -186,18 +199,6 @@ def _recompute(wanted: bool) -> dict[str, bool]:
     """The argument had another name before transformers 5.20, and the old name warns after it."""
     known = inspect.signature(SFTConfig).parameters
     return {"activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing": wanted}
-
-
-def _adapters(settings: TrainingSettings) -> Any:
-    if settings.method == "full":
-        return None
-    from peft import LoraConfig
-
-    lora = settings.lora
-    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
-    return LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=modules, task_type="CAUSAL_LM"
-    )
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:

@@ -1,0 +1,164 @@
+"""Measure a model under a protocol and put the score beside the published one. Resumes; compares nothing by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from selfdistill import seeds
+from selfdistill.benchmarks import load_benchmark
+from selfdistill.engines.load import on_demand
+from selfdistill.engines.models import context_length, load_config, load_tokenizer
+from selfdistill.evaluation.grade import grade_systems
+from selfdistill.evaluation.problems import check_lengths, limited
+from selfdistill.files import read_records
+from selfdistill.prompts.render import Renderer
+from selfdistill.published.protocols import Protocol
+from selfdistill.recipe.schema import EngineSettings, GradingSettings, ModelSettings, PromptSettings
+from selfdistill.records import CallTests, Outcome, Problem, Prompt, Sample, Verdict
+from selfdistill.run.progress import progress
+from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.sampling.watch import Limit
+from selfdistill.statistics import SHARE, Estimate, intervals, pass_at_k_scores
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was measured on one benchmark."""
+
+    benchmark: str
+    estimate: Estimate
+    """pass@1 with its interval over problems."""
+    samples: int
+    ended: dict[str, int]
+    """Samples by finish reason."""
+    outcomes: dict[str, int]
+    passed: dict[str, int]
+    """Programs that passed, under the protocol's rule of answers and under the other."""
+
+
+def measure(
+    model: ModelSettings,
+    engine: EngineSettings,
+    protocol: Protocol,
+    benchmark: str,
+    source: str,
+    out: Path,
+    *,
+    limit: int | None = None,
+    grading: GradingSettings | None = None,
+) -> list[Score]:
+    """Sample and grade one benchmark. A release of EvalPlus gives two scores: on its base inputs, and on all.
+
+    Args:
+        model: the model.
+        engine: what generates.
+        protocol: how.
+        benchmark: its name in the published scores.
+        source: a file, or a name that is loaded from the hub.
+        out: a directory; what is there already is not made again.
+        limit: use this many of the problems.
+        grading: limits and isolation; the protocol's rules are put in.
+
+    Raises:
+        UserError: the model or the benchmark cannot be read, or the sandbox is missing.
+    """
+    problems = limited(load_benchmark(source), limit)
+    tokenizer = load_tokenizer(model.path, model.revision)
+    renderer = Renderer(tokenizer, _prompt_settings(protocol))
+    prompts = [_prompt(problem, protocol, renderer) for problem in problems]
+    context = context_length(load_config(model.path, model.revision))
+    check_lengths(prompts, context)
+    job = Job(
+        prompts,
+        protocol.samples_per_problem,
+        (protocol.decoding,),
+        protocol.max_new_tokens,
+        (SEED, "check-base"),
+        protocol.stop,
+        Limit(f"sampling {benchmark}", "the protocol's max_new_tokens"),
+    )
+    samples = out / f"{benchmark}.samples.jsonl"
+    longest = min(protocol.max_new_tokens, context)
+    with (
+        progress(f"sampling {benchmark}", job.size, "samples", longest) as update,
+        on_demand(model, engine, ends=renderer.end_of_answer) as load,
+    ):
+        generate_samples(
+            job, samples, load_engine=load, tokenizer=tokenizer, shard_size=engine.shard_size, progress=update
+        )
+    settings = (grading or GradingSettings()).model_copy(update={"answers": protocol.answers, "rules": protocol.rules})
+    return [
+        _score(name, variant, samples, out / f"{name}.verdicts.jsonl", settings, chat=protocol.chat)
+        for name, variant in _variants(benchmark, problems)
+    ]
+
+
+def _prompt_settings(protocol: Protocol) -> PromptSettings:
+    return PromptSettings(
+        source="benchmark",
+        chat="always" if protocol.chat else "never",
+        system=protocol.system,
+        prefill=protocol.prefill,
+    )
+
+
+def _prompt(problem: Problem, protocol: Protocol, renderer: Renderer) -> Prompt:
+    rendered = renderer.render(problem.statement, instruction=protocol.ask(problem))
+    return Prompt(
+        problem.task_id, rendered.text, rendered.token_ids, problem.statement, answer_start=rendered.answer_start
+    )
+
+
+def _variants(benchmark: str, problems: Sequence[Problem]) -> list[tuple[str, Sequence[Problem]]]:
+    """The benchmark, or the two that EvalPlus makes of one set of inputs: its base inputs alone, and all."""
+    if not all("base_cases" in problem.metadata for problem in problems):
+        return [(benchmark, problems)]
+    name = benchmark.removesuffix("+")
+    base = [_cut(problem) for problem in problems]
+    return [(name, base), (f"{name}+", problems)]
+
+
+def _cut(problem: Problem) -> Problem:
+    assert isinstance(problem.tests, CallTests)
+    cases = problem.tests.cases[: problem.metadata["base_cases"]]
+    return replace(problem, tests=replace(problem.tests, cases=cases))
+
+
+def _score(
+    benchmark: str,
+    problems: Sequence[Problem],
+    samples: Path,
+    verdicts: Path,
+    settings: GradingSettings,
+    *,
+    chat: bool,
+) -> Score:
+    done = sum(1 for _ in read_records(samples, Sample))
+    with progress(f"grading {benchmark}", done, "programs") as update:
+        grade_systems([(benchmark, samples, verdicts)], problems, settings, chat=chat, progress=update)
+    judged: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    for verdict in read_records(verdicts, Verdict):
+        outcomes[verdict.outcome.value] += 1
+        if verdict.answers is not None:
+            other = verdict.outcome if verdict.other is None else verdict.other
+            passed[verdict.answers] += verdict.passed
+            passed["whole" if verdict.answers == "needed" else "needed"] += other is Outcome.PASSED
+        if verdict.outcome is not Outcome.HARNESS_ERROR:
+            task_id = verdict.key.rpartition("/")[0]
+            judged[task_id] += 1
+            right[task_id] += verdict.passed
+    ids = [problem.task_id for problem in problems]
+    scores = pass_at_k_scores([judged[i] for i in ids], [right[i] for i in ids], 1)
+    (estimate,) = intervals(np.asarray(scores)[:, None], seeds.generator(SEED, "check-base", benchmark), SHARE)
+    ended: Counter[str] = Counter(sample.finish_reason for sample in read_records(samples, Sample))
+    return Score(benchmark, estimate, sum(outcomes.values()), dict(ended), dict(outcomes), dict(passed))
