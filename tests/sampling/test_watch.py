@@ -11,6 +11,8 @@ from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
+from selfdistill.evaluation.evaluate import sample_system, systems_of
+from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt
 from selfdistill.run import events
@@ -123,6 +125,16 @@ def test_a_small_job_is_judged_at_its_end(capsys):
     assert capsys.readouterr().err == ""
     watched.end()
     assert "11 of 20 completions (55.0 %) were cut off" in capsys.readouterr().err
+
+
+def test_an_evaluation_names_its_own_limit_and_its_system(loaded, tmp_path, capsys):
+    recipe = load_recipe("demo", ["evaluation.max_new_tokens=5", "evaluation.samples_per_problem=5"])
+    never, greedy = replace(loaded[0], end_of_turn=NEVER), systems_of(recipe)[4]
+    path = tmp_path / "samples.jsonl"
+    sample_system(recipe, greedy, PROMPTS[:3], path, engine=lambda: never, tokenizer=loaded[1])
+    said = capsys.readouterr().err
+    assert said.startswith("warning: base, greedy: none of 3 completions ended by itself"), "five of each, made once"
+    assert "evaluation.max_new_tokens = 5." in said
 
 
 def test_where_the_context_ends_first_it_is_named(capsys):

@@ -31,7 +31,7 @@ def terminal_table(summary: dict[str, Any]) -> Group:
             entry["label"].removeprefix("base, "), *cells, _gain(summary, entry["system"], first), style=style
         )
     headline = Text(" ".join(summary["answer"]["headline"]), style="bold")
-    cautions = [Text(text) for part in ("endings", "rules") for text in (summary[part] or {}).get("sentences", [])]
+    cautions = [Text(text) for part in ("endings", "rules") for text in (summary.get(part) or {}).get("sentences", [])]
     return Group(headline, Padding(table, (1, 0, 0, 0)), *cautions)
 
 

@@ -71,7 +71,7 @@ class Watch:
             self._judge("of ")
 
     def _judge(self, of: str) -> None:
-        counted = f"{of}{self.finished:,} completions"
+        counted = f"{of}{self.finished:,} completion{'' if self.finished == 1 else 's'}"
         if self.cut_off == self.finished:
             advice = f"{self._advice()}; if that does not help, {_UNKNOWN}"
             self._say(f"none {counted} ended by itself: all were cut off at {self._where()}. {advice}.")

@@ -48,9 +48,10 @@ def rounds_page(summary: dict[str, Any]) -> Page:
 
 def _answer(rows: Sequence[dict[str, Any]], measure: str) -> str:
     first, last = rows[0], rows[-1]
-    peak = max(rows, key=lambda row: row["scores"][measure]["value"])["round"]
+    peak = max(rows, key=lambda row: row["scores"][measure]["value"])
+    shown = peak["minus_base"] and peak["minus_base"][measure]["low"] > 0
     lost = 1 - last["distinct_programs"] / first["distinct_programs"]
-    highest = f"{measure} is highest after round {peak}" if peak else f"no round raises {measure}"
+    highest = f"{measure} is highest after round {peak['round']}" if shown else f"no round measurably raises {measure}"
     variety = f"{percent(lost, 0)} fewer" if lost > 0 else f"{percent(-lost, 0)} more"
     return f"{highest}; after {last['round']} there are {variety} different programs"
 

@@ -27,7 +27,7 @@ def sweep_page(summary: dict[str, Any]) -> Page:
     )
     return Page(
         "Sweep over T_train, truncation and T_eval",
-        f"{summary['name']}: T_train {top['t_train']:g} and T_eval {t_eval_words(top['t_eval'])} do best",
+        f"{summary['name']}: T_train {top['t_train']:g} and T_eval {t_eval_words(top['t_eval'])} score highest",
         lead,
         (
             Section(

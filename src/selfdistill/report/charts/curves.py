@@ -132,7 +132,8 @@ def _name_temperatures(axes: Any, lines: dict[str, list[Point]], first: str, las
         places = axes.transData.transform([(_shown(p, first), _shown(p, last)) for p in points]) if points else []
         for i in sorted(range(len(points)), key=lambda i: 0 < i < len(points) - 1):
             along = places[min(i + 1, len(points) - 1)] - places[max(i - 1, 0)]
-            across = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
+            length = np.hypot(*along)  # 0 where all points are one
+            across = np.array([along[1], -along[0]]) / length if length else np.array([1.0, 0.0])
             label_at = places[i] + 13 * across * (1 if across[0] >= 0 else -1)
             if any(np.abs(label_at - other).max() < _APART for other in taken):
                 continue
