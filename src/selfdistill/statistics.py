@@ -132,7 +132,10 @@ def bootstrap(
 
 
 def across_seeds(differences: Sequence[np.ndarray], seed: int, *key: str | int) -> SeedSummary:
-    """Pool per-problem differences from several seeds of the method, each of shape (problems,), problems aligned."""
+    """Pool per-problem differences from several seeds of the method, each of shape (problems,), problems aligned.
+
+    A problem without a score (NaN) in one seed is left out of the mean over seeds, and of that seed's own estimate.
+    """
     table = np.stack(differences, axis=1)
     pooled = table.mean(axis=1, keepdims=True)
     mean, *per_seed = bootstrap(np.hstack([pooled, table]), seeds.generator(seed, "bootstrap", *key))
