@@ -195,7 +195,8 @@ def across_seeds(
 ) -> SeedSummary:
     """Pool per-problem differences from several seeds of the method, each of shape (problems,), problems aligned.
 
-    With `bounds=SHARE` the same for scores.
+    With `bounds=SHARE` the same for scores. A problem without a score (NaN) in one seed is left out of
+    the mean over seeds, and of that seed's own estimate.
     """
     table = np.stack(differences, axis=1)
     pooled = table.mean(axis=1, keepdims=True)
