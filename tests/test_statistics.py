@@ -171,7 +171,7 @@ def test_across_seeds_counts_and_pools() -> None:
 
 
 def test_a_seed_without_a_difference_is_not_positive() -> None:
-    summary = across_seeds([np.zeros(20), np.full(20, 0.1), np.full(20, -0.1)], 0)
+    summary = across_seeds([np.zeros(400), np.full(400, 0.1), np.full(400, -0.1)], 0)
     assert (summary.positive, summary.above_zero) == (1, 1)
     assert summary.mean.sign == 0
 
