@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from selfdistill.decoding import Decoding, Stages, split_syntax
 from selfdistill.engines.base import Engine
 from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.run.events import warn
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
@@ -80,17 +81,27 @@ def _on_cluster(
 
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
     from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.engines.probe import choose_mode, probe_ids
+    from selfdistill.engines.steps import Mode
     from selfdistill.engines.transformers import TransformersEngine
 
     source, revision = path or settings.path, None if path else settings.revision
     tokenizer = load_tokenizer(source, revision)
     end_of_turn = end_of_turn_ids(source, revision, ends)
     model = load_model(settings, path)
+    context = context_length(model.config)
+    mode = choose_mode(model, probe_ids(tokenizer), context)
+    if mode is Mode.UNCACHED:
+        warn(
+            f"{source}: {model.config.model_type} models run without a cache here, as transformers' own "
+            "would change what they say or is not there: every token costs a forward of all before it"
+        )
     return TransformersEngine(
         model=model,
         end_of_turn=end_of_turn,
-        context=context_length(model.config),
+        context=context,
         batch_size=engine.batch_size,
+        mode=mode,
         tokenizer=tokenizer,
     )
 

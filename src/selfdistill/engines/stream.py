@@ -1,8 +1,9 @@
 """Logits of one or more models at every position of given completions, a bounded number of them at a time.
 
 A completion of 8,000 tokens over a vocabulary of 150,000 has 1.2 billion logits; they are never all held. Short
-sequences share a batch (padding on the right needs no mask under causal attention, and its logits are dropped); a long
-one goes through in slices with a key-value cache, whose memory is the model's own.
+sequences share a batch: padding on the right needs no mask in a causal model, be it of attention or of states, and its
+logits are dropped. A long one goes through in slices, with a cache where the model goes on from one rightly; otherwise
+each slice is read with all that is before it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfdistill.engines.cache import make_cache
+from selfdistill.engines.probe import check_causal, reads_in_slices
+from selfdistill.engines.steps import Prefixes, Slices
 from selfdistill.errors import UserError
 
 
@@ -54,7 +56,7 @@ def stream_logits(models: Sequence[Any], contexts: Sequence[Contexts], chunk_log
         chunk_logits: at most about this many logits of each model are held at once.
 
     Raises:
-        UserError: the models' vocabularies differ.
+        UserError: the models' vocabularies differ, or one of them is not causal.
     """
     vocabulary, *others = map(_vocabulary, models)
     if any(other != vocabulary for other in others):
@@ -63,8 +65,11 @@ def stream_logits(models: Sequence[Any], contexts: Sequence[Contexts], chunk_log
             fix="give two models with the same tokenizer",
         )
     width = max(1, chunk_logits // vocabulary)
+    sliceable: list[bool] = []
     for batch in _batches(contexts, width):
-        yield from _run_batch(models, [(row, contexts[row]) for row in batch], width)
+        first = contexts[batch[0]]  # the longest of all in the first batch: one text decides for all
+        sliceable = sliceable or _sliceable(models, (*first.prompt_ids, *first.token_ids), width)
+        yield from _run_batch(models, sliceable, [(row, contexts[row]) for row in batch], width)
 
 
 def _vocabulary(model: Any) -> int:
@@ -83,7 +88,17 @@ def _batches(contexts: Sequence[Contexts], width: int) -> Iterator[list[int]]:
 
 
 @torch.inference_mode()
-def _run_batch(models: Sequence[Any], batch: list[tuple[int, Contexts]], width: int) -> Iterator[Chunk]:
+def _sliceable(models: Sequence[Any], token_ids: Sequence[int], width: int) -> list[bool]:
+    """Whether each model is read in slices with a cache; where nothing is longer than a slice, nobody asks."""
+    for model in models:
+        check_causal(model, token_ids)
+    return [len(token_ids) > width and reads_in_slices(model, token_ids) for model in models]
+
+
+@torch.inference_mode()
+def _run_batch(
+    models: Sequence[Any], sliceable: Sequence[bool], batch: list[tuple[int, Contexts]], width: int
+) -> Iterator[Chunk]:
     sequences = [(*each.prompt_ids, *each.token_ids) for _, each in batch]
     length = max(map(len, sequences))
     ids = torch.zeros((len(batch), length), dtype=torch.long)
@@ -93,11 +108,14 @@ def _run_batch(models: Sequence[Any], batch: list[tuple[int, Contexts]], width: 
     prompts = torch.tensor([len(each.prompt_ids) for _, each in batch])
     ends = torch.tensor([len(sequence) for sequence in sequences])
     step = max(1, width // len(batch))
-    caches = [make_cache(model.config) if step < length else None for model in models]
+    readers = [
+        Slices(model) if slices and step < length else Prefixes(model)
+        for model, slices in zip(models, sliceable, strict=True)
+    ]
     for start in range(0, length - 1, step):
-        piece = ids[:, start : start + step]
-        logits = [_forward(model, piece, cache) for model, cache in zip(models, caches, strict=True)]
-        predicted = torch.arange(start + 1, start + 1 + piece.shape[1]).expand(len(batch), -1)
+        stop = min(start + step, length)
+        logits = [reader.read(ids.to(model.device), start, stop) for reader, model in zip(readers, models, strict=True)]
+        predicted = torch.arange(start + 1, stop + 1).expand(len(batch), -1)
         wanted = (predicted >= prompts.unsqueeze(1)) & (predicted < ends.unsqueeze(1))
         if not wanted.any():
             continue
@@ -106,9 +124,3 @@ def _run_batch(models: Sequence[Any], batch: list[tuple[int, Contexts]], width: 
         chosen = (lines.to(logits[0].device), columns.to(logits[0].device))
         found = tuple(each[chosen] for each in logits)
         yield Chunk(rows[lines], places - prompts[lines], ids[lines, places], found)
-
-
-def _forward(model: Any, token_ids: Tensor, cache: Any) -> Tensor:
-    """(rows, positions, V) logits of the next tokens."""
-    output = model(input_ids=token_ids.to(model.device), past_key_values=cache, use_cache=cache is not None)
-    return output.logits

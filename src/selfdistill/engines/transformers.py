@@ -1,15 +1,16 @@
-"""The in-process engine: a batched KV-cached loop over any `AutoModelForCausalLM`.
+"""The in-process engine: a batched loop over any `AutoModelForCausalLM`, with a cache where the model has one.
 
 Faster than `model.generate` (benchmarks/sampling.py measures both): finished rows leave the batch, the cache is not
 copied at every token, and truncation ranks no more of the vocabulary than top-k needs. Every row draws from a stream of
-its own. Batches are formed from the requests alone, so a shard always makes the same batches.
+its own. Batches are formed from the requests alone, so a shard always makes the same batches. What the model runs on
+at each step is in `steps.py`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from selfdistill.decoding import PythonSyntax, Stages, split_syntax
 from selfdistill.decoding.distribution import decode, draw
 from selfdistill.engines.base import Completion, Progress, Request
-from selfdistill.engines.cache import make_cache
 from selfdistill.engines.collect import Collector
+from selfdistill.engines.steps import Mode, Steps, start
 from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.errors import MissingExtraError
 from selfdistill.seeds import UniformRows, generator
@@ -42,6 +43,8 @@ class TransformersEngine:
     end_of_turn: tuple[int, ...]
     context: int
     batch_size: int
+    mode: Mode = Mode.PADDED
+    """How rows share a batch: what `probe.choose_mode` found."""
     tokenizer: Any = None
     """Needed by syntax constraints and stop strings."""
 
@@ -55,15 +58,23 @@ class TransformersEngine:
         progress: Progress | None = None,
     ) -> list[Completion]:
         """See `Engine.generate`. Prompts of similar length share a batch; a shard repeats bit for bit."""
-        order = sorted(range(len(requests)), key=lambda row: (len(requests[row].token_ids), row))
         completions: dict[int, Completion] = {}
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
+        for rows in self._batches(requests):
             batch = [requests[row] for row in rows]
             with sdpa_kernel(REPEATABLE):
                 results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
             completions.update(zip(rows, results, strict=True))
         return [completions[row] for row in range(len(requests))]
+
+    def _batches(self, requests: Sequence[Request]) -> Iterator[list[int]]:
+        """Indices of requests, those of similar length together, of equal length where the mode wants it."""
+        lengths = [len(request.token_ids) for request in requests]
+        order = sorted(range(len(requests)), key=lambda row: (lengths[row], row))
+        groups = [order] if self.mode.any_length else [list(same) for _, same in groupby(order, lengths.__getitem__)]
+        size = 1 if self.mode is Mode.SINGLE else self.batch_size
+        for group in groups:
+            for first in range(0, len(group), size):
+                yield group[first : first + size]
 
     def close(self) -> None:
         """The model goes with its last reference."""
@@ -75,7 +86,8 @@ class TransformersEngine:
         device = self.model.device
         limits = np.array([min(max_new_tokens, self.context - len(request.token_ids)) for request in requests])
         collector = Collector(len(requests), keep_targets=targets)
-        batch = _Batch.of(requests, self.model, device)
+        prompts = [request.token_ids for request in requests]
+        batch = _Batch(requests, start(self.mode, self.model, prompts, self.context))
         syntax, on_logits = split_syntax(stages)
         masks = self._masks(syntax, requests, batch.logits.shape[-1]) if syntax else None
         end_of_turn = torch.tensor(self.end_of_turn, device=device)
@@ -112,64 +124,31 @@ class TransformersEngine:
 
 
 class _Batch:
-    """The rows still being decoded: their cache, attention mask, positions and random streams."""
+    """The rows still being decoded, and their random streams."""
 
-    def __init__(self, model: Any, rows: np.ndarray, uniforms: UniformRows, mask: Tensor | None) -> None:
-        self._model = model
-        self._cache = make_cache(model.config)
-        self._mask = mask
-        self._positions = torch.empty(0)
-        self._last_only = "logits_to_keep" in inspect.signature(model.forward).parameters
-        self.rows = rows
+    def __init__(self, requests: list[Request], steps: Steps) -> None:
+        self._steps = steps
+        self.rows = np.arange(len(requests))
         """Indices into the requests, (active,)."""
-        self.uniforms = uniforms
-        self.logits = torch.empty(0)
-        """(active, vocabulary) for the next token."""
+        self.uniforms = UniformRows([generator(*_stream(request)) for request in requests])
 
-    @classmethod
-    def of(cls, requests: list[Request], model: Any, device: torch.device) -> _Batch:
-        """Pad on the left, run the prompts through the model."""
-        lengths = torch.tensor([len(request.token_ids) for request in requests])
-        width = int(lengths.max())
-        ids = torch.zeros((len(requests), width), dtype=torch.long)
-        for row, request in enumerate(requests):
-            ids[row, width - len(request.token_ids) :] = torch.tensor(request.token_ids)
-        # Without padding no mask is needed, and attention is faster without one.
-        padded = bool((lengths < width).any())
-        mask = (torch.arange(width) >= (width - lengths).unsqueeze(1)).long().to(device) if padded else None
-        uniforms = UniformRows([generator(*_stream(request)) for request in requests])
-        batch = cls(model, np.arange(len(requests)), uniforms, mask)
-        positions = (torch.arange(width) - (width - lengths).unsqueeze(1)).clamp(min=0).to(device)
-        batch._run(ids.to(device), positions)
-        return batch
+    @property
+    def logits(self) -> Tensor:
+        """(active, vocabulary) for the next token."""
+        return self._steps.logits
 
     def forward(self, tokens: Tensor) -> None:
         """Feed one token a row."""
-        if self._mask is not None:
-            self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.rows), 1))], dim=1)
-        self._run(tokens.unsqueeze(1), self._positions[:, -1:] + 1)
+        self._steps.forward(tokens)
 
     def keep(self, indices: np.ndarray, tokens: Tensor) -> Tensor:
-        """Drop all rows but these; returns the kept rows' tokens."""
+        """Drop all rows but these, where the model allows it; returns the tokens of the rows that are left."""
         chosen = torch.from_numpy(indices).to(tokens.device)
-        self._cache.batch_select_indices(chosen)
-        self._mask = None if self._mask is None else self._mask[chosen]
-        self._positions = self._positions[chosen]
+        if not self._steps.keep(chosen):
+            return tokens
         self.rows = self.rows[indices]
         self.uniforms.keep(indices)
         return tokens[chosen]
-
-    def _run(self, token_ids: Tensor, positions: Tensor) -> None:
-        self._positions = positions
-        output = self._model(
-            input_ids=token_ids,
-            attention_mask=self._mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            **({"logits_to_keep": 1} if self._last_only else {}),
-        )
-        self.logits = output.logits[:, -1]
 
 
 def _stream(request: Request) -> tuple[int, *tuple[str | int, ...]]:
