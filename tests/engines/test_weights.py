@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -192,8 +193,14 @@ EXPERT_FAULTS = {
 }
 
 
+@pytest.mark.parametrize("verbosity", ["warning", "error"])  # as before and after training in one process
 @pytest.mark.parametrize("name", EXPERT_FAULTS)
-def test_missing_experts_are_noticed_though_a_layers_experts_are_one_weight(experts, tmp_path, name, capfd):
+def test_missing_experts_are_noticed_though_a_layers_experts_are_one_weight(
+    experts, tmp_path, name, verbosity, capfd, monkeypatch
+):
+    library = logging.getLogger("transformers")
+    monkeypatch.setattr(library, "level", logging.getLevelName(verbosity.upper()))
+    library.manager._clear_cache()
     fault, expected = EXPERT_FAULTS[name]
     directory = tmp_path / "model"
     shutil.copytree(experts, directory)

@@ -39,16 +39,21 @@ _UNCONVERTED = re.compile(r"^(\S+) +\| CONVERSION", re.MULTILINE)
 def loading_report() -> Iterator[list[str]]:
     """Keep transformers' report of a load off the screen, and yield the weights that it could not put together."""
     unconverted: list[str] = []
+    level, wanted = _REPORT.level, _REPORT.getEffectiveLevel()
 
     def keep(record: logging.LogRecord) -> bool:
         message = record.getMessage()
         unconverted.extend(_UNCONVERTED.findall(message))
-        return "LOAD REPORT" not in message and "checkpoint seem corrupted" not in message
+        ours = "LOAD REPORT" in message or "checkpoint seem corrupted" in message
+        return record.levelno >= wanted and not ours
 
     _REPORT.addFilter(keep)
+    # Training turns warnings off, and the report is one. Just below: a level of its own makes transformers say more.
+    _REPORT.setLevel(min(wanted, logging.WARNING - 1))
     try:
         yield unconverted
     finally:
+        _REPORT.setLevel(level)
         _REPORT.removeFilter(keep)
 
 
