@@ -108,7 +108,7 @@ def test_evalplus_releases(tmp_path: Path) -> None:
         "contract": "",
     }  # fmt: skip
     mbpp = {
-        "task_id": "Mbpp/2", "prompt": '"""\nDouble.\nassert g(1) == 2\n"""\n', "entry_point": "g",
+        "task_id": "Mbpp/3", "prompt": '"""\nDouble.\nassert g(1) == 2\n"""\n', "entry_point": "g",
         "canonical_solution": "def g(x): return 2 * x\n", "base_input": [[1]], "plus_input": [["a"]], "atol": 0,
     }  # fmt: skip
     first, second = load_benchmark(write(tmp_path / "plus.jsonl.gz", [human_eval, mbpp]))

@@ -33,12 +33,12 @@ DATA: dict[str, Callable[[], Iterable[Any]]] = {
     "instruct": lambda: corpus.instruct(1_000),
 }
 FINGERPRINTS = {
-    "validation": "5546d61c88221aa81b7831791195fb68d843729e0473a55fe40214836b2c3a7a",
-    "test": "fb2d4d0db4193a5470b9e7cc9017b858160a82447bf4a151fb3202c8e9b25b10",
-    "validation scalars": "58867e81d14aed0a4cb7fadb0826bb26d538209a718ef101561e3deadc7261b6",
-    "test scalars": "faa5d1444bc0cd89f49bbd9dc3652bce1a55394ea233780ad449650cb05eaf20",
-    "validation strings": "be11b3514db15278da0f8a90eb6ae0a3313dc35a51beb91bdf0f193e8458b246",
-    "test strings": "2444a09596a96037dad5a2fad0e6d8c14b8ebd4dfda3a3355aaa8664b2a27e4a",
+    "validation": "2ed662de9c9f482c9da0191f181060a3ec4f6bd2bf9dad384876a64aa50dd33a",
+    "test": "5648a6e90dcf248cd4ad4d94ae12dfe26b545d5e68647d2f7e22922007505504",
+    "validation scalars": "ccf64bb2c97078a7081fb5c079067264949a52fb4efcf2386e449426e1d76f62",
+    "test scalars": "e97ee4e0c7074063060ebaf17067aacc2de2eacd5b68cc04832e8656a33e8674",
+    "validation strings": "804919c30e77f5941d29cb2202154cce856f8ec2ec01bd30ae20fd948dc4ffae",
+    "test strings": "7cb60b3b125bbcfc8ec923519568e4bf8ac19f9ed8a5c362ed052e4e9eb59b00",
     "validation json": "2855fe41ea0daaf67ead4b6a329cd3070c8e719f68a867d6934127bdecd369be",
     "test json": "5afcdf926a2fabb8f9fe0a44eca8c4808ba5a8bb373260b304d7c1d76a205d69",
     "prompts": "b96bc40ab8f5a9e0fdba260322722c2545a44ac432e93c43f8856d2c548ab6bc",
