@@ -76,7 +76,7 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
     for system in make_systems([("base", (PLAIN,), "default"), ("student", (PLAIN,), "default")]):
         for seed in (0, 1):
             path = tmp_path / f"{system.name}-{seed}.jsonl"
-            told: list[tuple[int, int]] = []
+            told: list[tuple[int, ...]] = []
             sample_system(
                 recipe.model_copy(update={"seed": seed}),
                 system,
@@ -87,7 +87,7 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
                 progress=lambda *step, told=told: told.append(step),
             )
             drawn[system.model, seed] = list(read_records(path, Sample))
-            assert sum(finished for finished, _ in told) == 12
+            assert sum(finished for finished, *_ in told) == 12
     assert drawn["base", 0] == drawn["student", 0]
     keys = [(sample.prompt_id, sample.sample_index) for sample in drawn["base", 0]]
     assert keys == [(prompt.prompt_id, n) for prompt in prompts for n in range(3)]
