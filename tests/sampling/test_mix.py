@@ -69,7 +69,7 @@ def test_some_prompts_keep_all_their_samples_with_their_targets(model, first, tm
     load = mixed(lambda: watched, str(directory), 0.5, 3, targets=True)
     told = np.zeros(2, int)
 
-    def progress(finished: int, tokens: int, *_: int) -> None:
+    def progress(finished: int, tokens: int, cut_off: int = 0) -> None:
         told[:] += finished, tokens
 
     new, targets = sample(model, tmp_path, load, "sample of round 2", progress)
