@@ -28,7 +28,7 @@ def model(tmp_path_factory):
     return load_engine(settings, EngineSettings(batch_size=4)), load_tokenizer(str(directory))
 
 
-def generate(model, directory, job=JOB, engine=None):
+def generate(model, directory, job=JOB, engine=None, progress=None):
     engine = engine or model[0]
     generate_samples(
         job,
@@ -37,6 +37,7 @@ def generate(model, directory, job=JOB, engine=None):
         tokenizer=model[1],
         shard_size=SHARD,
         targets_dir=directory / "targets",
+        progress=progress,
     )
     return (directory / "samples.jsonl").read_bytes()
 
@@ -74,6 +75,44 @@ def test_a_prompts_sample_does_not_depend_on_the_other_prompts(model, undisturbe
     assert all(together[key] == ids for key, ids in alone.items())
 
 
+def told(model, directory, job=JOB, engine=None) -> list[tuple[int, ...]]:
+    """What progress is told of."""
+    steps: list[tuple[int, ...]] = []
+    generate(model, directory, job, engine, progress=lambda *step: steps.append(step))
+    return steps
+
+
+def test_progress_counts_what_was_there_and_what_is_made(model, undisturbed, tmp_path):
+    lines = undisturbed.splitlines(keepends=True)
+    (tmp_path / "samples.jsonl").write_bytes(b"".join(lines[:8]))
+    steps = told(model, tmp_path)
+    assert steps[0][:2] == (6, 0), "the second shard is generated whole again"
+    assert sum(finished for finished, *_ in steps) == JOB.size == 22
+    samples = list(read_records(tmp_path / "samples.jsonl", Sample))
+    assert sum(tokens for _, tokens, *_ in steps) == sum(len(sample.token_ids) for sample in samples[6:])
+
+
+def test_what_is_finished_needs_no_engine(model, undisturbed, tmp_path):
+    (tmp_path / "samples.jsonl").write_bytes(undisturbed)
+
+    class Untouchable:
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+    assert [step[:2] for step in told(model, tmp_path, engine=Untouchable())] == [(22, 0)]
+    assert (tmp_path / "samples.jsonl").read_bytes() == undisturbed
+
+
+def test_an_engine_of_several_machines_is_given_all_shards_at_once(model, undisturbed, tmp_path):
+    class Cluster:
+        context = model[0].context
+
+        def generate_shards(self, shards, stages, **how):
+            return iter([model[0].generate(shard, stages, **how) for shard in shards])
+
+    assert generate(model, tmp_path, engine=Cluster()) == undisturbed
+
+
 def test_greedy_is_generated_once_a_prompt_and_counted_in_full(model, tmp_path):
     class Counting:
         context = model[0].context
@@ -84,7 +123,7 @@ def test_greedy_is_generated_once_a_prompt_and_counted_in_full(model, tmp_path):
             return model[0].generate(requests, stages, **options)
 
     greedy = Job(PROMPTS[:3], 2, (Decoding(temperature=0),), 8, (5, "evaluate"))
-    generate(model, tmp_path, greedy, Counting())
+    assert sum(finished for finished, *_ in told(model, tmp_path, greedy, Counting())) == 6
     samples = list(read_records(tmp_path / "samples.jsonl", Sample))
     assert len(samples) == 6
     assert Counting.requests == 3

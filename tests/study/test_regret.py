@@ -14,6 +14,7 @@ from run.small import command, run
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_json, read_records, write_bytes, write_json
 from selfdistill.records import Outcome, Verdict
+from selfdistill.study import regret as module
 from selfdistill.study.advise import advise
 from selfdistill.study.regret import regret
 from selfdistill.study.sweep import cell_name
@@ -96,10 +97,46 @@ def test_what_the_advice_lost_and_saved(sweep, tmp_path):
         picked = max(NAMES, key=lambda name: passed(sweep, *name, 1 - seed).mean())
         crossed.append(passed(sweep, *picked, seed).mean() - passed(sweep, 0.5, 1.3, seed).mean())
     assert found["regret_across_seeds"]["value"] == pytest.approx(np.mean(crossed), abs=1e-6)
+    assert found["greedy"]["score"]["value"] == pytest.approx(scores[0.5, 0.0], abs=1e-6)
+    assert found["greedy"]["regret"]["value"] == pytest.approx(scores[best] - scores[0.5, 0.0], abs=1e-6)
     assert found["cost"] == {"preview": 20.0, "sweep": 50.0 * len(GAINS) * len(SEEDS)}
     assert found["rank_correlation"]["value"] == pytest.approx(1)
     assert found["rank_correlation"]["settings"] == 8
     assert found["rank_correlation"]["low"] == pytest.approx(1), "resampled together, whatever the problems' order"
+
+
+def test_what_the_preview_does_not_trust_is_not_compared(sweep, tmp_path):
+    preview = write_preview(tmp_path, sweep)
+    summary = read_json(preview / "preview.json")
+    summary["points"][2]["trusted"] = {"pass@1": False}
+    write_json(preview / "preview.json", summary)
+    wanted = {"t_train": 0.5, "truncation": "none", "t_eval": 1.3}
+    found = regret(preview, sweep, wanted, "pass@1")
+    left_out = summary["points"][2]
+    names = {(point["t_train"], point["t_eval"]) for point in found["points"]}
+    assert names == {name for name in NAMES if name[1] > 0} - {(left_out["t_train"], left_out["t_eval"])}
+    assert found["settings"] == 12
+
+
+def test_across_seeds_the_best_is_picked_on_the_others():
+    """Each seed's own best is a fluke of that seed: picked on the other one, it does not help."""
+    flukes = {("a", "none", 1.0): ([0.9, 0.9], [0.2, 0.2]), ("b", "none", 1.0): ([0.3, 0.1], [0.8, 0.8])}
+    wanted = ("c", "none", 1.0)
+    trained = {name: [{"pass@1": np.array(each)} for each in seeds] for name, seeds in flukes.items()}
+    trained[wanted] = [{"pass@1": np.array([0.5, 0.5])}, {"pass@1": np.array([0.5, 0.4])}]
+    found = module._across_seeds(trained, wanted, "pass@1")
+    assert found["seeds"] == pytest.approx([0.2 - 0.5, 0.2 - 0.45])
+    single = {name: scores[:1] for name, scores in trained.items()}
+    assert module._across_seeds(single, wanted, "pass@1") is None
+
+
+def test_the_rank_correlations_interval_in_closed_form():
+    """Of three problems the first alone ranks backwards; it is drawn three times in 1 of 27 resamples, or 3.7 %."""
+    previewed = np.array([[3.0, 2.0, 1.0], [0.0, 10.0, 20.0], [0.0, 10.0, 20.0]])
+    trained = np.tile([1.0, 2.0, 3.0], (3, 1))
+    found = module._rank_correlation(previewed, trained, 0)
+    assert found == {"value": 1.0, "low": pytest.approx(-1), "high": pytest.approx(1), "settings": 3}
+    assert module._rank_correlation(previewed[:, :2], trained[:, :2], 0) is None
 
 
 def test_a_preview_that_ranks_backwards(sweep, tmp_path):
