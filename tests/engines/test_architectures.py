@@ -6,8 +6,11 @@ the left (`Mode.PADDED`) and is right, or its test fails.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,13 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
-from engines.architectures import VOCABULARY, tiny_model
+from engines.architectures import VOCABULARY, tiny_config, tiny_model
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode
 from selfdistill.engines import stream
 from selfdistill.engines.base import Completion, Request
 from selfdistill.engines.load import load_engine
+from selfdistill.engines.models import context_length
 from selfdistill.engines.probe import choose_mode
 from selfdistill.engines.steps import Mode
 from selfdistill.engines.stream import Contexts, stream_logits
@@ -171,6 +175,16 @@ def test_an_encoder_made_into_a_decoder(model_type):
     check(model, mode, [4, 9, 9, 2, 17, 5, 1, 12], ends=tuple(range(4, VOCABULARY, 8)), pad=0)
 
 
+@pytest.mark.skipif(len(ALL) != 189, reason="the page counts the types of transformers 5.23")
+def test_the_page_counts_what_is_tested():
+    page = (Path(__file__).parents[2] / "docs" / "real-models.md").read_text(encoding="utf-8")
+    _, section = page.split("## Architectures")
+    counts = [int(number) for number in re.findall(r"^\| [^|]+ \| (\d+) \|", section, re.MULTILINE)]
+    ways = Counter(MODES.get(each, Mode.PADDED) for each in ALL if each not in {**REFUSED, **NOT_BUILT})
+    assert counts == [*(ways[mode] for mode in Mode), len(REFUSED) - 1, 1, len(NOT_BUILT)]
+    assert sum(counts) == len(ALL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model_type", [each for each in ALL if each in NOT_BUILT])
 def test_what_cannot_be_built_cannot(model_type):
@@ -214,7 +228,9 @@ def test_without_a_lower_limit_of_the_time_step_the_cache_is_used(model_type):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(("model_type", "mode"), [("llama", Mode.PADDED), ("qwen3_5_text", Mode.JOINED)])
+@pytest.mark.parametrize(
+    ("model_type", "mode"), [("llama", Mode.PADDED), ("qwen3_5_text", Mode.JOINED), ("nemotron_h", Mode.JOINED)]
+)
 def test_rounding_in_half_precision_passes(model_type, mode, dtype):
     assert choose_mode(tiny_model(model_type).to(dtype), PROBE, CONTEXT) is mode
 

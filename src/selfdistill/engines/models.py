@@ -201,7 +201,8 @@ def _auto_class(whole: bool) -> Any:
 def context_length(config: Any) -> int:
     """Positions that the model was made for; a text model without a stated limit gets a very large one."""
     text = config.get_text_config(decoder=True)
-    return int(getattr(text, "max_position_embeddings", None) or 2**31 - 1)
+    names = ("max_position_embeddings", "max_seq_len", "max_target_positions")  # the others are MPT's and Whisper's
+    return next((int(limit) for name in names if (limit := getattr(text, name, None))), 2**31 - 1)
 
 
 def end_of_turn_ids(path: str, revision: str | None = None, template: Sequence[int] = ()) -> tuple[int, ...]:
