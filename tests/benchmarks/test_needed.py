@@ -75,6 +75,21 @@ KEPT = {
     "a chained assignment": "a = b = 1\ndef f(x):\n    return b * x\n",
     "a walrus": "(one := 1)\ndef f(x):\n    return x * one\n",
     "the last of two definitions": "def f(x):\n    return 0\nprint(f(1))\ndef f(x):\n    return x\n",
+    "a table filled by who also tries it": (
+        "def f(x):\n    return t[x]\nt = []\ndef main():\n    t.extend(range(9))\n    print(f(1))\nmain()\n"
+    ),
+    "a table filled in a try": (
+        "def f(x):\n    return t[x]\nt = {}\ntry:\n    t[3] = 3\n    print(f(3))\nfinally:\n    pass\n"
+    ),
+    "filled by a lambda": "def f(x):\n    return t[x]\nt = {}\nlist(map(lambda i: t.__setitem__(i, i), range(9)))\n",
+    "not the main program": "def f(x):\n    return t[x]\nt = []\nif __name__ != '__main__':\n    t.extend(range(9))\n",
+    "defined in both cases": (
+        "if __name__ == '__main__':\n    def f(x):\n        return x\n"
+        "else:\n    def f(x):\n        return x\nprint(1)\n"
+    ),
+    "defined by exec": "def f(x):\n    return h(x)\nexec('def h(x): return x')\n",
+    "put into the globals": "def f(x):\n    return 0\ndef g(x):\n    return x\nglobals()['f'] = g\n",
+    "after a backslash": "a = 0; \\\nprint(a)\ndef f(x): return x + a\nprint(f(1))\n",
     "letters of two bytes": "é = 'ü'; print(é)\ndef f(x): return x if é else 0\n",
 }
 
@@ -126,8 +141,24 @@ def test_a_program_of_nothing_else_is_left_alone() -> None:
         "f = '\0'",
         "f = '\ud800'",
         "a" * 300_000,
+        "def f(x): return x\n" + "print(f(1))\n" * 9_000,
+        "def f(x): return x\n" + "def t(): pass\n" * 4_000 + "t()\n" * 4_000,
+        "def f(x): return x\n" + "g()\n" * 40_000,
     ],
-    ids=["brackets", "signs", "nested", "attributes", "tries", "elifs", "zero", "surrogate", "long"],
+    ids=[
+        "brackets",
+        "signs",
+        "nested",
+        "attributes",
+        "tries",
+        "elifs",
+        "zero",
+        "surrogate",
+        "long",
+        "loop",
+        "calls",
+        "many",
+    ],
 )
 def test_hostile_text_costs_little_and_raises_nothing(source: str) -> None:
     assert isinstance(needed_program(source, {"f"}), str)

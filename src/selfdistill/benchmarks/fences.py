@@ -105,9 +105,9 @@ def _without_indent(lines: list[str], opened: _Open) -> list[str]:
     """The lines without what the list item or the quotation around them puts before each."""
     if opened.quoted:
         return [re.sub(r"^[ \t]*(?:>[ \t]?)+", "", line) for line in lines]
-    width = opened.column
-    if opened.prose:  # the code may begin at the margin, or where the item's text does
-        width = min((_indent(line) for line in lines if line.strip()), default=0)
+    # The code may begin at the margin all the same, or after prose where the item's text does.
+    first = next((_indent(line) for line in lines if line.strip()), 0)
+    width = first if opened.prose else min(opened.column, first)
     return [line[min(width, _indent(line)) :] for line in lines]
 
 

@@ -11,6 +11,9 @@ from selfdistill.records import AssertTests, Problem
 def problem(row: dict[str, Any]) -> Problem:
     """One problem. Raises KeyError for a missing field."""
     prompt, entry_point = row["prompt"], row["entry_point"]
+    for name in ("prompt", "entry_point", "test", "canonical_solution"):
+        if not isinstance(row[name], str):
+            raise ValueError(f"{name} is not text")
     preamble = preamble_of(prompt, entry_point)
     return Problem(
         task_id=str(row["task_id"]),

@@ -8,6 +8,7 @@ machine or on object storage.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +70,9 @@ def load_benchmark(
     problems = tuple(_problems(rows, target or "output", name_or_path, since, until))
     if difficulty is not None:
         problems = tuple(problem for problem in problems if problem.difficulty == difficulty)
+    repeated = [task_id for task_id, count in Counter(problem.task_id for problem in problems).items() if count > 1]
+    if repeated:
+        raise UserError(f"has {len(repeated)} ids more than once, such as {repeated[0]}", where=name_or_path)
     if not problems:
         raise UserError("no problems are left", where=name_or_path, fix="widen --since, --until or --difficulty")
     return problems
@@ -78,6 +82,8 @@ def _problems(
     rows: Iterable[Row], target: Literal["input", "output"], where: str, since: str | None, until: str | None
 ) -> Iterator[Problem]:
     for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise UserError("not an object", where=f"{where}: row {number}", fix="see docs/grading.md for the formats")
         date = str(row.get("contest_date") or row.get("date") or "")
         if (since and date < since) or (until and date >= until):
             continue  # before parsing: private tests are large
@@ -117,6 +123,8 @@ def _file_rows(path: str) -> Iterator[Row]:
             content = json.load(file)
         except (ValueError, RecursionError) as error:
             raise UserError(f"cannot be read: {error}", where=path) from error
+    if not isinstance(content, (list, dict)):
+        raise UserError("holds no rows", where=path, fix="see docs/grading.md for the formats")
     yield from content if isinstance(content, list) else content.values()
 
 

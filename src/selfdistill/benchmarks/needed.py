@@ -15,13 +15,13 @@ Reads text with Python's own parser; runs nothing.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from selfdistill.benchmarks.statements import Statement, read_statement
 
 _LONGEST = 200_000
 """Characters of an answer that are parsed at all; a longer one is run as it is."""
+_MOST_STATEMENTS = 10_000
 _MOST_PARSED = 2_000_000
 """Characters parsed in all while the leading lines that parse are looked for."""
 _INPUT_OR_EXIT = frozenset(
@@ -37,6 +37,8 @@ _SETTINGS = frozenset(
         "numpy.random.seed",
         "getcontext",
         "decimal.getcontext",
+        "exec",
+        "globals",
     }
 )
 _BY_NAME_AT_RUN_TIME = frozenset({"globals", "eval", "exec", "__name__"})
@@ -63,13 +65,17 @@ def needed_program(source: str, tested: Iterable[str], *, given_lines: int = 0) 
         if parsed is None or parsed[0] <= given_lines:
             return source
         count, tree = parsed
+        if len(tree.body) > _MOST_STATEMENTS:
+            return source
         statements = [read_statement(node) for node in tree.body]
         kept = _kept(statements, frozenset(tested))
+        if kept is None or (count == len(lines) and len(kept) == len(statements)):
+            return source
+        left = _without(lines[:count], [node for position, node in enumerate(tree.body) if position not in kept])
+        ast.parse(left)  # a line that goes on after a backslash is not cut rightly
     except _FAULTS:
         return source
-    if kept is None or (count == len(lines) and len(kept) == len(statements)):
-        return source
-    return _without(lines[:count], [node for position, node in enumerate(tree.body) if position not in kept])
+    return left
 
 
 def _leading_lines_that_parse(lines: Sequence[str]) -> tuple[int, ast.Module] | None:
@@ -100,21 +106,20 @@ def _kept(statements: Sequence[Statement], tested: frozenset[str]) -> set[int] |
     needed = set(tested).union(*(statements[position].reads for position in kept))
     while True:
         everything = bool(needed & _BY_NAME_AT_RUN_TIME)
-        more = {
-            position
-            for position, each in enumerate(statements)
-            if position not in kept and _is_needed(each, program, needed, everything=everything)
-        }
+        left = [position for position in range(len(statements)) if position not in kept]
+        more = [at for at in left if _is_needed(statements[at], program, needed, everything=everything)]
+        if not more:
+            more = _only_fillers(statements, program, needed, kept)
         if not more:
             return kept
-        kept |= more
-        needed |= set().union(*(statements[position].reads for position in more))
+        kept.update(more)
+        needed.update(*(statements[position].reads for position in more))
 
 
 def _stays_anyway(statement: Statement, program: _Program, *, before: bool) -> bool:
     """Whether a statement stays whatever it binds: it stands before the answer, or sets up the interpreter."""
     called = program.called(statement)
-    if statement.is_check or called & (program.own_use | {"print"}):
+    if statement.is_check or called & program.own_use or "print" in called:
         return False
     if statement.called & _SETTINGS:
         return True
@@ -131,40 +136,62 @@ def _is_needed(statement: Statement, program: _Program, needed: set[str], *, eve
     return bool(program.changes(statement) & needed) or (everything and statement.is_definition)
 
 
-@dataclass(frozen=True)
+def _only_fillers(statements: Sequence[Statement], program: _Program, needed: set[str], kept: set[int]) -> list[int]:
+    """Statements that try the answer out and fill, on the way, what it reads and nothing else that stays fills."""
+    filled = set[str]().union(*(program.changes_in_any_way(statements[position]) for position in kept))
+    return [
+        position
+        for position, each in enumerate(statements)
+        if position not in kept
+        and not each.is_check
+        and not program.called(each) & _INPUT_OR_EXIT
+        and (program.changes(each) - program.tested) & needed - filled
+    ]
+
+
 class _Program:
     """What statements do, themselves and through the functions that they call."""
 
-    statements: Sequence[Statement]
-    tested: frozenset[str]
-
-    @property
-    def own_use(self) -> frozenset[str]:
+    def __init__(self, statements: Sequence[Statement], tested: frozenset[str]) -> None:
+        self.tested = tested
+        self.own_use = tested | _INPUT_OR_EXIT
         """Who calls one of these tries the answer out, or is a program of its own: not what the tests call."""
-        return self.tested | _INPUT_OR_EXIT
+        self._imported = frozenset[str]().union(*(each.binds for each in statements if each.is_import))
+        self._bodies: dict[str, tuple[set[str], set[str]]] = {}
+        """By the name of a function or class: what its body calls, and what it changes."""
+        for each in statements:
+            if each.defines is not None:
+                called, changed = self._bodies.setdefault(each.defines, (set(), set()))
+                called |= each.called_when_called
+                changed |= each.changes_when_called | (each.passes_when_called - tested)
+        self._known: dict[frozenset[str], tuple[set[str], set[str]]] = {}
 
     def called(self, statement: Statement) -> set[str]:
         """Names that are called when a statement runs."""
-        return set(statement.called).union(*(each.called_when_called for each in self._callees(statement)))
+        return self._through_calls(statement.called)[0]
 
     def changes(self, statement: Statement) -> set[str]:
-        """Names of what may change when a statement runs. Modules are left alone; a tested function is not an
-        argument."""
-        callees = list(self._callees(statement))
-        passed = set(statement.passes).union(*(each.passes_when_called for each in callees)) - self.tested
-        changed = set(statement.changes).union(passed, *(each.changes_when_called for each in callees))
-        return changed - {name for each in self.statements if each.is_import for name in each.binds}
+        """Names of what may change when a statement runs. Modules are left alone; a tested function is no argument."""
+        own = set(statement.changes | (statement.passes - self.tested))
+        return (own | self._through_calls(statement.called)[1]) - self._imported
 
-    def _callees(self, statement: Statement) -> Iterator[Statement]:
-        """The definitions whose bodies run when a statement does."""
-        waiting, seen = set(statement.called), set()
-        while waiting:
-            name = waiting.pop()
-            seen.add(name)
-            for each in self.statements:
-                if each.defines == name:
-                    yield each
-                    waiting |= each.called_when_called - seen
+    def changes_in_any_way(self, statement: Statement) -> set[str]:
+        """The same, and what its functions change when somebody calls them."""
+        return self.changes(statement).union(statement.changes_when_called, statement.passes_when_called)
+
+    def _through_calls(self, called: frozenset[str]) -> tuple[set[str], set[str]]:
+        """What these calls call and change in all, the calls themselves included."""
+        known = self._known.get(called)
+        if known is None:
+            names, changed = set(called), set[str]()
+            waiting = list(called)
+            while waiting:
+                calls, changes = self._bodies.get(waiting.pop(), (set(), set()))
+                waiting += calls - names
+                names |= calls
+                changed |= changes
+            known = self._known[called] = (names, changed)
+        return known
 
 
 def _without(lines: Sequence[str], dropped: Sequence[ast.stmt]) -> str:

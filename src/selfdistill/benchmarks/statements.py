@@ -69,9 +69,11 @@ def read_statement(node: ast.stmt) -> Statement:
 
 
 def _is_main_guard(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.If):
+    if not isinstance(node, ast.If) or node.orelse or not isinstance(node.test, ast.Compare):
         return False
-    return any(isinstance(each, ast.Name) and each.id == "__name__" for each in ast.walk(node.test))
+    sides = [node.test.left, *node.test.comparators]
+    is_equality = all(isinstance(operator, ast.Eq) for operator in node.test.ops)
+    return is_equality and any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
 
 
 class _Reader(ast.NodeVisitor):
@@ -112,9 +114,13 @@ class _Reader(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        """As a function."""
+        """As a function; but one in a statement at the top level is as good as called by it."""
         self.visit(node.args)
-        self._visit_body([node.body], local_names(node))
+        if self._later:
+            self._visit_body([node.body], local_names(node))
+        else:
+            with self._scope(local_names(node)):
+                self.visit(node.body)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """The body runs now, but the names that it binds are the class's. A base may register its subclasses."""

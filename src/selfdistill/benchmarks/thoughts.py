@@ -11,7 +11,17 @@ import re
 
 from selfdistill.benchmarks.fences import blocks
 
-_TAGS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<seed:think>": "</seed:think>"}
+_TAGS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "[THINK]": "[/THINK]",
+    "<seed:think>": "</seed:think>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+}
+_OPENING = re.compile(rf"^[ \t]*({'|'.join(map(re.escape, _TAGS))})", re.IGNORECASE | re.MULTILINE)
+_CLOSING_OF = {opening.lower(): closing for opening, closing in _TAGS.items()}
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 _CLOSING = re.compile(r"^(?P<before>.*)</think>(?P<after>.*)$", re.MULTILINE)
 SPECIAL_MARKS = (*_TAGS, *_TAGS.values(), "<|channel|>", "<|message|>")
@@ -31,16 +41,29 @@ def without_thought(text: str) -> str | None:
     people's files may lack the opening tag, which a template wrote. There a `</think>` on a line of its own ends the
     thought, and one at the beginning or the end of a line does where it is outside of code; the last such counts.
     """
-    channels = list(_CHANNEL.finditer(text))
-    if channels:
-        return text[channels[-1].end() :] if channels[-1][1] == "final" else None
-    start = text.lstrip()
-    for opening, closing in _TAGS.items():
-        if start.startswith(opening):
-            _thought, closed, answer = start.partition(closing)
-            return answer if closed else None
-    ends = [match for match in _CLOSING.finditer(text) if _ends_thought(match, text)]
+    if text.lstrip().startswith("<|channel|>"):
+        channels = list(_CHANNEL.finditer(text))
+        return text[channels[-1].end() :] if channels and channels[-1][1] == "final" else None
+    found = False
+    while (opening := _next_opening(text)) is not None:
+        closing = re.compile(re.escape(_CLOSING_OF[opening[1].lower()]), re.IGNORECASE).search(text, opening.end())
+        if closing is None:
+            return None
+        text, found = text[closing.end() :], True
+    ends = [] if found else [match for match in _CLOSING.finditer(text) if _ends_thought(match, text)]
     return text[ends[-1].start("after") :] if ends else text
+
+
+def _next_opening(text: str) -> re.Match[str] | None:
+    """The first opening tag at the beginning of a line and outside of code."""
+    code = None
+    for opening in _OPENING.finditer(text):
+        if not text[: opening.start()].strip():
+            return opening
+        code = blocks(text) if code is None else code
+        if not any(block.start <= opening.start() < block.end for block in code):
+            return opening
+    return None
 
 
 def _ends_thought(closing: re.Match[str], text: str) -> bool:

@@ -72,6 +72,8 @@ def check_base(
     place.mkdir(parents=True, exist_ok=True)
     kept = {"model": fingerprint_model(resolve_path(model), None), "dtype": dtype, "engine": engine}
     keep_settings(place, {**kept, "batch_size": batch_size, "limit": limit, "protocol": how.model_dump(mode="json")})
+    for name, source in sources.items():
+        keep_settings(place / f"{name}.samples.jsonl", {"benchmark": _fingerprint(source)})
     generator = EngineSettings.model_validate({"kind": engine, "batch_size": batch_size})
     scores = [
         score
@@ -95,11 +97,26 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _sources(given: list[str]) -> dict[str, str]:
     """Benchmarks by their published name: `NAME=FILE`, or a name that the hub knows."""
+    import re
+
+    from selfdistill.benchmarks.loading import NAMES
+    from selfdistill.errors import UserError
+
     sources = {}
     for each in given:
         name, equals, source = each.partition("=")
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or not (source if equals else name in NAMES):
+            fix = f"give NAME=FILE, or one of {', '.join(NAMES)}"
+            raise UserError(f"--benchmark is {each!r}", fix=fix)
         sources[name] = source if equals else name
     return sources
+
+
+def _fingerprint(source: str) -> str:
+    """Of a file's bytes; a name on the hub stands for itself."""
+    from selfdistill.run.fingerprints import fingerprint_file
+
+    return fingerprint_file(Path(source)) if Path(source).is_file() else source
 
 
 def _compared(score: Score, row: PublishedModel | None) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def grade(
     """
     from selfdistill.benchmarks import load_benchmark
     from selfdistill.benchmarks.completions import read_answers
+    from selfdistill.errors import UserError
     from selfdistill.files import append_records
     from selfdistill.grading import Limits
     from selfdistill.grading import grade as run
@@ -65,6 +66,9 @@ def grade(
     _one_of("--answers", answers, ("needed", "whole"))
     _one_of("--isolation", isolation, ("full", "process"))
     _one_of("--target", target, ("input", "output", None))
+    _positive("--seconds", seconds)
+    _positive("--memory-mb", memory_mb)
+    _positive("--workers", 1 if workers is None else workers)
     limits = Limits(seconds_per_test=seconds, memory_mb=memory_mb)
     filters: dict[str, Any] = {"target": target, "since": since, "until": until, "difficulty": difficulty}
     problems = load_benchmark(benchmark, **filters)
@@ -77,7 +81,18 @@ def grade(
     verdicts = grade_answers(_counted(todo), lambda submissions: run(submissions, limits=limits, **options))
     for batch in _batches(verdicts):
         append_records(out, batch)
+    if not out.exists():
+        raise UserError("holds no completions", where=completions)
     _print_result(problems, out)
+
+
+def _positive(option: str, value: float) -> None:
+    from math import inf
+
+    from selfdistill.errors import UserError
+
+    if not 0 < value < inf:
+        raise UserError(f"{option} is {value}", fix="give a number above 0")
 
 
 def _one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> None:
