@@ -75,7 +75,7 @@ NOT_BUILT = {
     "musicgen": "transformers builds no causal model from its configuration either",
     "musicgen_melody": "the same",
 }
-FAST = "llama gemma3_text gpt_oss falcon_h1 jamba lfm2 mamba qwen3_5_text qwen3_next rwkv roberta"
+FAST = "llama gemma3_text gpt_oss falcon_h1 jamba lfm2 lfm3 mamba qwen3_5_text qwen3_next rwkv roberta"
 
 
 def types(names: Sequence[str]) -> list[Any]:
@@ -162,8 +162,11 @@ def test_generated_as_without_a_cache(model_type):
 
 @pytest.mark.parametrize("model_type", types([each for each in ALL if each in REFUSED]))
 def test_refused_by_name(model_type):
+    model = tiny_model(model_type)
     with pytest.raises(UserError, match=rf"\({model_type}\) {REFUSED[model_type]}"):
-        choose_mode(tiny_model(model_type), PROBE, CONTEXT)
+        choose_mode(model, PROBE, CONTEXT)
+    with pytest.raises(UserError, match=rf"\({model_type}\) {REFUSED[model_type]}"):
+        next(stream_logits((model,), [Contexts(PROBE[:4], PROBE[4:])], 1000))
 
 
 @pytest.mark.parametrize("model_type", types([each for each in ALL if each in ENCODERS]))
@@ -228,7 +231,8 @@ def test_without_a_lower_limit_of_the_time_step_the_cache_is_used(model_type):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(
-    ("model_type", "mode"), [("llama", Mode.PADDED), ("qwen3_5_text", Mode.JOINED), ("nemotron_h", Mode.JOINED)]
+    ("model_type", "mode"),
+    [("llama", Mode.PADDED), ("qwen3_5_text", Mode.JOINED), ("nemotron_h", Mode.JOINED), ("rwkv", Mode.SINGLE)],
 )
 def test_rounding_in_half_precision_passes(model_type, mode, dtype):
     assert choose_mode(tiny_model(model_type).to(dtype), PROBE, CONTEXT) is mode
@@ -244,6 +248,17 @@ def test_a_row_that_has_ended_waits_past_the_context():
     assert max(len(each.token_ids) for each in completions) == 21
     for request, completion in zip(requests, completions, strict=True):
         compare(uncached(model, request, completion), completion, Decoding(temperature=1.0))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "field"),
+    [("llama", "max_position_embeddings"), ("gpt2", "n_positions"), ("mpt", "max_seq_len"), ("bloom", None)],
+)
+def test_where_the_context_ends(model_type, field):
+    config = tiny_config(model_type)
+    if field:
+        setattr(config, field, 24)
+    assert context_length(config) == (24 if field else 2**31 - 1)
 
 
 @pytest.mark.parametrize(
