@@ -84,6 +84,7 @@ def test_what_is_not_there_is_not_taken(tmp_path, target):
     write_json(source.manifest, {"stages": {}})
     write_text(source.samples, "x")
     take_samples(source, target, targets=True)
+    take_prompts(source, target)
     assert files(target) == {"samples.jsonl"}
     assert read_json(target.manifest)["stages"]["sample"] == {"shared": True}
 

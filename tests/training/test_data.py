@@ -107,6 +107,13 @@ def test_max_length_cuts_the_end_and_is_counted(sampled):
     assert counts.cut == sum(length > 20 for length in lengths) > 0
 
 
+def test_without_soft_targets_on_disk_it_is_said_where_they_come_from(tmp_path):
+    samples = [Sample("p", 0, (1,), "stop", (0.0,), "return 1")]
+    recipe = load_recipe("demo", ["training.targets=soft"])
+    with pytest.raises(UserError, match=r"no soft targets were stored .*sample again with training.targets: soft"):
+        build_data(recipe, [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False)
+
+
 def test_without_a_sample_to_train_on_the_reasons_are_given(tmp_path):
     samples = [Sample("p", index, (0,), "stop", (0.0,), text) for index, text in enumerate(("", "", "pass"))]
     with pytest.raises(UserError, match=r"no sample is left to train on: \{'empty': 2, 'single-line stub': 1\}"):
