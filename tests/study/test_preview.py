@@ -33,6 +33,17 @@ def previewed(tmp_path_factory):
     return preview(load_recipe("demo", SETS), GRID, out), out
 
 
+def test_programs_are_drawn_under_the_hottest_sampling_decoded_cool_and_hot():
+    cut, whole = Truncation(20, 0.8), Truncation(0, 1.0)
+    grid = Grid((0.5, 1.0, 0.7), (cut, whole), (0.0, 1.3, 0.7, 1.0), (0,))
+    settings = settings_of(grid)
+    assert len(settings) == 18, "greedy is one and the same for all"
+    expected = [Setting(1.0, each, t_eval) for each in (cut, whole) for t_eval in (0.7, 1.3)]
+    assert proposals_of(settings) == expected
+    own = [Setting(0.5, cut, 0.2), Setting(0.9, cut, 0.6), Setting(0.9, cut, 0.8), Setting(0.9, cut, 1.0)]
+    assert proposals_of([*own, Setting(1.2, whole, 1.1)]) == [own[1], own[3], Setting(1.2, whole, 1.1)]
+
+
 def test_a_programs_weight_is_what_the_engine_drew_it_with(previewed):
     _, out = previewed
     recipe = load_recipe("demo", SETS)
