@@ -128,6 +128,7 @@ def test_across_seeds_the_best_is_picked_on_the_others():
     assert found["seeds"] == pytest.approx([0.2 - 0.5, 0.2 - 0.45])
     single = {name: scores[:1] for name, scores in trained.items()}
     assert module._across_seeds(single, wanted, "pass@1") is None
+    assert module._greedy(trained, wanted, wanted, "pass@1") is None, "no greedy student in this sweep"
 
 
 def test_the_rank_correlations_interval_in_closed_form():

@@ -72,6 +72,7 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     assert counts.sequences == len(kept)
     assert counts.truncated == sum(sample.finish_reason == "length" for sample in kept)
     end = tokenizer.eos_token_id
+    assert not any(tokenizer.eos_token in sample.text for sample in samples), "for readers, without special tokens"
     learned_ends = int((batch["labels"] == end).sum())
     assert learned_ends == sum(sample.finish_reason == "stop" for sample in kept)
     if targets == "soft":
