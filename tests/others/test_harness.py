@@ -111,7 +111,7 @@ def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path)
     )
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, "lm-eval:own_choice", renderer, context)]
-    measure(recipe, tmp_path, Path(model.path), loaded, renderer, context, lambda items, tokens: None)
+    measure(recipe, tmp_path, Path(model.path), loaded, renderer, context, lambda *_: None)
     [task] = read_measured(tmp_path)
     assert (task.form, task.score, task.higher_is_better) == ("lm-eval", "acc", True)
     [row] = others(tmp_path, [], ["pass@1"], 0)["tasks"]

@@ -34,7 +34,7 @@ def run(root: Path, *overrides: str) -> list[int]:
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, name, renderer, context) for name in recipe.checks.others.tasks]
     done: list[int] = []
-    measure(recipe, root, embedded.model_dir(), loaded, renderer, context, lambda items, tokens: done.append(items))
+    measure(recipe, root, embedded.model_dir(), loaded, renderer, context, lambda items, *_: done.append(items))
     return [sum(done), work(recipe, loaded)]
 
 
