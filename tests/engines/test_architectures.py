@@ -20,12 +20,13 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
-from engines.architectures import VOCABULARY, tiny_model
+from engines.architectures import VOCABULARY, tiny_config, tiny_model
 from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode
 from selfdistill.engines import stream
 from selfdistill.engines.base import Completion, Request
 from selfdistill.engines.load import load_engine
+from selfdistill.engines.models import context_length
 from selfdistill.engines.probe import choose_mode
 from selfdistill.engines.steps import Mode
 from selfdistill.engines.stream import Contexts, stream_logits
