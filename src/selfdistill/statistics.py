@@ -174,6 +174,7 @@ def intervals(
     estimates = bootstrap(scores, generator, confidence=confidence)
     limits = np.broadcast_to(np.asarray(bounds, np.float64), (scores.shape[1], 2))
     tails = np.broadcast_to((1 - np.asarray(confidence)) / 2, scores.shape[1:])
+    seed = int(generator.integers(2**63))  # equal columns have equal intervals
     for column, (estimate, tail) in enumerate(zip(estimates, tails, strict=True)):
         values, counts = np.unique(_defined(scores[:, column]), return_counts=True)
         if not estimate.problems or estimate.problems - counts.max() >= FEW:
@@ -182,7 +183,7 @@ def intervals(
         if bounded and not limits[column, 0] <= values[0] <= values[-1] <= limits[column, 1]:
             raise ValueError(f"scores from {values[0]} to {values[-1]} are outside {limits[column]}")
         low, high = (
-            _few_bounded(values, counts, limits[column], tail, generator)
+            _few_bounded(values, counts, limits[column], tail, np.random.default_rng(seed))
             if bounded
             else (_few_unbounded(values, counts, tail))
         )
