@@ -92,11 +92,13 @@ def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_p
     recipe = load_recipe("demo", SETS)
     problem = read_problems(directory.root)[3].task_id
     system, *_, greedy = read_systems(directory.root)
-    for name, count in ((system.name, 1), (greedy.name, 6)):
+    lost = {system.name: {f"{problem}/0"}, greedy.name: {f"{problem}/{n}" for n in range(6)}}
+    lost[greedy.name].add(f"{read_problems(directory.root)[5].task_id}/5")  # one of six programs that are all the same
+    for name, keys in lost.items():
         path = directory.system_verdicts(name)
-        verdicts = sorted(read_records(path, Verdict), key=lambda each: not each.key.startswith(f"{problem}/"))
+        verdicts = list(read_records(path, Verdict))
         path.unlink()
-        append_records(path, [Verdict(v.key, Outcome.HARNESS_ERROR) for v in verdicts[:count]] + verdicts[count:])
+        append_records(path, [Verdict(v.key, Outcome.HARNESS_ERROR) if v.key in keys else v for v in verdicts])
     summary = preview(recipe, GRID, directory.root)
     verdicts = {v.key: v for v in read_records(directory.system_verdicts(system.name), Verdict)}
     kept = [v.passed for k, v in verdicts.items() if k.startswith(f"{problem}/") and v.outcome.value != "harness error"]
@@ -109,6 +111,11 @@ def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_p
     np.testing.assert_array_equal(np.delete(table, 3, 0)[:, [own, -1]], np.delete(before, 3, 0)[:, [own, -1]])
     assert summary["greedy"]["pass@1"]["value"] == pytest.approx(np.delete(before[:, -1], 3).mean())
     assert all(point["trusted"]["pass@1"] for point in summary["points"])
+    assert [point["t_eff"] for point in summary["points"]] == pytest.approx([0.49, 0.7, 0.7, 1.0])
+    assert summary["proposals"] == [
+        f"T 1, top-k 20, top-p 0.8 → T {t_eval}, top-k 20, top-p 0.8" for t_eval in ("0.7", "1")
+    ]
+    assert summary["programs"] == 3 * 24 * 6, "of two proposals and greedy"
 
 
 def test_advice_needs_a_preview_and_says_how_sure_it_is(previewed, tmp_path):
