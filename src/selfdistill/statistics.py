@@ -236,6 +236,12 @@ def _few_bounded(
         reach = 1 - tail ** (1 / counts[0])
         low, high = values[0] + reach * (limits - values[0])
         return float(low), float(high)
+    if np.array_equal(values, limits):  # so it is here: Beta, which makes the interval Clopper and Pearson's
+        from scipy.stats import beta  # takes a moment to import
+
+        shares = beta.ppf([tail, 1 - tail], [counts[1], counts[1] + 1], [counts[0] + 1, counts[0]])
+        low, high = limits[0] + shares * (limits[1] - limits[0])
+        return float(low), float(high)
     weights = generator.standard_gamma(counts, size=(RESAMPLES, len(counts)))
     more = generator.standard_exponential(RESAMPLES)
     sums, totals = weights @ values, weights.sum(1) + more
