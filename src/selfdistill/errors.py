@@ -62,3 +62,8 @@ class NotNumbersError(UserError):
 
 class HarnessError(SelfdistillError):
     """The grading machinery failed, not the program under test."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says anything, or the name of its type."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -192,3 +192,8 @@ class Verdict:
     def passed(self) -> bool:
         """Whether every test passed."""
         return self.outcome is Outcome.PASSED
+
+    def passes(self, rule: Answers) -> bool:
+        """Whether the answer passes under a rule, be it the one that made this verdict or the other."""
+        outcome = self.outcome if rule == self.answers or self.other is None else self.other
+        return outcome is Outcome.PASSED

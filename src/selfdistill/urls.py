@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from selfdistill.errors import UserError
+from selfdistill.errors import UserError, first_line
 
 
 def is_url(source: str | Path) -> bool:
@@ -66,6 +66,6 @@ def _open(source: str) -> IO[bytes]:
 def _unreachable(source: str | Path, error: Exception) -> UserError:
     if isinstance(error, UserError):
         return error
-    gist = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    gist = first_line(error)
     fix = "install the store's package, e.g. pip install s3fs" if isinstance(error, ImportError) else None
     return UserError(f"cannot be read: {gist}", where=source, fix=fix)

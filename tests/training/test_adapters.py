@@ -29,24 +29,10 @@ from selfdistill.recipe.schema import LoraSettings
 from selfdistill.training.adapters import lora_config, lora_targets
 from selfdistill.training.extras import require_extras
 from selfdistill.training.train import train_student
-from tiny_models import make_tokenizer
+from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
-SIZES = {
-    "vocab_size": 261,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "max_position_embeddings": 256,
-    "initializer_range": 0.3,
-    "pad_token_id": 0,
-    "eos_token_id": 0,
-    "bos_token_id": None,
-}
 LATENT = {"kv_lora_rank": 16, "q_lora_rank": 16, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8}
 STATES = {"attn_layer_offset": 1, "attn_layer_period": 2, "expert_layer_offset": 1, "expert_layer_period": 2}
 CONFIGS: dict[str, Any] = {

@@ -28,24 +28,11 @@ from selfdistill.training import whole
 from selfdistill.training.extras import require_extras
 from selfdistill.training.train import train_student
 from selfdistill.training.whole import PROCESSOR_FILES, require_whole
-from tiny_models import make_tokenizer
+from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
-TEXT = {
-    "vocab_size": 270,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "max_position_embeddings": 256,
-    "initializer_range": 0.3,
-    "pad_token_id": 0,
-    "eos_token_id": 1,
-    "bos_token_id": None,
-}
+TEXT = {**SIZES, "vocab_size": 270, "eos_token_id": 1}
 VISION = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4}
 LAYERS = {
     "layer_types": ["linear_attention", "full_attention"],

@@ -94,9 +94,9 @@ def programs_of(problem: Problem, text: str, *, chat: bool) -> Programs:
     return Programs(needed_program(whole, names, given_lines=given.count("\n")) if names else whole, whole)
 
 
-def assemble_program(problem: Problem, text: str, *, chat: bool, answers: Answers = "whole") -> str | None:
-    """One program from what a model wrote, or None: `programs_of` under one rule."""
-    return programs_of(problem, text, chat=chat).under(answers)
+def assemble_program(problem: Problem, text: str, *, chat: bool) -> str | None:
+    """All of the code that a model wrote, as a program, or None: `programs_of`, whole."""
+    return programs_of(problem, text, chat=chat).whole
 
 
 def answer_of(problem: Problem, text: str, key: str, *, chat: bool, answers: Answers, rules: Rules) -> Answer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from selfdistill.cli.options import quiet_libraries
+from selfdistill.cli.options import one_of, quiet_libraries
 
 if TYPE_CHECKING:
     from selfdistill.published.check import Score
@@ -51,18 +51,17 @@ def check_base(
     from selfdistill.engines.models import load_config, resolve_path
     from selfdistill.files import write_json
     from selfdistill.grading.isolation import require
-    from selfdistill.published.check import measure
-    from selfdistill.published.protocols import load_protocol, protocol_names
+    from selfdistill.published.check import measure, samples_path
+    from selfdistill.published.protocols import load_protocol
     from selfdistill.published.scores import published_model
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
     if protocol == "list":
-        for name in protocol_names():
-            print(f"{name}: {load_protocol(name).title}")
+        _print_protocols()
         return
-    _one_of("--engine", engine, ("transformers", "vllm"))
-    _one_of("--dtype", dtype, ("auto", "float32", "bfloat16", "float16"))
+    one_of("--engine", engine, ("transformers", "vllm"))
+    one_of("--dtype", dtype, ("auto", "float32", "bfloat16", "float16"))
     how = load_protocol(protocol)
     sources = _sources(benchmarks or [how.benchmarks[0]])
     require("full")
@@ -73,14 +72,9 @@ def check_base(
     kept = {"model": fingerprint_model(resolve_path(model), None), "dtype": dtype, "engine": engine}
     keep_settings(place, {**kept, "batch_size": batch_size, "limit": limit, "protocol": how.model_dump(mode="json")})
     for name, source in sources.items():
-        keep_settings(place / f"{name}.samples.jsonl", {"benchmark": _fingerprint(source)})
+        keep_settings(samples_path(place, name), {"benchmark": _fingerprint(source)})
     generator = EngineSettings.model_validate({"kind": engine, "batch_size": batch_size})
-    scores = [
-        score
-        for name, source in sources.items()
-        for score in measure(settings, generator, how, name, source, place, limit=limit)
-    ]
-    rows = [_compared(score, row) for score in scores]
+    rows = [_compared(score, row) for score in measure(settings, generator, how, sources, place, limit=limit)]
     write_json(place / "check-base.json", {"protocol": protocol, "published": row and row.name, "benchmarks": rows})
     _print(rows, how, row)
     print(f"everything: {(place / 'check-base.json').resolve()}")
@@ -88,11 +82,11 @@ def check_base(
         _print_unknown(protocol)
 
 
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    from selfdistill.errors import UserError
+def _print_protocols() -> None:
+    from selfdistill.published.protocols import load_protocol, protocol_names
 
-    if value not in allowed:
-        raise UserError(f"{option} is {value!r}", fix=f"give one of {', '.join(allowed)}")
+    for name in protocol_names():
+        print(f"{name}: {load_protocol(name).title}")
 
 
 def _sources(given: list[str]) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from selfdistill.cli.options import one_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -62,10 +64,10 @@ def grade(
     from selfdistill.grading import grade as run
     from selfdistill.grading.answers import grade_answers
 
-    _one_of("--rules", rules, ("judge", "livecodebench"))
-    _one_of("--answers", answers, ("needed", "whole"))
-    _one_of("--isolation", isolation, ("full", "process"))
-    _one_of("--target", target, ("input", "output", None))
+    one_of("--rules", rules, ("judge", "livecodebench"))
+    one_of("--answers", answers, ("needed", "whole"))
+    one_of("--isolation", isolation, ("full", "process"))
+    one_of("--target", target, ("input", "output", None))
     _positive("--seconds", seconds)
     _positive("--memory-mb", memory_mb)
     _positive("--workers", 1 if workers is None else workers)
@@ -93,14 +95,6 @@ def _positive(option: str, value: float) -> None:
 
     if not 0 < value < inf:
         raise UserError(f"{option} is {value}", fix="give a number above 0")
-
-
-def _one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> None:
-    from selfdistill.errors import UserError
-
-    if value not in allowed:
-        names = ", ".join(name for name in allowed if name)
-        raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")
 
 
 def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
@@ -147,40 +141,23 @@ def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
 
 def _print_result(problems: Sequence[Problem], out: Path) -> None:
     """pass@k with intervals by problem, and how many programs ended how."""
-    from collections import Counter
-
-    import numpy as np
-
     from selfdistill import seeds
+    from selfdistill.evaluation.tally import tally
     from selfdistill.files import read_records
-    from selfdistill.records import Outcome, Verdict
+    from selfdistill.records import Verdict
     from selfdistill.report.words import number
-    from selfdistill.statistics import SHARE, intervals, pass_at_k_scores
+    from selfdistill.statistics import SHARE, intervals
 
-    judged: Counter[str] = Counter()
-    passed: Counter[str] = Counter()
-    outcomes: Counter[Outcome] = Counter()
-    under: Counter[str] = Counter()
-    for verdict in read_records(out, Verdict):
-        if verdict.answers is not None:
-            under[verdict.answers] += verdict.passed
-            under["whole" if verdict.answers == "needed" else "needed"] += (
-                verdict.passed if verdict.other is None else verdict.other is Outcome.PASSED
-            )
-        outcomes[verdict.outcome] += 1
-        if verdict.outcome is not Outcome.HARNESS_ERROR:
-            task_id = verdict.key.rpartition("/")[0]
-            judged[task_id] += 1
-            passed[task_id] += verdict.passed
-    ids = [problem.task_id for problem in problems if judged[problem.task_id]]
+    counts = tally(read_records(out, Verdict))
+    outcomes, under = counts.outcomes, counts.passed_under
+    ids = [problem.task_id for problem in problems if counts.judged[problem.task_id]]
     print(f"{sum(outcomes.values())} programs of {len(ids)} of {len(problems)} problems")
     print(", ".join(f"{outcome.value}: {count}" for outcome, count in outcomes.most_common()))
     if under["needed"] != under["whole"]:
         print(f"passed under --answers needed: {under['needed']}, under --answers whole: {under['whole']}")
-    most = max(judged.values(), default=0)
+    most = max(counts.judged.values(), default=0)
     for k in [k for k in _KS if k <= most]:
-        scores = pass_at_k_scores([judged[i] for i in ids], [passed[i] for i in ids], k)
-        (estimate,) = intervals(np.asarray(scores)[:, None], seeds.generator(0, "grade", k), SHARE)
+        (estimate,) = intervals(counts.scores(ids, k)[:, None], seeds.generator(0, "grade", k), SHARE)
         value, low, high = (number(100 * each) for each in (estimate.value, estimate.low, estimate.high))
         print(f"pass@{k}: {value} % [{low}, {high}]")
     if len(ids) < len(problems):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -38,3 +39,16 @@ def quiet_libraries() -> None:
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+
+
+def one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> None:
+    """Refuse a value that the option does not have.
+
+    Raises:
+        UserError: names the option and its values.
+    """
+    from selfdistill.errors import UserError
+
+    if value not in allowed:
+        names = ", ".join(name for name in allowed if name)
+        raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")

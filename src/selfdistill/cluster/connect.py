@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.errors import MissingExtraError, UserError, first_line
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def cluster(address: str) -> Iterator[Any]:
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (ConnectionError, ValueError, TimeoutError, RuntimeError) as error:
-        gist = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        gist = first_line(error)
         raise UserError(
             f"no Ray cluster can be reached at {address}: {gist}", where="cluster", fix="start one: ray start --head"
         ) from error

@@ -12,7 +12,7 @@ from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.engines.models import load_model, load_tokenizer
-from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.errors import MissingExtraError, UserError, first_line
 from selfdistill.others.records import Measure, Score
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run_task(
             apply_chat_template=chat,
         )
     except (KeyError, ValueError, OSError) as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = first_line(error)
         raise UserError(f"lm-eval cannot run this task: {reason}", where=f"lm-eval:{task}") from error
     return _first_metric(task, results)
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from selfdistill import seeds
 from selfdistill.benchmarks import load_benchmark
@@ -15,15 +13,16 @@ from selfdistill.engines.load import on_demand
 from selfdistill.engines.models import context_length, load_config, load_tokenizer
 from selfdistill.evaluation.grade import grade_systems
 from selfdistill.evaluation.problems import check_lengths, limited
+from selfdistill.evaluation.tally import tally
 from selfdistill.files import read_records
 from selfdistill.prompts.render import Renderer
 from selfdistill.published.protocols import Protocol
 from selfdistill.recipe.schema import EngineSettings, GradingSettings, ModelSettings, PromptSettings
-from selfdistill.records import CallTests, Outcome, Problem, Prompt, Sample, Verdict
+from selfdistill.records import CallTests, Problem, Prompt, Sample, Verdict
 from selfdistill.run.progress import progress
 from selfdistill.sampling.generate import Job, generate_samples
 from selfdistill.sampling.watch import Limit
-from selfdistill.statistics import SHARE, Estimate, intervals, pass_at_k_scores
+from selfdistill.statistics import SHARE, Estimate, intervals
 
 SEED = 0
 
@@ -47,35 +46,63 @@ def measure(
     model: ModelSettings,
     engine: EngineSettings,
     protocol: Protocol,
-    benchmark: str,
-    source: str,
+    sources: Mapping[str, str],
     out: Path,
     *,
     limit: int | None = None,
-    grading: GradingSettings | None = None,
 ) -> list[Score]:
-    """Sample and grade one benchmark. A release of EvalPlus gives two scores: on its base inputs, and on all.
+    """Sample and grade benchmarks with one loaded model.
+
+    A release of EvalPlus gives two scores: on its base inputs, and on all.
 
     Args:
         model: the model.
         engine: what generates.
         protocol: how.
-        benchmark: its name in the published scores.
-        source: a file, or a name that is loaded from the hub.
+        sources: by the benchmark's name in the published scores, a file, or a name that is loaded from the hub.
         out: a directory; what is there already is not made again.
-        limit: use this many of the problems.
-        grading: limits and isolation; the protocol's rules are put in.
+        limit: use this many of each benchmark's problems.
 
     Raises:
-        UserError: the model or the benchmark cannot be read, or the sandbox is missing.
+        UserError: the model or a benchmark cannot be read, or the sandbox is missing.
     """
-    problems = limited(load_benchmark(source), limit)
     tokenizer = load_tokenizer(model.path, model.revision)
     renderer = Renderer(tokenizer, _prompt_settings(protocol))
-    prompts = [_prompt(problem, protocol, renderer) for problem in problems]
     context = context_length(load_config(model.path, model.revision))
-    check_lengths(prompts, context)
-    job = Job(
+    problems = {name: limited(load_benchmark(source), limit) for name, source in sources.items()}
+    prompts = {name: [_prompt(each, protocol, renderer) for each in problems[name]] for name in sources}
+    for each in prompts.values():
+        check_lengths(each, context)
+    longest = min(protocol.max_new_tokens, context)
+    with on_demand(model, engine, ends=renderer.end_of_answer) as load:
+        for name in sources:
+            job = _job(prompts[name], protocol, name)
+            with progress(f"sampling {name}", job.size, "samples", longest) as update:
+                generate_samples(
+                    job,
+                    samples_path(out, name),
+                    load_engine=load,
+                    tokenizer=tokenizer,
+                    shard_size=engine.shard_size,
+                    progress=update,
+                )
+    settings = GradingSettings(answers=protocol.answers, rules=protocol.rules)
+    return [
+        _score(
+            name, variant, samples_path(out, benchmark), out / f"{name}.verdicts.jsonl", settings, chat=protocol.chat
+        )
+        for benchmark in sources
+        for name, variant in _variants(benchmark, problems[benchmark])
+    ]
+
+
+def samples_path(out: Path, benchmark: str) -> Path:
+    """Where a benchmark's samples are kept."""
+    return out / f"{benchmark}.samples.jsonl"
+
+
+def _job(prompts: Sequence[Prompt], protocol: Protocol, benchmark: str) -> Job:
+    return Job(
         prompts,
         protocol.samples_per_problem,
         (protocol.decoding,),
@@ -84,20 +111,6 @@ def measure(
         protocol.stop,
         Limit(f"sampling {benchmark}", "the protocol's max_new_tokens"),
     )
-    samples = out / f"{benchmark}.samples.jsonl"
-    longest = min(protocol.max_new_tokens, context)
-    with (
-        progress(f"sampling {benchmark}", job.size, "samples", longest) as update,
-        on_demand(model, engine, ends=renderer.end_of_answer) as load,
-    ):
-        generate_samples(
-            job, samples, load_engine=load, tokenizer=tokenizer, shard_size=engine.shard_size, progress=update
-        )
-    settings = (grading or GradingSettings()).model_copy(update={"answers": protocol.answers, "rules": protocol.rules})
-    return [
-        _score(name, variant, samples, out / f"{name}.verdicts.jsonl", settings, chat=protocol.chat)
-        for name, variant in _variants(benchmark, problems)
-    ]
 
 
 def _prompt_settings(protocol: Protocol) -> PromptSettings:
@@ -143,22 +156,10 @@ def _score(
     done = sum(1 for _ in read_records(samples, Sample))
     with progress(f"grading {benchmark}", done, "programs") as update:
         grade_systems([(benchmark, samples, verdicts)], problems, settings, chat=chat, progress=update)
-    judged: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    outcomes: Counter[str] = Counter()
-    passed: Counter[str] = Counter()
-    for verdict in read_records(verdicts, Verdict):
-        outcomes[verdict.outcome.value] += 1
-        if verdict.answers is not None:
-            other = verdict.outcome if verdict.other is None else verdict.other
-            passed[verdict.answers] += verdict.passed
-            passed["whole" if verdict.answers == "needed" else "needed"] += other is Outcome.PASSED
-        if verdict.outcome is not Outcome.HARNESS_ERROR:
-            task_id = verdict.key.rpartition("/")[0]
-            judged[task_id] += 1
-            right[task_id] += verdict.passed
-    ids = [problem.task_id for problem in problems]
-    scores = pass_at_k_scores([judged[i] for i in ids], [right[i] for i in ids], 1)
-    (estimate,) = intervals(np.asarray(scores)[:, None], seeds.generator(SEED, "check-base", benchmark), SHARE)
+    counts = tally(read_records(verdicts, Verdict))
+    scores = counts.scores([problem.task_id for problem in problems], 1)
+    (estimate,) = intervals(scores[:, None], seeds.generator(SEED, "check-base", benchmark), SHARE)
     ended: Counter[str] = Counter(sample.finish_reason for sample in read_records(samples, Sample))
-    return Score(benchmark, estimate, sum(outcomes.values()), dict(ended), dict(outcomes), dict(passed))
+    outcomes = {outcome.value: count for outcome, count in counts.outcomes.items()}
+    passed = {str(rule): count for rule, count in counts.passed_under.items()}
+    return Score(benchmark, estimate, sum(outcomes.values()), dict(ended), outcomes, passed)

@@ -15,10 +15,10 @@ import numpy as np
 from selfdistill import files
 from selfdistill.errors import UserError
 from selfdistill.evaluation.systems import System
+from selfdistill.evaluation.tally import RULES
 from selfdistill.records import Answers, Outcome, Sample, Verdict
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w.]*")
-_OTHER: dict[Answers, Answers] = {"needed": "whole", "whole": "needed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def read_evaluated(
         if verdict.answers is not None:
             rule = verdict.answers
             rules["programs"] += 1
-            rules[rule] += verdict.passed
-            rules[_OTHER[rule]] += (verdict.other or verdict.outcome) is Outcome.PASSED
+            for each in RULES:
+                rules[each] += verdict.passes(each)
         if sample_index == "0":
             first[problem] = verdict.outcome
     completions, sampled, truncated = _described(_path(run_dir, system, "samples"), limit)

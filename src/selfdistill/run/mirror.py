@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from selfdistill.errors import UserError
+from selfdistill.errors import UserError, first_line
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe
@@ -178,5 +178,5 @@ def _explained(store: Store) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        gist = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        gist = first_line(error)
         raise UserError(f"{store.url} cannot be used: {gist}", where="storage", fix="run it again to go on") from error
