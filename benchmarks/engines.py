@@ -29,8 +29,8 @@ def compare(arguments: argparse.Namespace) -> None:
     prompts = [prompt.token_ids for prompt in read_prompts(recipe)[0]]
 
     def ours() -> int:
-        requests = [Request(ids, (0, "benchmark", row)) for row, ids in enumerate(prompts)]
-        return sum(len(c.token_ids) for c in engine.generate(requests, (DECODING,), max_new_tokens=arguments.new))
+        requests = [Request(ids, (0, "benchmark", row), (DECODING,)) for row, ids in enumerate(prompts)]
+        return sum(len(c.token_ids) for c in engine.generate(requests, max_new_tokens=arguments.new))
 
     def raw() -> int:
         from vllm import SamplingParams

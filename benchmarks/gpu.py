@@ -72,9 +72,11 @@ def generate(model: str, device: str, dtype: str, batch: int, rows: int, new: in
     engine = load_engine(recipe.model, recipe.engine)
     loaded = time.perf_counter() - started
     assert isinstance(engine, TransformersEngine)
-    requests = [Request(p.token_ids, (0, "benchmark", row)) for row, p in enumerate(read_prompts(recipe)[0])]
+    requests = [
+        Request(p.token_ids, (0, "benchmark", row), (DECODING,)) for row, p in enumerate(read_prompts(recipe)[0])
+    ]
     started = time.perf_counter()
-    found = engine.generate(requests, (DECODING,), max_new_tokens=new)
+    found = engine.generate(requests, max_new_tokens=new)
     seconds = time.perf_counter() - started
     tokens = sum(len(completion.token_ids) for completion in found)
     print(f"  {device}, {dtype}, batch {batch}: {tokens / seconds:,.0f} tokens/s; loaded in {loaded:.1f} s", flush=True)

@@ -26,8 +26,8 @@ DECODING = Decoding(temperature=0.7, top_k=20, top_p=0.8)
 
 
 def ours(engine: TransformersEngine, prompts: list[tuple[int, ...]], new: int) -> int:
-    requests = [Request(ids, (0, "benchmark", row)) for row, ids in enumerate(prompts)]
-    return sum(len(c.token_ids) for c in engine.generate(requests, (DECODING,), max_new_tokens=new))
+    requests = [Request(ids, (0, "benchmark", row), (DECODING,)) for row, ids in enumerate(prompts)]
+    return sum(len(c.token_ids) for c in engine.generate(requests, max_new_tokens=new))
 
 
 @torch.inference_mode()
