@@ -38,18 +38,25 @@ class UniformRows:
 
     def __init__(self, generators: Sequence[np.random.Generator]) -> None:
         self._generators = list(generators)
-        self._block = np.empty((len(self._generators), 0))
-        self._column = 0
+        self._block = np.empty((len(self._generators), BLOCK))
+        self._columns = np.full(len(self._generators), BLOCK)
 
     def next(self) -> np.ndarray:
         """One number a row, float64 of shape (rows,)."""
-        if self._column == self._block.shape[1]:
-            self._block = np.stack([stream.random(BLOCK) for stream in self._generators])
-            self._column = 0
-        self._column += 1
-        return self._block[:, self._column - 1]
+        for row in np.flatnonzero(self._columns == BLOCK):
+            self._block[row] = self._generators[row].random(BLOCK)
+            self._columns[row] = 0
+        numbers: np.ndarray = self._block[np.arange(len(self._columns)), self._columns]
+        self._columns += 1
+        return numbers
+
+    def replace(self, row: int, stream: np.random.Generator) -> None:
+        """Another stream, from its beginning, in this row's place."""
+        self._generators[row] = stream
+        self._columns[row] = BLOCK
 
     def keep(self, rows: np.ndarray) -> None:
         """Forget all rows but these (indices), in this order."""
         self._generators = [self._generators[row] for row in rows]
         self._block = self._block[rows]
+        self._columns = self._columns[rows]

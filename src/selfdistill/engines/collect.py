@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import Tensor
 
 from selfdistill.decoding.distribution import Ranked
 from selfdistill.engines.base import Completion
@@ -30,7 +29,7 @@ class Collector:
     size: int
     keep_targets: bool
     cut_off: int = 0
-    """Rows that the last step brought to their limit before they ended."""
+    """Rows that this step brought to their limit before they ended."""
     _steps: list[_Step] = field(default_factory=list)
     _finished: np.ndarray = field(init=False)
     _stopped: np.ndarray = field(init=False)
@@ -41,41 +40,45 @@ class Collector:
         self._stopped = np.zeros(self.size, dtype=bool)
         self._completed = np.zeros(self.size, dtype=bool)
 
+    def begin_step(self) -> None:
+        """What is added from now on belongs to another step."""
+        self.cut_off = 0
+
+    def alive(self, rows: np.ndarray) -> np.ndarray:
+        """(places,) which of these rows go on."""
+        return ~self._finished[rows]
+
     def add(
         self,
         rows: np.ndarray,
-        tokens: Tensor,
-        logprobs: Tensor,
+        tokens: np.ndarray,
+        logprobs: np.ndarray,
         ranked: Ranked,
         stopped: np.ndarray,
         at_limit: np.ndarray,
         completed: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Record one step of the active rows; rows that had finished before are ignored.
+    ) -> None:
+        """Record one step of some rows; rows that had finished before are ignored.
 
         Args:
-            rows: (active,) their indices in the batch.
-            tokens, logprobs: (active,) what was drawn.
-            ranked: (active, K) what it was drawn from.
-            stopped: (active,) whether the token ends the turn.
-            at_limit: (active,) whether the token is the last that the row may have.
-            completed: (active,) whether the token completes a stop string.
-
-        Returns:
-            (active,) which rows go on.
+            rows: (n,) their indices in the batch.
+            tokens, logprobs: (n,) what was drawn.
+            ranked: (n, K) what it was drawn from.
+            stopped: (n,) whether the token ends the turn.
+            at_limit: (n,) whether the token is the last that the row may have.
+            completed: (n,) whether the token completes a stop string.
         """
         live = np.flatnonzero(~self._finished[rows])
         chosen = rows[live]
         kept = support(ranked, live) if self.keep_targets else None
-        self._steps.append(_Step(chosen, tokens.cpu().numpy()[live], logprobs.cpu().numpy()[live], kept))
+        self._steps.append(_Step(chosen, tokens[live], logprobs[live], kept))
         self._stopped[chosen] = stopped[live]
         self._finished[chosen] = (stopped | at_limit)[live]
         if completed is not None:
             self._completed[chosen] = completed[live]
             self._finished[chosen] |= completed[live]
         ended = self._stopped[chosen] | self._completed[chosen]
-        self.cut_off = int((self._finished[chosen] & ~ended).sum())
-        return ~self._finished[rows]
+        self.cut_off += int((self._finished[chosen] & ~ended).sum())
 
     def completions(self) -> list[Completion]:
         """The batch's completions, in row order."""

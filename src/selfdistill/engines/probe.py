@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from selfdistill.engines.cache import ATTENTION_LAYERS, STATE_LAYERS, holds_states, make_cache
-from selfdistill.engines.steps import Mode, Prompt, Slices, start
+from selfdistill.engines.slots import slot_kinds
+from selfdistill.engines.steps import Mode, Prompt, Slices, Steps, start
 from selfdistill.errors import NotNumbersError, UserError
 
 TEXT = "def add(a, b):\n    return a + b\n\n\nprint(add(1, 2), add(30, 40))\n"
@@ -123,7 +124,8 @@ def _candidates(model: Any, context: int) -> list[Mode]:
         return others
     kinds = _cache_kinds(model)
     if kinds <= ATTENTION_LAYERS:
-        return [Mode.PADDED, *others]
+        slots = [Mode.SLOTS] if slot_kinds(model) else []
+        return [*slots, Mode.PADDED, *others]
     return [Mode.JOINED, *others] if kinds <= ATTENTION_LAYERS | STATE_LAYERS else others
 
 
@@ -189,17 +191,29 @@ def _difference_of(
             kept = rows.tolist()
             steps.forward(torch.tensor([texts[row][ends[row] + step] for row in kept], device=model.device))
             found |= {(row, step + 1): logits for row, logits in zip(kept, steps.logits, strict=True)}
+        begun = _begin_anew(steps, texts[-1][: min(ends)]) if mode.refills else None
     except torch.OutOfMemoryError:
         raise
     except Exception:  # whatever a model raises here, it does not bear this mode
         return float("inf")
+    anew = 0.0 if begun is None else _difference(begun[None], said[-1][min(ends) - 1 : min(ends)])
     return max(
-        _difference(
-            torch.stack([logits for (each, _), logits in found.items() if each == row]),
-            torch.stack([said[row][ends[row] - 1 + step] for each, step in found if each == row]),
-        )
-        for row in range(len(ends))
+        anew,
+        *(
+            _difference(
+                torch.stack([logits for (each, _), logits in found.items() if each == row]),
+                torch.stack([said[row][ends[row] - 1 + step] for each, step in found if each == row]),
+            )
+            for row in range(len(ends))
+        ),
     )
+
+
+def _begin_anew(steps: Steps, prompt: Prompt) -> Tensor:
+    """Logits (V,) after a prompt that takes the last row's place."""
+    last = len(steps.logits) - 1
+    steps.forward(torch.zeros(last + 1, dtype=torch.long, device=steps.logits.device), {last: prompt})
+    return steps.logits[last]
 
 
 def _difference(logits: Tensor, expected: Tensor) -> float:

@@ -7,7 +7,7 @@ bears is its `Mode`, which `probe.choose_mode` finds; here each mode is carried 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from itertools import groupby
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
 from selfdistill.engines.cache import holds_states, join, keep_rows, make_cache, rows_can_leave
+from selfdistill.engines.slots import SlotSteps
 
 Prompt = tuple[int, ...]
 OWN_STATES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
@@ -26,6 +27,8 @@ OWN_STATES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_
 class Mode(Enum):
     """How rows of one model share a batch, the fastest first."""
 
+    SLOTS = "slots"
+    """Rows of any length, each in a slot of its own, which the next prompt takes when the row has ended."""
     PADDED = "padded"
     """Rows of any length, padded on the left, behind a mask."""
     JOINED = "joined"
@@ -38,9 +41,14 @@ class Mode(Enum):
     """Rows of one length only, all of their tokens at every step."""
 
     @property
+    def refills(self) -> bool:
+        """Whether a row's place can go to another prompt while the others go on."""
+        return self is Mode.SLOTS
+
+    @property
     def any_length(self) -> bool:
         """Whether rows of several lengths may share a batch."""
-        return self in (Mode.PADDED, Mode.JOINED)
+        return self in (Mode.SLOTS, Mode.PADDED, Mode.JOINED)
 
 
 class Steps(Protocol):
@@ -49,8 +57,8 @@ class Steps(Protocol):
     logits: Tensor
     """(rows, vocabulary) for the next token."""
 
-    def forward(self, tokens: Tensor) -> None:
-        """Append one token (rows,) to each."""
+    def forward(self, tokens: Tensor, new: Mapping[int, Prompt] | None = None) -> None:
+        """Append one token (rows,) to each; rows in `new` begin these prompts instead, where the mode refills rows."""
         ...
 
     def keep(self, indices: Tensor) -> bool:
@@ -71,6 +79,8 @@ def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int) -> St
         NotImplementedError: the model does not bear the mode, and shows it at once.
     """
     match mode:
+        case Mode.SLOTS:
+            return SlotSteps(model, prompts, context, last_logits(model, 1))
         case Mode.EQUAL | Mode.SINGLE:
             return _OwnState(model, prompts)
         case Mode.UNCACHED:
@@ -109,7 +119,7 @@ class _Shared:
             if not holds_states(self._cache):
                 raise NotImplementedError("the model keeps a state outside its cache")
 
-    def forward(self, tokens: Tensor) -> None:
+    def forward(self, tokens: Tensor, new: Mapping[int, Prompt] | None = None) -> None:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones((len(tokens), 1))], dim=1)
         # A row that has ended may go past the context while it waits to leave; nobody reads what it says there.
@@ -143,7 +153,7 @@ class _OwnState:
         self._state: dict[str, Any] = {}
         self._run(_ids(model, prompts))
 
-    def forward(self, tokens: Tensor) -> None:
+    def forward(self, tokens: Tensor, new: Mapping[int, Prompt] | None = None) -> None:
         self._run(tokens.unsqueeze(1))
 
     def keep(self, indices: Tensor) -> bool:
@@ -174,7 +184,7 @@ class _Uncached:
         self._ids = _ids(model, prompts)
         self._run()
 
-    def forward(self, tokens: Tensor) -> None:
+    def forward(self, tokens: Tensor, new: Mapping[int, Prompt] | None = None) -> None:
         self._ids = torch.cat([self._ids, tokens.unsqueeze(1)], dim=1)
         self._run()
 

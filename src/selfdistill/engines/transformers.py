@@ -1,9 +1,9 @@
 """The in-process engine: a batched loop over any `AutoModelForCausalLM`, with a cache where the model has one.
 
-Faster than `model.generate` (benchmarks/sampling.py measures both): finished rows leave the batch, the cache is not
-copied at every token, and truncation ranks no more of the vocabulary than top-k needs. Every row draws from a stream of
-its own. Batches are formed from the requests alone, so a shard always makes the same batches. What the model runs on
-at each step is in `steps.py`.
+Faster than `model.generate` (benchmarks/real.py measures both): a finished row's place goes to the next prompt, or the
+row leaves; the cache is not copied at every token; truncation ranks no more of the vocabulary than top-k needs. Every
+row draws from a stream of its own, and has its own decoding. Who shares a batch with whom follows from the requests
+alone, so a shard repeats bit for bit. What the model runs on at each step is in `steps.py`.
 """
 
 from __future__ import annotations
@@ -11,28 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from selfdistill.decoding import PythonSyntax, Stages, split_syntax
-from selfdistill.decoding.distribution import decode, draw
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.collect import Collector
-from selfdistill.engines.steps import Mode, Steps, start
+from selfdistill.engines.drawing import Drawing
+from selfdistill.engines.steps import Mode, Prompt, start
 from selfdistill.engines.stops import StopStrings, Tails
-from selfdistill.errors import MissingExtraError
 from selfdistill.seeds import UniformRows, generator
-
-if TYPE_CHECKING:
-    from selfdistill.decoding.syntax.masks import SyntaxMasks
 
 REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Torch's attention kernels whose forward pass repeats bit for bit; cuDNN's, which it may prefer on a GPU, need not."""
 COMPACT_SHARE = 8  # rows leave once an eighth of the batch has finished: copying the cache costs about one step
+REFILL_SHARE = 32  # rows are refilled once a 32nd has finished: reading few prompts at once is slow, waiting is waste
 
 
 @dataclass(frozen=True)
@@ -59,23 +55,20 @@ class TransformersEngine:
         """See `Engine.generate`. Prompts of similar length share a batch; a shard repeats bit for bit."""
         completions: dict[int, Completion] = {}
         for rows in self._batches(requests):
-            batch = [requests[row] for row in rows]
+            batch = _Batch(self, [requests[row] for row in rows], max_new_tokens, targets)
             with sdpa_kernel(REPEATABLE):
-                results = self._generate_batch(batch, batch[0].stages, max_new_tokens, targets, progress)
-            completions.update(zip(rows, results, strict=True))
+                completions.update(zip(rows, batch.run(progress), strict=True))
         return [completions[row] for row in range(len(requests))]
 
     def _batches(self, requests: Sequence[Request]) -> Iterator[list[int]]:
-        """Indices of requests, those of similar length together, of equal length where the mode wants it."""
+        """Indices of requests, by length; of equal length where the mode wants it. All in one where rows are refilled.
+
+        Every decoding finds its rows in the same order, so whether it shares a batch with another changes little.
+        """
         lengths = [len(request.token_ids) for request in requests]
         order = sorted(range(len(requests)), key=lambda row: (lengths[row], row))
-        by_stages: dict[Stages, list[int]] = {}
-        for row in order:
-            by_stages.setdefault(requests[row].stages, []).append(row)
-        groups = list(by_stages.values())
-        if not self.mode.any_length:
-            groups = [list(same) for group in groups for _, same in groupby(group, lengths.__getitem__)]
-        size = 1 if self.mode is Mode.SINGLE else self.batch_size
+        groups = [order] if self.mode.any_length else [list(same) for _, same in groupby(order, lengths.__getitem__)]
+        size = 1 if self.mode is Mode.SINGLE else len(order) if self.mode.refills else self.batch_size
         for group in groups:
             for first in range(0, len(group), size):
                 yield group[first : first + size]
@@ -83,78 +76,84 @@ class TransformersEngine:
     def close(self) -> None:
         """The model goes with its last reference."""
 
-    @torch.inference_mode()
-    def _generate_batch(
-        self, requests: list[Request], stages: Stages, max_new_tokens: int, targets: bool, progress: Progress | None
-    ) -> list[Completion]:
-        device = self.model.device
-        limits = np.array([min(max_new_tokens, self.context - len(request.token_ids)) for request in requests])
-        collector = Collector(len(requests), keep_targets=targets)
-        prompts = [request.token_ids for request in requests]
-        batch = _Batch(requests, start(self.mode, self.model, prompts, self.context))
-        syntax, on_logits = split_syntax(stages)
-        masks = self._masks(syntax, requests, batch.logits.shape[-1]) if syntax else None
-        end_of_turn = torch.tensor(self.end_of_turn, device=device)
-        tails = Tails(StopStrings(self.tokenizer, requests[0].stop), requests) if requests[0].stop else None
-        active = len(requests)
-        for step in range(int(limits.max())):
-            logits = masks.apply(batch.logits, batch.rows) if masks else batch.logits
-            ranked = decode(logits, on_logits)
-            uniforms = torch.from_numpy(batch.uniforms.next()).to(device)
-            tokens, logprobs = draw(ranked, uniforms)
-            if masks:
-                masks.advance(batch.rows, tokens)
-            stopped = torch.isin(tokens, end_of_turn).cpu().numpy()
-            completed = tails.add(batch.rows, tokens.cpu().numpy()) if tails else None
-            at_limit = step + 1 >= limits[batch.rows]
-            alive = collector.add(batch.rows, tokens, logprobs, ranked, stopped, at_limit, completed)
-            if progress:
-                progress(active - int(alive.sum()), active, collector.cut_off)
-            active = int(alive.sum())
-            if not active:
-                break
-            if (len(alive) - active) * COMPACT_SHARE >= len(alive):
-                tokens = batch.keep(np.flatnonzero(alive), tokens)
-            batch.forward(tokens)
-        return collector.completions()
-
-    def _masks(self, rule: PythonSyntax, requests: list[Request], vocabulary: int) -> SyntaxMasks:
-        try:
-            from selfdistill.decoding.syntax.masks import SyntaxMasks
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("rule python-syntax", extra="syntax") from error
-        prompts = [request.token_ids for request in requests]
-        return SyntaxMasks(rule, prompts, self.tokenizer, self.end_of_turn, vocabulary)
-
 
 class _Batch:
-    """The rows still being decoded, and their random streams."""
+    """Rows that share forward passes: as many requests at a time as the engine has room for, until all are done."""
 
-    def __init__(self, requests: list[Request], steps: Steps) -> None:
-        self._steps = steps
-        self.rows = np.arange(len(requests))
-        """Indices into the requests, (active,)."""
-        self.uniforms = UniformRows([generator(*_stream(request)) for request in requests])
+    def __init__(self, engine: TransformersEngine, requests: list[Request], max_new_tokens: int, targets: bool) -> None:
+        self._engine = engine
+        self._requests = requests
+        self._waiting = iter(range(min(engine.batch_size, len(requests)), len(requests)))
+        self._limits = np.array([min(max_new_tokens, engine.context - len(r.token_ids)) for r in requests])
+        self._drawn = np.zeros(len(requests), dtype=np.int64)
+        self._collector = Collector(len(requests), keep_targets=targets)
+        self._end_of_turn = np.array(engine.end_of_turn)
+        stop = requests[0].stop
+        self._tails = Tails(StopStrings(engine.tokenizer, stop), requests) if stop else None
 
-    @property
-    def logits(self) -> Tensor:
-        """(active, vocabulary) for the next token."""
-        return self._steps.logits
+    @torch.inference_mode()
+    def run(self, progress: Progress | None) -> list[Completion]:
+        """Every request's completion, in order."""
+        engine, requests = self._engine, self._requests
+        rows = np.arange(min(engine.batch_size, len(requests)))
+        """The request in each place, (places,); some have ended and wait to leave."""
+        steps = start(engine.mode, engine.model, [requests[row].token_ids for row in rows], engine.context)
+        uniforms = UniformRows([_stream(requests[row]) for row in rows])
+        drawing = Drawing(requests, engine.tokenizer, engine.end_of_turn)
+        active = len(rows)
+        while True:
+            tokens = self._draw(drawing, steps.logits, rows, uniforms.next())
+            alive = self._collector.alive(rows)
+            if progress:
+                progress(active - int(alive.sum()), active, self._collector.cut_off)
+            new = self._refill(rows, alive, uniforms)
+            active = int(alive.sum()) + len(new)
+            if not active:
+                return self._collector.completions()
+            if new:
+                steps.forward(tokens, new)
+                continue
+            if (len(alive) - active) * COMPACT_SHARE >= len(alive):
+                kept = np.flatnonzero(alive)
+                chosen = torch.from_numpy(kept).to(tokens.device)
+                if steps.keep(chosen):
+                    rows, tokens = rows[kept], tokens[chosen]
+                    uniforms.keep(kept)
+            steps.forward(tokens)
 
-    def forward(self, tokens: Tensor) -> None:
-        """Feed one token a row."""
-        self._steps.forward(tokens)
+    def _draw(self, drawing: Drawing, logits: Tensor, rows: np.ndarray, uniforms: np.ndarray) -> Tensor:
+        """One token a place (places,), on the model's device; what it means for its request is recorded."""
+        tokens = torch.empty(len(rows), dtype=torch.long, device=logits.device)
+        self._drawn[rows] += 1
+        self._collector.begin_step()
+        for places, drawn in drawing.draw(logits, rows, uniforms):
+            tokens[drawn.places] = drawn.tokens
+            ids = drawn.tokens.cpu().numpy()
+            chosen = rows[places]
+            self._collector.add(
+                chosen,
+                ids,
+                drawn.logprobs.cpu().numpy(),
+                drawn.ranked,
+                np.isin(ids, self._end_of_turn),
+                self._drawn[chosen] >= self._limits[chosen],
+                self._tails.add(chosen, ids) if self._tails else None,
+            )
+        return tokens
 
-    def keep(self, indices: np.ndarray, tokens: Tensor) -> Tensor:
-        """Drop all rows but these, where the model allows it; returns the tokens of the rows that are left."""
-        chosen = torch.from_numpy(indices).to(tokens.device)
-        if not self._steps.keep(chosen):
-            return tokens
-        self.rows = self.rows[indices]
-        self.uniforms.keep(indices)
-        return tokens[chosen]
+    def _refill(self, rows: np.ndarray, alive: np.ndarray, uniforms: UniformRows) -> dict[int, Prompt]:
+        """Give places of rows that have ended to waiting requests, once enough are free; prompts by place."""
+        free = np.flatnonzero(~alive)
+        if not self._engine.mode.refills or len(free) * REFILL_SHARE < len(rows):
+            return {}
+        new = {}
+        for place, row in zip(free.tolist(), self._waiting, strict=False):
+            rows[place] = row
+            uniforms.replace(place, _stream(self._requests[row]))
+            new[place] = self._requests[row].token_ids
+        return new
 
 
-def _stream(request: Request) -> tuple[int, *tuple[str | int, ...]]:
+def _stream(request: Request) -> np.random.Generator:
     seed, *key = request.stream
-    return (int(seed), *key)
+    return generator(int(seed), *key)

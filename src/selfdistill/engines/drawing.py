@@ -1,0 +1,83 @@
+"""Draws the next token of every row of a batch, each under its own request's decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfdistill.decoding import PythonSyntax, Stages, split_syntax
+from selfdistill.decoding.distribution import Ranked, decode, draw
+from selfdistill.engines.base import Request
+from selfdistill.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from selfdistill.decoding.syntax.masks import SyntaxMasks
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the rows of one decoding drew."""
+
+    places: Tensor | slice
+    """Their places in the batch."""
+    tokens: Tensor
+    """(rows,) int64."""
+    logprobs: Tensor
+    """(rows,)"""
+    ranked: Ranked
+    """What they were drawn from."""
+
+
+class Drawing:
+    """The decodings of a batch's requests."""
+
+    def __init__(self, requests: Sequence[Request], tokenizer: Any, end_of_turn: tuple[int, ...]) -> None:
+        kinds = list(dict.fromkeys(request.stages for request in requests))
+        self._stages: list[Stages] = kinds
+        self._kind = np.array([kinds.index(request.stages) for request in requests])
+        """Which of them each request has."""
+        self._requests = requests
+        self._tokenizer = tokenizer
+        self._end_of_turn = end_of_turn
+        self._masks: dict[int, SyntaxMasks] = {}
+
+    def draw(self, logits: Tensor, rows: np.ndarray, uniforms: np.ndarray) -> Iterator[tuple[np.ndarray, Drawn]]:
+        """For each decoding that is there, the places (numpy, (n,)) of its rows and what they drew.
+
+        Args:
+            logits: (places, V).
+            rows: (places,) the request in each place.
+            uniforms: (places,) in [0, 1).
+        """
+        kinds = self._kind[rows]
+        present = np.unique(kinds)
+        numbers = torch.from_numpy(uniforms).to(logits.device)
+        for kind in present.tolist():
+            places = np.flatnonzero(kinds == kind)
+            # One decoding is the usual case: nothing is copied then.
+            where = slice(None) if len(present) == 1 else torch.from_numpy(places).to(logits.device)
+            yield places, self._draw(kind, logits[where], rows[places], numbers[where], where)
+
+    def _draw(self, kind: int, logits: Tensor, rows: np.ndarray, uniforms: Tensor, where: Tensor | slice) -> Drawn:
+        syntax, on_logits = split_syntax(self._stages[kind])
+        masks = self._syntax(kind, syntax, logits.shape[-1]) if syntax else None
+        ranked = decode(masks.apply(logits, rows) if masks else logits, on_logits)
+        tokens, logprobs = draw(ranked, uniforms)
+        if masks:
+            masks.advance(rows, tokens)
+        return Drawn(where, tokens, logprobs, ranked)
+
+    def _syntax(self, kind: int, rule: PythonSyntax, vocabulary: int) -> SyntaxMasks:
+        if kind not in self._masks:
+            try:
+                from selfdistill.decoding.syntax.masks import SyntaxMasks
+            except ModuleNotFoundError as error:
+                raise MissingExtraError("rule python-syntax", extra="syntax") from error
+            prompts = [request.token_ids for request in self._requests]
+            self._masks[kind] = SyntaxMasks(rule, prompts, self._tokenizer, self._end_of_turn, vocabulary)
+        return self._masks[kind]
