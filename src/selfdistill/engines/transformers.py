@@ -1,6 +1,6 @@
 """The in-process engine: a batched loop over any `AutoModelForCausalLM`, with a cache where the model has one.
 
-Faster than `model.generate` (benchmarks/sampling.py measures both): finished rows leave the batch, the cache is not
+Faster than `model.generate` (benchmarks/real.py measures both): finished rows leave the batch, the cache is not
 copied at every token, and truncation ranks no more of the vocabulary than top-k needs. Every row draws from a stream of
 its own. Batches are formed from the requests alone, so a shard always makes the same batches. What the model runs on
 at each step is in `steps.py`.

@@ -30,3 +30,9 @@ TRAINING_SHARE = 0.35
 """Of the peak, in training: an assumption; well-tuned training of dense models reports 0.3 to 0.5."""
 SAMPLING_SHARE = 0.4
 """Of the roofline, in generation: an assumption that a measured tokens/s should replace."""
+
+
+def gpu_named(device: str) -> Gpu | None:
+    """The data sheet of a GPU by the name that torch gives it (`NVIDIA H100 80GB HBM3`), if there is one here."""
+    words = device.lower().replace(" ", "").replace("-", "")
+    return next((gpu for name, gpu in GPUS.items() if name in words), None)
