@@ -42,7 +42,7 @@ class InstantEngine:
     tokens: int
     context: int = 1 << 20
 
-    def generate(self, requests: Sequence[Request], stages: Any, **_: Any) -> list[Completion]:
+    def generate(self, requests: Sequence[Request], **_: Any) -> list[Completion]:
         ids = tuple(range(self.tokens))
         entries = np.tile(np.arange(SUPPORT, dtype=np.int32), self.tokens)
         targets = SparseTargets(

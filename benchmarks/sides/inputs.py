@@ -44,12 +44,12 @@ def prompts_of(spec: Spec) -> list[tuple[int, ...]]:
 
 
 def requests(prompts: Sequence[tuple[int, ...]]) -> list[Request]:
-    return [Request(ids, (0, "benchmark", row)) for row, ids in enumerate(prompts)]
+    return [Request(ids, (0, "benchmark", row), stages=(DECODING,)) for row, ids in enumerate(prompts)]
 
 
 def complete(engine: Any, asked: Sequence[Request], new: int, *, targets: bool = False) -> list[tuple[int, ...]]:
     """Complete requests with one of the package's engines."""
-    done = engine.generate(asked, (DECODING,), max_new_tokens=new, targets=targets)
+    done = engine.generate(asked, max_new_tokens=new, targets=targets)
     return [completion.token_ids for completion in done]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from tests.decoded import decoded
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill.analysis.records import Graded
@@ -65,7 +66,7 @@ def _sample(model: Path, tokenizer, prompts: tuple[Prompt, ...], count: int) -> 
     engine = load_engine(ModelSettings(path=str(model), device="cpu"), EngineSettings())
     keys = [(prompt, index) for prompt in prompts for index in range(count)]
     requests = [Request(prompt.token_ids, (0, "test", prompt.prompt_id, index)) for prompt, index in keys]
-    completions = engine.generate(requests, (SAMPLING,), max_new_tokens=120)
+    completions = engine.generate(decoded(requests, (SAMPLING,)), max_new_tokens=120)
     return tuple(
         Sample(
             prompt.prompt_id,

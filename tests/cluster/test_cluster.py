@@ -106,7 +106,7 @@ def test_mistakes_on_a_node_are_one_line(tmp_path, cluster):
         pytest.raises(UserError, match="no such model directory"),
         on_demand(ModelSettings(path="./nowhere"), EngineSettings(), cluster=cluster.address) as load,
     ):
-        load().generate([], (Decoding(temperature=1),), max_new_tokens=1)
+        load().generate([], max_new_tokens=1)
 
 
 def test_no_cluster_is_one_line():

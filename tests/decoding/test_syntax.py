@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from llguidance import LLMatcher
+from tests.decoded import decoded
 
 from selfdistill import embedded
 from selfdistill.decoding import Decoding, PythonSyntax
@@ -207,9 +208,11 @@ def test_completions_of_a_real_engine_compile_and_rows_keep_their_own_state():
     requests = [Request(tuple(tokenizer()(p.statement).input_ids), (0, "t", p.task_id)) for p in problems]
     hot = Decoding(temperature=2.0)
     stages = (PythonSyntax(rule="python-syntax"), hot)
-    together = load_engine(settings, EngineSettings(batch_size=24)).generate(requests, stages, max_new_tokens=60)
-    apart = load_engine(settings, EngineSettings(batch_size=7)).generate(requests, stages, max_new_tokens=60)
-    free = load_engine(settings, EngineSettings(batch_size=24)).generate(requests, (hot,), max_new_tokens=60)
+    together = load_engine(settings, EngineSettings(batch_size=24)).generate(
+        decoded(requests, stages), max_new_tokens=60
+    )
+    apart = load_engine(settings, EngineSettings(batch_size=7)).generate(decoded(requests, stages), max_new_tokens=60)
+    free = load_engine(settings, EngineSettings(batch_size=24)).generate(decoded(requests, (hot,)), max_new_tokens=60)
 
     def broken(completions) -> int:
         ended = [(p, c) for p, c in zip(problems, completions, strict=True) if c.finish_reason == "stop"]

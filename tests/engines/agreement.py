@@ -16,6 +16,7 @@ from selfdistill.decoding import Stages
 from selfdistill.decoding.distribution import decode, dense
 from selfdistill.engines.base import Completion, Engine, Request
 from selfdistill.engines.stops import StopStrings, cut_at_stop
+from tests.decoded import decoded
 
 
 def decoded_positions(model: Any, request: Request, completion: Completion, stages: Stages) -> torch.Tensor:
@@ -48,7 +49,7 @@ def check_distributions(model: Any, request: Request, completion: Completion, st
 def check_draws(engine: Engine, model: Any, prompt: tuple[int, ...], stages: Stages, draws: int) -> float:
     """p-value of a chi-square test: the first token of many completions against q."""
     requests = [Request(prompt, (1, "draws", index)) for index in range(draws)]
-    completions = engine.generate(requests, stages, max_new_tokens=1)
+    completions = engine.generate(decoded(requests, stages), max_new_tokens=1)
     counts = Counter(completion.token_ids[0] for completion in completions)
     q = decoded_positions(model, requests[0], completions[0], stages)[0].double().numpy()
     support = np.flatnonzero(q)
@@ -59,14 +60,14 @@ def check_draws(engine: Engine, model: Any, prompt: tuple[int, ...], stages: Sta
 
 def check_stops(engine: Any, tokenizer: Any, requests: Sequence[Request], stages: Stages) -> None:
     """Stop strings end completions at the token that completes one, and change nothing before it."""
-    free = engine.generate(requests, stages, max_new_tokens=40, targets=True)
+    free = engine.generate(decoded(requests, stages), max_new_tokens=40, targets=True)
     texts = [tokenizer.decode(completion.token_ids, skip_special_tokens=True) for completion in free]
     letters = sorted({text[12] for text in texts if len(text) > 12 and text[12] != "\ufffd"})[:2]
     stop = (*letters, "never to be seen")
     assert letters
     stops = StopStrings(tokenizer, stop)
     asked = [replace(request, stop=stop) for request in requests]
-    stopped = engine.generate(asked, stages, max_new_tokens=40, targets=True)
+    stopped = engine.generate(decoded(asked, stages), max_new_tokens=40, targets=True)
     ended = 0
     for request, before, after in zip(asked, free, stopped, strict=True):
         wanted = cut_at_stop(before, request, stops)

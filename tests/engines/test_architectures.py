@@ -33,6 +33,7 @@ from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import UserError
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from tests.decoded import decoded
 from tiny_models import make_tokenizer
 
 ALL = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
@@ -122,7 +123,7 @@ def check(model: Any, mode: Mode, lengths: Sequence[int], ends: tuple[int, ...],
     stopped = 0
     for decoding in (Decoding(temperature=0.0), Decoding(temperature=1.0)):
         requests = requests_of(lengths, str(decoding.temperature))
-        completions = engine.generate(requests, (decoding,), max_new_tokens=10, targets=True)
+        completions = engine.generate(decoded(requests, (decoding,)), max_new_tokens=10, targets=True)
         for request, completion in zip(requests, completions, strict=True):
             stopped += completion.finish_reason == "stop"
             count = len(completion.token_ids)
@@ -244,7 +245,7 @@ def test_a_row_that_has_ended_waits_past_the_context():
     model = tiny_model("gpt2", n_positions=24, max_position_embeddings=24)
     engine = TransformersEngine(model, tuple(range(0, VOCABULARY, 32)), 24, batch_size=64)
     requests = requests_of([23, *[3] * 15])
-    completions = engine.generate(requests, (Decoding(temperature=1.0),), max_new_tokens=30, targets=True)
+    completions = engine.generate(decoded(requests, (Decoding(temperature=1.0),)), max_new_tokens=30, targets=True)
     assert len(completions[0].token_ids) == 1
     assert max(len(each.token_ids) for each in completions) == 21
     for request, completion in zip(requests, completions, strict=True):
@@ -270,11 +271,11 @@ def test_logits_that_are_no_numbers_stop_the_run(decoding, broken):
     model = tiny_model("llama")
     engine = TransformersEngine(model, (), CONTEXT, batch_size=4)
     requests = requests_of([5, 9])
-    assert len(engine.generate(requests, (decoding,), max_new_tokens=3)) == 2
+    assert len(engine.generate(decoded(requests, (decoding,)), max_new_tokens=3)) == 2
     with torch.no_grad():  # one row only: its prompt's last token
         model.model.embed_tokens.weight[requests[1].token_ids[-1]] = broken
     with pytest.raises(UserError, match=r"logits are nan or infinite .*model.dtype: float32"):
-        engine.generate(requests, (decoding,), max_new_tokens=3)
+        engine.generate(decoded(requests, (decoding,)), max_new_tokens=3)
 
 
 def test_a_model_that_runs_without_a_cache_says_so(tmp_path, capsys):
@@ -299,7 +300,7 @@ def test_the_cache_of_a_qwen3_5_model_loses_rows(shared_dir):
     assert engine.mode is Mode.JOINED
     engine = replace(engine, end_of_turn=tuple(range(0, 260, 16)))  # its own comes once in a few hundred tokens
     requests = requests_of([5, 9, 9, 13] * 3)
-    completions = engine.generate(requests, (Decoding(temperature=1.0),), max_new_tokens=40, targets=True)
+    completions = engine.generate(decoded(requests, (Decoding(temperature=1.0),)), max_new_tokens=40, targets=True)
     lengths = {len(each.token_ids) for each in completions}
     assert len(lengths) > 2, "rows end at different times"
     for request, completion in zip(requests, completions, strict=True):

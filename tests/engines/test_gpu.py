@@ -11,6 +11,7 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.run.gpu_memory import gpu_peak
+from tests.decoded import decoded
 from tiny_models import make_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -34,7 +35,7 @@ def test_float32_draws_are_those_of_the_cpu(tmp_path, requests, architecture):
     for device in ("cpu", "cuda"):
         settings = ModelSettings(path=str(directory), dtype="float32", device=device)
         engine = load_engine(settings, EngineSettings(batch_size=16))
-        drawn[device] = engine.generate(requests, SAMPLING, max_new_tokens=24, targets=True)
+        drawn[device] = engine.generate(decoded(requests, SAMPLING), max_new_tokens=24, targets=True)
     for here, there in zip(drawn["cpu"], drawn["cuda"], strict=True):
         assert here.token_ids == there.token_ids
         assert here.targets is not None
@@ -46,8 +47,8 @@ def test_float32_draws_are_those_of_the_cpu(tmp_path, requests, architecture):
 def test_a_shard_repeats_in_bfloat16_where_many_logits_are_equal(tmp_path, requests):
     settings = ModelSettings(path=str(make_model(tmp_path)), dtype="bfloat16", device="cuda")
     engine = load_engine(settings, EngineSettings(batch_size=16))
-    first = engine.generate(requests, SAMPLING, max_new_tokens=64)
-    assert first == engine.generate(requests, SAMPLING, max_new_tokens=64)
+    first = engine.generate(decoded(requests, SAMPLING), max_new_tokens=64)
+    assert first == engine.generate(decoded(requests, SAMPLING), max_new_tokens=64)
 
 
 def test_the_peak_of_a_block_is_its_own():

@@ -11,6 +11,7 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_model, resolve_device, resolve_dtype
 from selfdistill.errors import UserError
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from tests.decoded import decoded
 from tiny_models import make_model
 
 IDS = torch.arange(10, 42)[None]
@@ -64,7 +65,7 @@ def test_the_loop_decodes_greedily_as_transformers_does(path, dtype, attention):
     engine = load_engine(settings, EngineSettings(batch_size=4))
     prompts = [tuple(range(20, 20 + length)) for length in (3, 17, 40)]
     requests = [Request(ids, (0, "greedy", row)) for row, ids in enumerate(prompts)]
-    completions = engine.generate(requests, (Decoding(temperature=0),), max_new_tokens=12)
+    completions = engine.generate(decoded(requests, (Decoding(temperature=0),)), max_new_tokens=12)
     model = load_model(settings)
     for ids, completion in zip(prompts, completions, strict=True):
         for length, token in enumerate(completion.token_ids):

@@ -20,6 +20,7 @@ from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.generate import Job, generate_samples
 from selfdistill.sampling.targets import read_targets
 from selfdistill.seeds import integer_seed
+from tests.decoded import decoded
 from tiny_models import make_model, make_tokenizer
 
 SAMPLING = (Decoding(temperature=1.1, top_k=2, top_p=0.9),)
@@ -75,7 +76,7 @@ def test_asks_exactly_and_within_its_bound(server, model):
         tokens[0] += count
         cut[0] += cut_off
 
-    completions = engine.generate(requests(40), SAMPLING, max_new_tokens=9, progress=progress)
+    completions = engine.generate(decoded(requests(40), SAMPLING), max_new_tokens=9, progress=progress)
     for request, completion in zip(requests(40), completions, strict=True):
         ids, reason = expected(request, 9)
         assert (list(completion.token_ids), completion.finish_reason) == (ids, reason)
@@ -93,7 +94,7 @@ def test_asks_exactly_and_within_its_bound(server, model):
 def test_the_context_bounds_a_completion(server, model):
     engine = load_engine(model, settings(server))
     assert engine.context == 64  # the server's, smaller than the model's
-    (completion,) = engine.generate([Request(tuple(range(10, 70)), (0, "a"))], SAMPLING, max_new_tokens=50)
+    (completion,) = engine.generate(decoded([Request(tuple(range(10, 70)), (0, "a"))], SAMPLING), max_new_tokens=50)
     assert len(completion.token_ids) <= 4
 
 
@@ -101,7 +102,7 @@ def test_every_fault_is_outlived_and_leaves_no_trace(server, model):
     engine = load_engine(model, settings(server))
     first = len(server.bodies)
     server.fault = lambda number: ALL_FAULTS[(number - first) // 2] if number - first < 2 * len(ALL_FAULTS) else None
-    completions = engine.generate(requests(30), SAMPLING, max_new_tokens=6)
+    completions = engine.generate(decoded(requests(30), SAMPLING), max_new_tokens=6)
     assert [list(c.token_ids) for c in completions] == [expected(request, 6)[0] for request in requests(30)]
     assert len(server.bodies) - first == 30 + 2 * len(ALL_FAULTS), "each request is answered once and no more"
 
@@ -111,7 +112,7 @@ def test_retry_after_is_honoured(server, model):
     first = len(server.bodies)
     server.fault = lambda number: status(429, Retry_After="1") if number == first else None
     started = time.monotonic()
-    engine.generate(requests(1), SAMPLING, max_new_tokens=3)
+    engine.generate(decoded(requests(1), SAMPLING), max_new_tokens=3)
     assert 1.0 <= time.monotonic() - started < 5.0
     assert len(server.bodies) == first + 2
 
@@ -189,7 +190,7 @@ def test_a_refusal_stops_at_once(server, model):
     server.fault = lambda number: status(400)
     started = time.monotonic()
     with pytest.raises(UserError, match="the server refuses: 400 made to fail with 400"):
-        engine.generate(requests(20), SAMPLING, max_new_tokens=3)
+        engine.generate(decoded(requests(20), SAMPLING), max_new_tokens=3)
     assert time.monotonic() - started < 2
 
 
@@ -218,7 +219,7 @@ def test_token_ids_named_by_the_log_probabilities_are_enough(server, model):
         return {"choices": [choice]}
 
     server.reply = named
-    (completion,) = load_engine(model, settings(server)).generate(requests(1), SAMPLING, max_new_tokens=5)
+    (completion,) = load_engine(model, settings(server)).generate(decoded(requests(1), SAMPLING), max_new_tokens=5)
     assert list(completion.token_ids) == expected(requests(1)[0], 5)[0]
 
 
@@ -238,11 +239,11 @@ def test_without_processed_log_probabilities_only_soft_targets_are_refused(serve
 
     server.reply = raw if kind == "raw" else without("logprobs")
     engine = load_engine(model, settings(server))
-    (completion,) = engine.generate(requests(1), SAMPLING, max_new_tokens=5)
+    (completion,) = engine.generate(decoded(requests(1), SAMPLING), max_new_tokens=5)
     assert list(completion.token_ids) == expected(requests(1)[0], 5)[0]
     assert completion.logprobs == (), "not those of the decoded distribution, so none"
     with pytest.raises(UserError, match="processed_logprobs"):
-        engine.generate(requests(1), SAMPLING, max_new_tokens=5, targets=True)
+        engine.generate(decoded(requests(1), SAMPLING), max_new_tokens=5, targets=True)
 
 
 def test_a_server_that_hides_the_end_of_turn_is_refused(server, model):
@@ -256,12 +257,12 @@ def test_a_server_that_hides_the_end_of_turn_is_refused(server, model):
     server.reply = hiding
     engine = load_engine(model, settings(server))
     with pytest.raises(UserError, match="end-of-turn"):
-        engine.generate(requests(30), SAMPLING, max_new_tokens=6)
+        engine.generate(decoded(requests(30), SAMPLING), max_new_tokens=6)
 
 
 def test_soft_targets_are_the_listed_distribution(server, model):
     engine = load_engine(model, settings(server))
-    (completion,) = engine.generate(requests(1), SAMPLING, max_new_tokens=5, targets=True)
+    (completion,) = engine.generate(decoded(requests(1), SAMPLING), max_new_tokens=5, targets=True)
     targets = completion.targets
     assert targets.support_sizes.tolist() == [2] * len(completion.token_ids)
     assert targets.probabilities.tolist() == [0.5] * (2 * len(completion.token_ids))
@@ -296,4 +297,4 @@ def test_two_stages_run_elsewhere(server, model):
     assert engine_for(chosen, SAMPLING) == chosen
     assert engine_for(chosen, SAMPLING * 2).kind == "transformers"
     with pytest.raises(ValueError, match="unpack"):
-        load_engine(model, chosen).generate(requests(1), SAMPLING * 2, max_new_tokens=2)
+        load_engine(model, chosen).generate(decoded(requests(1), SAMPLING * 2), max_new_tokens=2)

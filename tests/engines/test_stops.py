@@ -103,7 +103,7 @@ def test_a_completion_is_cut_with_its_targets() -> None:
     token_ids = tuple(ids("x", ":", "x"))
     cut = cut_at_stop(
         Completion(token_ids, "length", (-0.1, -0.2, -0.3), targets),
-        Request((), (0, "a"), (":",)),
+        Request((), (0, "a"), stop=(":",)),
         StopStrings(SENTENCEPIECE, [":"]),
     )
     assert (cut.token_ids, cut.finish_reason, cut.logprobs) == (token_ids[:2], "stop_string", (-0.1, -0.2))

@@ -15,6 +15,7 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_model
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.seeds import generator
+from tests.decoded import decoded
 from tiny_models import make_model
 
 SAMPLING = (Decoding(temperature=0.9, top_k=20, top_p=0.9),)
@@ -57,7 +58,7 @@ def one_at_a_time(model, request: Request, stages, max_new_tokens: int, end: tup
 def test_equals_a_loop_without_cache_and_batch(settings, requests, batch_size):
     engine = load_engine(settings, EngineSettings(batch_size=batch_size))
     engine = replace(engine, end_of_turn=tuple(range(0, 260, 16)))  # a random model rarely says <|endoftext|>
-    completions = engine.generate(requests, SAMPLING, max_new_tokens=24, targets=True)
+    completions = engine.generate(decoded(requests, SAMPLING), max_new_tokens=24, targets=True)
     model = load_model(settings)
     stopped = 0
     for request, completion in zip(requests, completions, strict=True):
@@ -79,7 +80,7 @@ def test_equals_a_loop_without_cache_and_batch(settings, requests, batch_size):
 
 def test_greedy_equals_generate(settings, requests):
     engine = load_engine(settings, EngineSettings(batch_size=64))
-    ours = engine.generate(requests, (Decoding(temperature=0),), max_new_tokens=16)
+    ours = engine.generate(decoded(requests, (Decoding(temperature=0),)), max_new_tokens=16)
     model = load_model(settings)
     for request, completion in zip(requests, ours, strict=True):
         ids = torch.tensor([request.token_ids])
@@ -89,9 +90,9 @@ def test_greedy_equals_generate(settings, requests):
 
 def test_the_same_shard_gives_the_same_bits_and_neighbours_do_not_matter(settings, requests):
     engine = load_engine(settings, EngineSettings(batch_size=4))
-    first = engine.generate(requests, SAMPLING, max_new_tokens=16)
-    assert first == engine.generate(requests, SAMPLING, max_new_tokens=16)
-    shuffled = engine.generate(requests[::-1], SAMPLING, max_new_tokens=16)[::-1]
+    first = engine.generate(decoded(requests, SAMPLING), max_new_tokens=16)
+    assert first == engine.generate(decoded(requests, SAMPLING), max_new_tokens=16)
+    shuffled = engine.generate(decoded(requests[::-1], SAMPLING), max_new_tokens=16)[::-1]
     assert [completion.token_ids for completion in shuffled] == [completion.token_ids for completion in first]
 
 
@@ -105,7 +106,9 @@ def test_a_completion_ends_where_the_context_ends(tmp_path):
         tokens[0] += count
         done[0] += finished
 
-    long, short = engine.generate(requests, (Decoding(temperature=0.01),), max_new_tokens=50, progress=progress)
+    long, short = engine.generate(
+        decoded(requests, (Decoding(temperature=0.01),)), max_new_tokens=50, progress=progress
+    )
     assert len(long.token_ids) <= 2
     assert len(short.token_ids) <= 18
     assert tokens[0] == len(long.token_ids) + len(short.token_ids)

@@ -25,6 +25,7 @@ from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Sample
 from selfdistill.sampling.targets import read_targets
+from tests.decoded import decoded
 from tiny_models import make_model
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
@@ -71,7 +72,7 @@ def engine(model):
     ids=["sampling", "top-k", "narrow", "preview", "preview of top-p", "greedy"],
 )
 def test_distributions_equal_ours(engine, reference, stages):
-    completions = engine.generate(REQUESTS, stages, max_new_tokens=24, targets=True)
+    completions = engine.generate(decoded(REQUESTS, stages), max_new_tokens=24, targets=True)
     differences = [
         check_distributions(reference, request, completion, stages)
         for request, completion in zip(REQUESTS, completions, strict=True)
@@ -103,16 +104,18 @@ def test_requests_with_and_without_earlier_stages_share_no_state(engine, referen
     many = [replace(request, stream=(4, "mixed", n)) for n, request in enumerate(REQUESTS * 20)]
     for stages in (two, (SAMPLING,)):
         for request, completion in zip(
-            many, engine.generate(many, stages, max_new_tokens=20, targets=True), strict=True
+            many, engine.generate(decoded(many, stages), max_new_tokens=20, targets=True), strict=True
         ):
             assert check_distributions(reference, request, completion, stages) <= 1e-5
 
 
 def test_a_request_names_its_draws(engine):
-    first = engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)
-    backwards = engine.generate(REQUESTS[::-1], (SAMPLING,), max_new_tokens=16)[::-1]
+    first = engine.generate(decoded(REQUESTS, (SAMPLING,)), max_new_tokens=16)
+    backwards = engine.generate(decoded(REQUESTS[::-1], (SAMPLING,)), max_new_tokens=16)[::-1]
     assert [c.token_ids for c in first] == [c.token_ids for c in backwards]
-    other = engine.generate([replace(r, stream=(4, *r.stream[1:])) for r in REQUESTS], (SAMPLING,), max_new_tokens=16)
+    other = engine.generate(
+        decoded([replace(r, stream=(4, *r.stream[1:])) for r in REQUESTS], (SAMPLING,)), max_new_tokens=16
+    )
     assert all(a.token_ids != b.token_ids for a, b in zip(first, other, strict=True))
 
 
@@ -120,7 +123,7 @@ def test_more_prompt_tokens_than_one_step_takes(engine, reference):
     """A prompt is not cut in two: that ends vLLM where generators have no offset, as on a CPU."""
     many = [Request(tuple(range(10, 47 + n)), (6, "long", n)) for n in range(12)]
     assert sum(len(request.token_ids) for request in many) > OPTIONS["max_num_batched_tokens"]
-    completions = engine.generate(many, (SAMPLING,), max_new_tokens=8, targets=True)
+    completions = engine.generate(decoded(many, (SAMPLING,)), max_new_tokens=8, targets=True)
     for request, completion in zip(many, completions, strict=True):
         assert check_distributions(reference, request, completion, (SAMPLING,)) <= 1e-5
 
@@ -133,7 +136,7 @@ def test_ends(engine):
         cut[0] += cut_off
 
     ending = replace(engine, end_of_turn=tuple(range(0, 260, 24)))
-    completions = ending.generate(REQUESTS, (SAMPLING,), max_new_tokens=60, progress=progress)
+    completions = ending.generate(decoded(REQUESTS, (SAMPLING,)), max_new_tokens=60, progress=progress)
     for request, completion in zip(REQUESTS, completions, strict=True):
         *body, last = completion.token_ids
         assert not set(body) & set(ending.end_of_turn)
@@ -147,7 +150,7 @@ def test_ends(engine):
 
 def test_mistakes_are_one_line(engine, model):
     with pytest.raises(UserError, match="need a top_k"):
-        engine.generate(REQUESTS, (Decoding(temperature=1),), max_new_tokens=2, targets=True)
+        engine.generate(decoded(REQUESTS, (Decoding(temperature=1),)), max_new_tokens=2, targets=True)
     with pytest.raises(UserError, match="may not set logprobs_mode"):
         load_engine(model, EngineSettings(kind="vllm", options={"logprobs_mode": "raw_logprobs"}))
     with pytest.raises(UserError, match=r"cannot load it.*no_such"):

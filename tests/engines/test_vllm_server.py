@@ -29,6 +29,7 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.files import read_json
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from tests.decoded import decoded
 from tiny_models import make_model
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
@@ -88,14 +89,14 @@ def test_distributions_and_draws_are_ours(tmp_path):
         engine = load_engine(model, EngineSettings(kind="openai", base_url=url, batch_size=16))
         assert engine.processed
         for decoding in (SAMPLING, Decoding(temperature=1.6, top_k=20), Decoding(temperature=0)):
-            completions = engine.generate(REQUESTS, (decoding,), max_new_tokens=24, targets=True)
+            completions = engine.generate(decoded(REQUESTS, (decoding,)), max_new_tokens=24, targets=True)
             for request, completion in zip(REQUESTS, completions, strict=True):
                 assert check_distributions(reference, request, completion, (decoding,)) <= 1e-5
         assert check_draws(engine, reference, (20, 30, 40), (SAMPLING,), 1500) > 1e-3
         assert check_draws(engine, reference, (20, 30, 40), (Decoding(temperature=1),), 1500) > 1e-3
         check_stops(engine, load_tokenizer(model.path), REQUESTS, (SAMPLING,))
-        once = engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)
-        assert [c.token_ids for c in engine.generate(REQUESTS, (SAMPLING,), max_new_tokens=16)] == [
+        once = engine.generate(decoded(REQUESTS, (SAMPLING,)), max_new_tokens=16)
+        assert [c.token_ids for c in engine.generate(decoded(REQUESTS, (SAMPLING,)), max_new_tokens=16)] == [
             c.token_ids for c in once
         ]
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.decoded import decoded
 
 from engines.fake_server import END, FakeServer
 from prompts.families import CHATML, FAMILIES, GEMMA, Family, family_tokenizer
@@ -131,10 +132,10 @@ def test_an_end_that_only_the_template_knows_ends_a_completion_and_is_said_once(
     settings = ModelSettings(path=str(model), device="cpu")
     requests = [Request((20, 21, 22), (0, "x", row)) for row in range(24)]
     hot = (Decoding(temperature=2.0),)
-    known = load_engine(settings, EngineSettings()).generate(requests, hot, max_new_tokens=200)
+    known = load_engine(settings, EngineSettings()).generate(decoded(requests, hot), max_new_tokens=200)
     assert capfd.readouterr().err == ""
     engine = load_engine(settings, EngineSettings(), ends=(7,))
-    completions = engine.generate(requests, hot, max_new_tokens=200)
+    completions = engine.generate(decoded(requests, hot), max_new_tokens=200)
     load_engine(settings, EngineSettings(), str(model), ends=(7,))
     said = capfd.readouterr().err
     assert said.startswith("warning: the chat template ends an answer with ")
@@ -151,7 +152,7 @@ def test_a_server_is_told_of_it_as_well(model):
     try:
         settings = EngineSettings(kind="openai", base_url=server.url)
         engine = load_engine(ModelSettings(path=str(model)), settings, ends=(END,))
-        [completion] = engine.generate([Request((20, 21), (0, "x"))], (Decoding(temperature=1),), max_new_tokens=4)
+        [completion] = engine.generate([Request((20, 21), (0, "x"))], max_new_tokens=4)
         assert server.bodies[-1]["stop_token_ids"] == [0, END]
         assert completion.finish_reason == ("stop" if END in completion.token_ids else "length")
     finally:

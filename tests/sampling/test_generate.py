@@ -107,8 +107,8 @@ def test_an_engine_of_several_machines_is_given_all_shards_at_once(model, undist
     class Cluster:
         context = model[0].context
 
-        def generate_shards(self, shards, stages, **how):
-            return iter([model[0].generate(shard, stages, **how) for shard in shards])
+        def generate_shards(self, shards, **how):
+            return iter([model[0].generate(shard, **how) for shard in shards])
 
     assert generate(model, tmp_path, engine=Cluster()) == undisturbed
 
@@ -118,9 +118,9 @@ def test_greedy_is_generated_once_a_prompt_and_counted_in_full(model, tmp_path):
         context = model[0].context
         requests = 0
 
-        def generate(self, requests, stages, **options):
+        def generate(self, requests, **options):
             Counting.requests += len(requests)
-            return model[0].generate(requests, stages, **options)
+            return model[0].generate(requests, **options)
 
     greedy = Job(PROMPTS[:3], 2, (Decoding(temperature=0),), 8, (5, "evaluate"))
     assert sum(finished for finished, *_ in told(model, tmp_path, greedy, Counting())) == 6

@@ -36,9 +36,9 @@ class Watched:
     def context(self) -> int:
         return self.engine.context
 
-    def generate(self, requests, stages, **how):
+    def generate(self, requests, **how):
         self.asked += [request.stream[-2:] for request in requests]
-        return self.engine.generate(requests, stages, **how)
+        return self.engine.generate(requests, **how)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.decoded import decoded
 
 from run.small import command, run, run_command
 from selfdistill import embedded
@@ -30,10 +31,12 @@ def test_a_texts_targets_are_those_of_generating_it():
     tokenizer = load_tokenizer("embedded")
     prompts = {prompt_id: tuple(tokenizer(text)["input_ids"]) for prompt_id, text in embedded.prompts(40)}
     requests = [Request(ids, (0, "sample", prompt_id, 0)) for prompt_id, ids in prompts.items()]
-    generated = load_engine(MODEL, EngineSettings()).generate(requests, STAGES, max_new_tokens=64, targets=True)
+    generated = load_engine(MODEL, EngineSettings()).generate(
+        decoded(requests, STAGES), max_new_tokens=64, targets=True
+    )
     texts = {key: tokenizer.decode(each.token_ids[:-1]) for key, each in zip(prompts, generated, strict=True)}
     reader = load_text_reader(load_model(MODEL), tokenizer, texts, end_of_turn_ids("embedded"))
-    read = reader.generate(requests, STAGES, max_new_tokens=64, targets=True)
+    read = reader.generate(decoded(requests, STAGES), max_new_tokens=64, targets=True)
     same = [pair for pair in zip(generated, read, strict=True) if pair[0].token_ids == pair[1].token_ids]
     assert len(same) > 30  # the others are tokenised in another way, or were cut off
     for one, other in same:
@@ -49,11 +52,11 @@ def test_a_text_that_is_cut_off_has_no_end():
     tokenizer = load_tokenizer("embedded")
     reader = load_text_reader(load_model(MODEL), tokenizer, {"a": "\n    return 1 + 2 + 3 + 4"}, (0,))
     request = Request((260, 261), (0, "sample", "a", 0))
-    cut = reader.generate([request], STAGES, max_new_tokens=4, targets=True)[0]
+    cut = reader.generate(decoded([request], STAGES), max_new_tokens=4, targets=True)[0]
     assert (len(cut.token_ids), cut.finish_reason) == (4, "length")
     assert cut.targets is not None
     assert len(cut.targets.support_sizes) == 4
-    whole = reader.generate([request], STAGES, max_new_tokens=99, targets=True)[0]
+    whole = reader.generate(decoded([request], STAGES), max_new_tokens=99, targets=True)[0]
     assert whole.token_ids[-1] == 0
     assert whole.finish_reason == "stop"
 

@@ -84,8 +84,8 @@ def test_what_the_engine_tells_is_what_becomes_of_the_completions(loaded, stop):
         told[1] += cut_off
 
     some_end = replace(engine, end_of_turn=tuple(range(0, 260, 16)))
-    requests = [Request(prompt.token_ids, (1, prompt.prompt_id), stop) for prompt in PROMPTS]
-    completions = some_end.generate(requests, (Decoding(temperature=1.0),), max_new_tokens=12, progress=progress)
+    requests = [Request(prompt.token_ids, (1, prompt.prompt_id), stop=stop) for prompt in PROMPTS]
+    completions = some_end.generate(requests, max_new_tokens=12, progress=progress)
     reasons = Counter(completion.finish_reason for completion in completions)
     assert told == [len(PROMPTS), reasons["length"]]
     assert 0 < reasons["length"] < len(PROMPTS)

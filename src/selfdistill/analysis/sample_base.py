@@ -35,8 +35,8 @@ def sample_base(
     engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH), ends=renderer.end_of_answer)
     prompts, _ = prepare_prompts(renderer, seed=seed, context=engine.context)
     detokenizer = Detokenizer(tokenizer)
-    requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0)) for prompt in prompts]
-    completions = engine.generate(requests, (sampling,), max_new_tokens=max_new_tokens)
+    requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0), (sampling,)) for prompt in prompts]
+    completions = engine.generate(requests, max_new_tokens=max_new_tokens)
     samples = [
         Sample(
             prompt.prompt_id,

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.cluster.connect import cluster, user_error
-from selfdistill.decoding import Stages
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
@@ -39,11 +38,9 @@ class _Remote:
         self._engine = load_engine(*self._arguments)
         return int(self._engine.context)
 
-    def generate(
-        self, requests: Sequence[Request], stages: Stages, max_new_tokens: int, targets: bool
-    ) -> list[Completion]:
+    def generate(self, requests: Sequence[Request], max_new_tokens: int, targets: bool) -> list[Completion]:
         """One shard."""
-        return list(self._engine.generate(requests, stages, max_new_tokens=max_new_tokens, targets=targets))
+        return list(self._engine.generate(requests, max_new_tokens=max_new_tokens, targets=targets))
 
 
 @dataclass
@@ -66,7 +63,6 @@ class ClusterEngines:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -74,14 +70,13 @@ class ClusterEngines:
     ) -> list[Completion]:
         """One shard; see `Engine.generate`."""
         (completions,) = self.generate_shards(
-            [list(requests)], stages, max_new_tokens=max_new_tokens, targets=targets, progress=progress
+            [list(requests)], max_new_tokens=max_new_tokens, targets=targets, progress=progress
         )
         return completions
 
     def generate_shards(
         self,
         shards: Iterable[list[Request]],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -100,7 +95,7 @@ class ClusterEngines:
             self._keep(self.count - len(running))
             while self.idle and (shard := waiting.take(position)):
                 engine = self.idle.pop()
-                running[engine.generate.remote(shard[1], stages, max_new_tokens, targets)] = (engine, shard)
+                running[engine.generate.remote(shard[1], max_new_tokens, targets)] = (engine, shard)
             if not running and not waiting.left():
                 return
             (ready,), _ = self.ray.wait([*running, *self.loading], num_returns=1)

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from selfdistill.decoding import Stages
+from selfdistill.decoding import Decoding, Stages
 from selfdistill.records import FinishReason
 
 
@@ -24,6 +24,8 @@ class Request:
     """The prompt."""
     stream: tuple[str | int, ...]
     """Names the random stream: the recipe's seed, the stage, the item's key (see `seeds.generator`)."""
+    stages: Stages = (Decoding(temperature=1),)
+    """The decoding, in one or more stages; requests of a shard may differ in it."""
     stop: tuple[str, ...] = ()
     """Stop strings, the same in all requests of a shard: a completion ends with the token that completes one."""
 
@@ -71,7 +73,6 @@ class Engine(Protocol):
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -81,7 +82,6 @@ class Engine(Protocol):
 
         Args:
             requests: a shard, whose completions are written together.
-            stages: the decoding, in one or two stages.
             max_new_tokens: a completion is cut off here, or where the context ends; its finish reason is then `length`.
             targets: also return q_s at every position.
             progress: told of finished completions and generated tokens.
@@ -103,7 +103,6 @@ class TakesShards(Protocol):
     def generate_shards(
         self,
         shards: Iterable[list[Request]],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,

@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.decoding import Decoding, Stages
+from selfdistill.decoding import Decoding
 from selfdistill.engines.answers import Answer, read_answer, to_completion
 from selfdistill.engines.asking import BrokenAnswerError, Server
 from selfdistill.engines.base import Completion, Progress, Request
@@ -48,7 +49,6 @@ class OpenAIEngine:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -59,16 +59,18 @@ class OpenAIEngine:
         Raises:
             UserError: the server refuses, fails for longer than the patience, or cannot give the soft targets.
         """
-        (decoding,) = stages
-        assert isinstance(decoding, Decoding), "engine_for runs other rules elsewhere"
-        if targets and not self.processed and not decoding.greedy:
+        decodings = [_decoding(request) for request in requests]
+        if targets and not self.processed and not all(decoding.greedy for decoding in decodings):
             raise UserError(
                 "the server's log-probabilities are not those of the decoded distribution",
                 where=self.server.base_url,
                 fix="start vLLM with --logprobs-mode processed_logprobs, or set training.targets: hard",
             )
-        bodies = [self._body(request, decoding, max_new_tokens, targets) for request in requests]
-        return asyncio.run(self._answers(bodies, decoding, targets, progress))
+        bodies = [
+            self._body(request, decoding, max_new_tokens, targets)
+            for request, decoding in zip(requests, decodings, strict=True)
+        ]
+        return asyncio.run(self._answers(bodies, decodings, targets, progress))
 
     def close(self) -> None:
         """Nothing is held between calls."""
@@ -88,21 +90,22 @@ class OpenAIEngine:
         }
 
     async def _answers(
-        self, bodies: list[dict[str, Any]], decoding: Decoding, targets: bool, progress: Progress | None
+        self, bodies: list[dict[str, Any]], decodings: list[Decoding], targets: bool, progress: Progress | None
     ) -> list[Completion]:
         """Ask everything, at most `concurrency` at a time; each answer is kept in its request's place, once."""
         completions: list[Completion | None] = [None] * len(bodies)
-        waiting = iter(enumerate(bodies))
+        waiting = iter(zip(range(len(bodies)), bodies, decodings, strict=True))
 
-        def parse(body: Any) -> Completion:
+        def parse(greedy: bool, body: Any) -> Completion:
             answer = read_answer(body)
             if not answer.stop_string:
                 self._check_end(answer)
-            return to_completion(answer, greedy=decoding.greedy, processed=self.processed, targets=targets)
+            return to_completion(answer, greedy=greedy, processed=self.processed, targets=targets)
 
         async def work(client: httpx.AsyncClient) -> None:
-            for index, body in waiting:
-                completions[index] = completion = await self.server.ask(client, "POST", "completions", body, parse)
+            for index, body, decoding in waiting:
+                read = partial(parse, decoding.greedy)
+                completions[index] = completion = await self.server.ask(client, "POST", "completions", body, read)
                 if progress:
                     progress(1, len(completion.token_ids), int(completion.finish_reason == "length"))
 
@@ -122,6 +125,12 @@ class OpenAIEngine:
                 where=self.server.base_url,
                 fix="the student would never learn to stop; use vLLM's server, or engine.kind: vllm",
             )
+
+
+def _decoding(request: Request) -> Decoding:
+    (decoding,) = request.stages
+    assert isinstance(decoding, Decoding), "engine_for runs other rules elsewhere"
+    return decoding
 
 
 def decoding_fields(decoding: Decoding) -> dict[str, Any]:

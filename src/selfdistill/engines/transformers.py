@@ -51,7 +51,6 @@ class TransformersEngine:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -62,7 +61,7 @@ class TransformersEngine:
         for rows in self._batches(requests):
             batch = [requests[row] for row in rows]
             with sdpa_kernel(REPEATABLE):
-                results = self._generate_batch(batch, stages, max_new_tokens, targets, progress)
+                results = self._generate_batch(batch, batch[0].stages, max_new_tokens, targets, progress)
             completions.update(zip(rows, results, strict=True))
         return [completions[row] for row in range(len(requests))]
 
@@ -70,7 +69,12 @@ class TransformersEngine:
         """Indices of requests, those of similar length together, of equal length where the mode wants it."""
         lengths = [len(request.token_ids) for request in requests]
         order = sorted(range(len(requests)), key=lambda row: (lengths[row], row))
-        groups = [order] if self.mode.any_length else [list(same) for _, same in groupby(order, lengths.__getitem__)]
+        by_stages: dict[Stages, list[int]] = {}
+        for row in order:
+            by_stages.setdefault(requests[row].stages, []).append(row)
+        groups = list(by_stages.values())
+        if not self.mode.any_length:
+            groups = [list(same) for group in groups for _, same in groupby(group, lengths.__getitem__)]
         size = 1 if self.mode is Mode.SINGLE else self.batch_size
         for group in groups:
             for first in range(0, len(group), size):

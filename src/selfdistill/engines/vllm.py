@@ -48,7 +48,6 @@ class VllmEngine:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -59,10 +58,12 @@ class VllmEngine:
         Raises:
             UserError: soft targets are asked for without a top-k that bounds them.
         """
-        listed = _listed(_vllms_own(stages)[1]) if targets else 0
+        listed = {stages: _listed(_vllms_own(stages)[1]) if targets else 0 for stages in {r.stages for r in requests}}
         prompts = [{"prompt_token_ids": list(request.token_ids)} for request in requests]
         parameters = [
-            self._parameters(request, stages, min(max_new_tokens, self.context - len(request.token_ids)), listed)
+            self._parameters(
+                request, min(max_new_tokens, self.context - len(request.token_ids)), listed[request.stages]
+            )
             for request in requests
         ]
         self.llm.enqueue(prompts, parameters, use_tqdm=False)
@@ -74,15 +75,18 @@ class VllmEngine:
                     completion = output.outputs[0]
                     progress(1, len(completion.token_ids), int(completion.finish_reason != "stop"))
         finished.sort(key=lambda output: int(output.request_id))
-        return [_completion(output.outputs[0], greedy=stages[-1].greedy, targets=targets) for output in finished]
+        return [
+            _completion(output.outputs[0], greedy=request.stages[-1].greedy, targets=targets)
+            for request, output in zip(requests, finished, strict=True)
+        ]
 
     def close(self) -> None:
         """Stop the engine's processes: the student's engine, or training, needs the GPU's memory."""
         self.llm.llm_engine.engine_core.shutdown()
         gc.collect()
 
-    def _parameters(self, request: Request, stages: Stages, limit: int, listed: int) -> SamplingParams:
-        earlier, last = _vllms_own(stages)
+    def _parameters(self, request: Request, limit: int, listed: int) -> SamplingParams:
+        earlier, last = _vllms_own(request.stages)
         seed, *key = request.stream
         return SamplingParams(
             temperature=0.0 if last.greedy else last.temperature,

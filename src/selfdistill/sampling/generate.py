@@ -120,9 +120,9 @@ def _run(
     requests = (list(_requests(job, shard).values()) for shard in shards)
     how: dict[str, Any] = {"max_new_tokens": job.max_new_tokens, "targets": targets, "progress": progress}
     if isinstance(engine, TakesShards):
-        results = engine.generate_shards(requests, job.stages, **how)
+        results = engine.generate_shards(requests, **how)
     else:
-        results = (engine.generate(shard, job.stages, **how) for shard in requests)
+        results = (engine.generate(shard, **how) for shard in requests)
     for shard, completions in zip(shards, results, strict=True):
         asked = _requests(job, shard)
         if stops is not None:
@@ -136,7 +136,7 @@ def _run(
 def _requests(job: Job, shard: _Shard) -> dict[tuple[str, int], Request]:
     """What to ask for, by key."""
     return {
-        (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key), job.stop)
+        (key := _key(job, prompt, index)): Request(prompt.token_ids, (*job.stream, *key), job.stages, job.stop)
         for prompt, index in shard
     }
 

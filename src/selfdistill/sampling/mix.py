@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfdistill.decoding import Stages
 from selfdistill.engines.base import Completion, Engine, Progress, Request
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
@@ -33,7 +32,6 @@ class Mixed:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -44,7 +42,7 @@ class Mixed:
         if progress:
             progress(len(requests) - len(missing), 0)
         how = {"max_new_tokens": max_new_tokens, "targets": targets, "progress": progress}
-        new = self.engine.generate(missing, stages, **how) if missing else []  # type: ignore[arg-type]
+        new = self.engine.generate(missing, **how) if missing else []  # type: ignore[arg-type]
         generated = dict(zip(map(_key, missing), new, strict=True))
         return [self.stored.get(key) or generated[key] for key in map(_key, requests)]
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfdistill.decoding import Stages
 from selfdistill.decoding.distribution import decode
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
 from selfdistill.engines.sparse import Support, by_row, support
@@ -38,7 +37,6 @@ class TextReader:
     def generate(
         self,
         requests: Sequence[Request],
-        stages: Stages,
         *,
         max_new_tokens: int,
         targets: bool = False,
@@ -46,7 +44,7 @@ class TextReader:
     ) -> list[Completion]:
         """The requests' texts with q_s at every position; nothing is drawn."""
         contexts = [self._context(request, max_new_tokens) for request in requests]
-        read = self._targets(contexts, stages, progress) if targets else [None] * len(contexts)
+        read = self._targets(requests, contexts, progress) if targets else [None] * len(contexts)
         return [
             Completion(each.token_ids, "stop" if each.token_ids[-1] == self.end_of_turn else "length", (), target)
             for each, target in zip(contexts, read, strict=True)
@@ -62,8 +60,9 @@ class TextReader:
 
     @torch.inference_mode()
     def _targets(
-        self, contexts: Sequence[Contexts], stages: Stages, progress: Progress | None
+        self, requests: Sequence[Request], contexts: Sequence[Contexts], progress: Progress | None
     ) -> Sequence[SparseTargets]:
+        (stages,) = {request.stages for request in requests}
         rows: list[np.ndarray] = []
         supports: list[Support] = []
         left = np.array([len(each.token_ids) for each in contexts])
