@@ -45,6 +45,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, default=Path("runs/real"))
+    parser.add_argument("--scratch", type=Path, help="logs and all that is large; by default in --out")
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--sides", help="only sides whose name or variant holds one of these words, e.g. vllm,packed")
     parser.add_argument("--minutes", type=float, default=60)
@@ -94,7 +95,7 @@ def sides_of(arguments: argparse.Namespace, dtypes: list[str]) -> Iterator[Side]
 
 def run_side(spec: Spec, side: Side, python: str, environment: dict[str, str], seconds: float) -> None:
     """One child; whatever goes wrong becomes a line of the results."""
-    log = spec.folder / "logs" / f"{side.title.replace(' ', '-').replace(',', '')}.log"
+    log = spec.work / "logs" / f"{side.title.replace(' ', '-').replace(',', '')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     before = len(read_results(spec.folder))
@@ -158,6 +159,7 @@ def main() -> None:
     spec = Spec(
         model=arguments.model if arguments.model == "embedded" else str(Path(arguments.model).resolve()),
         out=str(arguments.out.resolve()),
+        scratch=str((arguments.scratch or arguments.out / "scratch").resolve()),
         overrides=tuple(arguments.overrides),
         device=here["device"],
         rows=size["rows"],

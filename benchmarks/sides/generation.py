@@ -20,7 +20,7 @@ def measure(spec: Spec, side: Side) -> None:
     """Load one engine, warm it up, and time each of its modes on the same prompts."""
     prompts = prompts_of(spec)
     fixed = side.variant == "fixed"
-    model = endless(spec.model, spec.folder / "endless") if fixed else spec.model
+    model = endless(spec.model, spec.work / "endless") if fixed else spec.model
     new = spec.new if fixed else spec.natural_new
     started = time.perf_counter()
     modes = _SIDES[side.name](spec, side, model)

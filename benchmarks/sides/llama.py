@@ -25,7 +25,7 @@ def load(spec: Spec, side: Side, model: str) -> dict[str, Callable[[list[tuple[i
         raise SkipSide("llama-cpp-python is not installed") from error
     from selfdistill.engines.models import end_of_turn_ids
 
-    path = full_size(Path(spec.gguf), spec.folder / f"{side.dtype}.gguf", side.dtype)
+    path = full_size(Path(spec.gguf), spec.work / f"{side.dtype}.gguf", side.dtype)
     llama_cpp.llama_log_set(_QUIET, None)
     llama_cpp.llama_backend_init()
     weights = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())

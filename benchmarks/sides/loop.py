@@ -14,14 +14,14 @@ from sides.spec import Side, Spec, read_results, record
 
 def measure(spec: Spec, side: Side) -> None:
     """Run a small recipe; a line a stage, and one for the whole."""
-    run = spec.folder / "loop"
+    run = spec.work / "loop"
     shutil.rmtree(run, ignore_errors=True)
     sets = [part for setting in _settings(spec, side) for part in ("--set", setting)]
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "selfdistill", "run", "demo", "--out", str(run), *sets],
         stdout=subprocess.DEVNULL,
-        stderr=(spec.folder / "loop.log").open("w"),
+        stderr=(spec.work / "loop.log").open("w"),
         check=False,
     )
     whole = time.perf_counter() - started

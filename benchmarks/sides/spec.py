@@ -17,6 +17,9 @@ class Spec:
     model: str
     """A model directory."""
     out: str
+    """Where results.jsonl is."""
+    scratch: str
+    """Where everything else is: logs, trained models, the loop's run."""
     overrides: tuple[str, ...]
     """Keys of the recipe, e.g. where the prompts are."""
     device: str
@@ -44,6 +47,10 @@ class Spec:
     @property
     def folder(self) -> Path:
         return Path(self.out)
+
+    @property
+    def work(self) -> Path:
+        return Path(self.scratch)
 
     @property
     def on_gpu(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,10 +52,11 @@ def measure(spec: Spec, side: Side) -> None:
     prompts, samples, made = training_records(spec, config.get("vocab_size", 1000))
     lengths = [len(p.token_ids) + len(s.token_ids) for p, s in zip(prompts, samples, strict=True)]
     recipe = recipe_of(spec, *_settings(spec, side, method, targets, max(lengths)))
-    folder = spec.folder / "training" / side.title.replace(" ", "-").replace(",", "")
+    folder = spec.work / "training" / side.title.replace(" ", "-").replace(",", "")
     clock = Clock()
     train = _selfdistill if side.name.startswith("selfdistill") else _other
     parameters = train(recipe, side, prompts, samples, made, folder, clock)
+    shutil.rmtree(folder, ignore_errors=True)
     steps = len(clock.ends) - WARM_UP
     if steps < 1:
         raise RuntimeError(f"{len(clock.ends)} steps are too few: give more --steps")

@@ -100,7 +100,7 @@ class TransformersEngine:
         for step in range(int(limits.max())):
             logits = masks.apply(batch.logits, batch.rows) if masks else batch.logits
             ranked = decode(logits, on_logits)
-            uniforms = torch.from_numpy(batch.uniforms.next()).to(device)
+            uniforms = torch.from_numpy(batch.uniforms.next())  # `draw` puts them where it draws
             tokens, logprobs = draw(ranked, uniforms)
             if masks:
                 masks.advance(batch.rows, tokens)

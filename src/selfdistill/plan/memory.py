@@ -52,7 +52,9 @@ def _state(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
     match recipe.training.method:
         case "full":
             what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
-            return {what: 16 * size.parameters / gpus}
+            copies = 2 * size.parameters / gpus if recipe.training.precision == "bf16" else 0
+            copied = {"training: their bfloat16 copies while computing, sharded": copies} if copies else {}
+            return {what: 16 * size.parameters / gpus, **copied}
         case "lora":
             return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
         case "qlora":
