@@ -49,6 +49,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--sides", help="only sides whose name or variant holds one of these words, e.g. vllm,packed")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--side-seconds", type=float, default=300, help="a side that takes longer is stopped")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--dtypes", help="float32,bfloat16 on a CPU, bfloat16 on a GPU")
     parser.add_argument("--lengths", default="fixed,natural")
@@ -197,7 +198,8 @@ def measure(spec: Spec, arguments: argparse.Namespace, dtypes: list[str]) -> Non
             record(spec, side, skipped="not measured: the time is up")
             continue
         python = arguments.vllm_python if "vllm" in side.name else sys.executable
-        run_side(spec, side, python, environment, left)
+        limit = left if side.part == "loop" else min(left, arguments.side_seconds)
+        run_side(spec, side, python, environment, limit)
 
 
 def peak_flops(gpu: str | None) -> float | None:
