@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from selfdistill.engines.models import resolve_path
 from sides.inputs import recipe_of, training_records
 from sides.spec import Side, Spec, peak_bytes, record
 
@@ -47,9 +48,8 @@ class Clock:
 def measure(spec: Spec, side: Side) -> None:
     """Train one epoch of made rows."""
     method, targets = SIDES[side.name]
-    model = Path(recipe_of(spec).model.path)
-    config = json.loads((model / "config.json").read_text()) if model.is_dir() else {}
-    prompts, samples, made = training_records(spec, config.get("vocab_size", 1000))
+    config = json.loads((Path(resolve_path(spec.model)) / "config.json").read_text())
+    prompts, samples, made = training_records(spec, config["vocab_size"])
     lengths = [len(p.token_ids) + len(s.token_ids) for p, s in zip(prompts, samples, strict=True)]
     recipe = recipe_of(spec, *_settings(spec, side, method, targets, max(lengths)))
     folder = spec.work / "training" / side.title.replace(" ", "-").replace(",", "")

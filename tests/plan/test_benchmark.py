@@ -33,11 +33,8 @@ def test_sides_are_measured_on_the_same_work(tmp_path):
     arguments = ("--parts", "sampling,training", "--sides", SIDES, "--lengths", "fixed", "--device", "cpu")
     results, printed = benchmark(tmp_path, *arguments)
     measured = {(line["name"], line["label"]): line for line in results if "skipped" not in line}
-    for side in (
-        ("selfdistill in process", "hard"),
-        ("selfdistill in process", "soft targets"),
-        ("model.generate", "plain"),
-    ):
+    ours = [("selfdistill in process", label) for label in ("hard", "soft targets")]
+    for side in (*ours, ("model.generate", "plain")):
         assert measured[side]["tokens"] == 4 * 6, "no completion ends before the limit"
     trained = [line for line in results if line["part"] == "training"]
     assert {(line["name"], line["variant"]) for line in trained} == {
