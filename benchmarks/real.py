@@ -79,7 +79,7 @@ def sides_of(arguments: argparse.Namespace, dtypes: list[str]) -> Iterator[Side]
     lengths = arguments.lengths.split(",")
     kinds: dict[str, list[tuple[str, str]]] = {
         "sampling": [(name, length) for length in lengths for name in GENERATION],
-        "training": [(name, rows) for rows in ("padded", "packed") for name in TRAINING],
+        "training": [(name, rows) for rows in ("padded", "packed", "default") for name in TRAINING],
         "invariant": [(name, "") for name in INVARIANT],
         "loop": [("selfdistill run", "")],
     }
@@ -87,6 +87,8 @@ def sides_of(arguments: argparse.Namespace, dtypes: list[str]) -> Iterator[Side]
         for dtype in dtypes:
             for name, variant in kinds[part]:
                 side = Side(part, name, dtype, variant)
+                if variant == "default" and not name.startswith("selfdistill"):
+                    continue
                 if (name, variant) == ("Trainer, whole logits", "packed"):
                     continue  # it does not tell the sequences of a row apart
                 if arguments.sides and not any(word in side.title for word in arguments.sides.split(",")):

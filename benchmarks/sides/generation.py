@@ -65,7 +65,7 @@ def load_in_process(spec: Spec, dtype: str, model: str) -> Any:
     """The package's engine in this process."""
     from selfdistill.engines.load import load_engine
 
-    recipe = recipe_of(spec, f"model.dtype={dtype}")
+    recipe = recipe_of(spec, f"model.dtype={dtype}", "engine.kind=transformers")
     return load_engine(recipe.model, recipe.engine, model)
 
 

@@ -65,7 +65,7 @@ class Side:
     name: str
     dtype: str
     variant: str = ""
-    """`fixed` or `natural` lengths; `padded` or `packed` rows."""
+    """`fixed` or `natural` lengths; `padded`, `packed` or `default` rows."""
 
     @property
     def title(self) -> str:

@@ -76,7 +76,10 @@ def measure(spec: Spec, side: Side) -> None:
 
 
 def _settings(spec: Spec, side: Side, method: str, targets: str, longest: int) -> list[str]:
-    """Packed rows hold as many tokens as a padded micro-batch of the longest, one row at a time."""
+    """Packed rows hold as many tokens as a padded micro-batch of the longest, one row at a time.
+
+    What the user sets of the training section is set last; `default` leaves the layout of the rows to the recipe.
+    """
     packed = side.variant == "packed"
     micro = 1 if packed else spec.micro_batch
     return [
@@ -86,13 +89,14 @@ def _settings(spec: Spec, side: Side, method: str, targets: str, longest: int) -
         f"training.micro_batch_size={micro}",
         f"training.batch_size={micro * spec.accumulation}",
         f"training.max_length={longest * (spec.micro_batch if packed else 1)}",
-        f"training.packing={str(packed).lower()}",
+        *([] if side.variant == "default" else [f"training.packing={str(packed).lower()}"]),
         f"training.precision={'fp32' if side.dtype == 'float32' else 'bf16'}",
         f"training.gradient_checkpointing={str(spec.checkpointing).lower()}",
         "training.learning_rate=1e-5",
         "training.min_learning_rate=1e-6",
         "training.warmup_steps=1",
         "training.checkpoint_every=100000",
+        *(each for each in spec.overrides if each.startswith("training.")),
     ]
 
 

@@ -41,6 +41,7 @@ def test_sides_are_measured_on_the_same_work(tmp_path):
         ("SFTTrainer", "padded"),
         ("selfdistill full soft", "padded"),
         ("selfdistill full soft", "packed"),
+        ("selfdistill full soft", "default"),
     }
     assert all(line["rate"] > 0 and line["peak_bytes"] > 0 for line in trained)
     assert [line["name"] for line in results if "skipped" in line] == ["llama.cpp"]
