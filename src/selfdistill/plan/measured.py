@@ -38,11 +38,18 @@ class Measured:
     """Where the number is from: the command and the date."""
 
 
+_RUN = "by selfdistill run in 2026-11"
+_BENCHMARK = "one thread of a busy two-core server, float32, by benchmarks/real.py in 2026-11"
 COMING_ALONG = (
-    Measured("h100", "sampling transformers", 0.494e9, 6600, "an H100, 1,536 rows, by selfdistill run in 2026-11"),
-    Measured("h100", "training full soft", 0.494e9, 23000, "an H100, 16 x 600 tokens, by selfdistill run in 2026-11"),
+    Measured("h100", "sampling transformers", 0.494e9, 6600, f"an H100, 1,536 rows, {_RUN}"),
+    Measured("h100", "training full soft", 0.494e9, 23000, f"an H100, 16 x 600 tokens, {_RUN}"),
+    Measured("cpu", "sampling transformers", 0.886e6, 4900, f"one thread of a busy two-core server, demo, {_RUN}"),
+    Measured("cpu", "training full soft", 0.886e6, 5900, f"one thread of a busy two-core server, demo, {_RUN}"),
+    Measured("cpu", "sampling transformers", 0.135e9, 20, _BENCHMARK),
+    Measured("cpu", "training full soft", 0.135e9, 62, _BENCHMARK),
 )
-"""Qwen2.5-Coder-0.5B in bfloat16, before the GPU's paths were made faster: `benchmarks/real.py` measures them anew."""
+"""On GPUs Qwen2.5-Coder-0.5B in bfloat16, before the GPU's paths were made faster (`benchmarks/real.py` measures them
+anew); on CPUs the embedded model and SmolLM2-135M, orders of magnitude until a run of one's own has measured."""
 
 
 def find(known: Iterable[Measured], device: str, path: str, parameters: float) -> tuple[float, str] | None:
