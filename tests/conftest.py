@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 # Time limits of single examples say nothing on a busy machine; pytest-timeout guards against hanging.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+# Runs of the tests leave nothing in the user's cache directory, and learn nothing from it.
+os.environ["SELFDISTILL_MEASURED"] = "off"
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -43,6 +43,14 @@ def test_auto_is_the_checkpoints_dtype_on_a_gpu():
     assert resolve_dtype("bfloat16", torch.device("cuda")) is torch.bfloat16
 
 
+def test_on_apples_gpu_the_dtype_is_the_checkpoints_and_the_user_hears_that_it_is_untested(monkeypatch, capsys):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    assert resolve_device("auto") == torch.device("mps")
+    assert resolve_dtype("auto", torch.device("mps")) == "auto"
+    assert "was never run on mps" in capsys.readouterr().err
+
+
 def test_bfloat16_is_the_same_model_but_for_rounding(path):
     exact, rounded = logits(path, dtype="float32"), logits(path, dtype="bfloat16")
     assert not torch.equal(exact, rounded)

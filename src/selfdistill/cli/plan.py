@@ -19,7 +19,7 @@ BENCHMARK_SIZES = {"livecodebench-v6": 131, "livecodebench-v5": 374, "humaneval"
 def plan(
     recipe: RecipeArgument,
     gpus: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    gpu: Annotated[str, typer.Option(help="h100, h200, a100, l40s or rtx4090.")] = "h100",
+    gpu: Annotated[str, typer.Option(help="h100, h200, a100, l40s, rtx4090, mps or cpu (this one).")] = "h100",
     completion_tokens: Annotated[float, typer.Option(min=1, help="Mean tokens of a completion.")] = 4000,
     prompt_tokens: Annotated[float, typer.Option(min=1, help="Mean tokens of a prompt.")] = 600,
     prompts: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's prompts.limit.")] = None,
@@ -41,13 +41,16 @@ def plan(
     from selfdistill.errors import UserError
     from selfdistill.evaluation.evaluate import systems_of
     from selfdistill.plan.estimate import Workload, estimate
-    from selfdistill.plan.gpus import GPUS
+    from selfdistill.plan.gpus import GPUS, UNTESTED
+    from selfdistill.plan.measured import all_measured
     from selfdistill.plan.model import model_size
+    from selfdistill.plan.run import device_name
     from selfdistill.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides or ())
-    if gpu not in GPUS:
-        raise UserError(f"no data sheet of GPU {gpu}", where="--gpu", fix=f"known: {', '.join(GPUS)}")
+    devices = {**GPUS, **UNTESTED, "cpu": None}
+    if gpu not in devices:
+        raise UserError(f"no data sheet of GPU {gpu}", where="--gpu", fix=f"known: {', '.join(devices)}")
     work = Workload(
         prompts=_known(prompts or loaded.prompts.limit, "--prompts"),
         problems=_known(problems or loaded.evaluation.limit or _problems(loaded), "--problems"),
@@ -56,7 +59,9 @@ def plan(
         completion_tokens=min(completion_tokens, loaded.sampling.max_new_tokens),
     )
     size = model_size(loaded.model.path, loaded.model.revision)
-    _print(estimate(loaded, size, GPUS[gpu], gpus, work, tokens_per_second), gpus, gpu)
+    device = device_name(gpu) if gpu == "cpu" else gpu
+    known = all_measured()
+    _print(estimate(loaded, size, devices[gpu], gpus, work, tokens_per_second, known, device), gpus, gpu)
 
 
 def _known(value: int | None, option: str) -> int:
@@ -87,10 +92,42 @@ def _print(made: Plan, gpus: int, gpu: str) -> None:
     table.add_row("all", "", f"{total:,.2f}", f"{total / gpus:,.2f}", "100%")
     console = Console(markup=False)
     console.print(table)
-    for title, entries in (("disk", made.disk), ("memory a GPU, without activations and cache", made.memory)):
+    for title, entries in (("disk", made.disk), ("memory a GPU, without the key-value cache", made.memory)):
         console.print(f"\n{title}")
         for name, size in entries.items():
             console.print(f"  {size / 1e9:10,.2f} GB  {name}", highlight=False)
+    if line := _fits(made, gpu):
+        console.print(f"  {line}", highlight=False)
     console.print("\nassumed")
     for assumption in made.assumptions:
         console.print(f"  {assumption}", highlight=False)
+    if gpu == "mps":
+        console.print("  mps: the package was never run on it", highlight=False)
+    console.print(f"\n{_last_prediction()}", highlight=False)
+
+
+def _fits(made: Plan, gpu: str) -> str | None:
+    """Whether training's memory is within the GPU's."""
+    from selfdistill.plan.gpus import GPUS
+
+    if gpu not in GPUS:
+        return None
+    needed = sum(size for name, size in made.memory.items() if name.startswith("training"))
+    counted = "" if any("activations" in name for name in made.memory) else " before activations"
+    verdict = "fits" if needed < GPUS[gpu].memory else "does not fit"
+    return f"training takes {needed / 1e9:,.1f} GB{counted}: it {verdict} into {GPUS[gpu].memory / 1e9:,.0f} GB"
+
+
+def _last_prediction() -> str:
+    """How far off the plan of the last run here was."""
+    from selfdistill.plan.measured import last_prediction
+
+    last = last_prediction()
+    if last is None:
+        return "no finished run on this machine has shown yet how far off such a plan is"
+    stages = [
+        f"{name} {last['predicted'][name]:,.0f} s for {seconds:,.0f} s ({last['predicted'][name] / seconds - 1:+.0%})"
+        for name, seconds in last["actual"].items()
+        if seconds
+    ]
+    return f"the plan of the last run here ({last['run']}, {last['device']}): {', '.join(stages)}"

@@ -100,9 +100,13 @@ def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Token ids (...) int64, and their natural log-probabilities (...) under `ranked`.
     """
-    cumulative = ranked.probabilities.double().cumsum(-1)
+    probabilities = ranked.probabilities
+    if probabilities.device.type == "mps":  # which has no float64
+        probabilities = probabilities.cpu()
+    cumulative = probabilities.double().cumsum(-1)
     target = uniforms.to(cumulative).unsqueeze(-1) * cumulative[..., -1:]
-    rank = (cumulative <= target).sum(-1).clamp(max=ranked.support_sizes - 1).unsqueeze(-1)
+    passed = (cumulative <= target).sum(-1).to(ranked.token_ids.device)
+    rank = passed.clamp(max=ranked.support_sizes - 1).unsqueeze(-1)
     return ranked.token_ids.gather(-1, rank).squeeze(-1), ranked.logprobs.gather(-1, rank).squeeze(-1)
 
 

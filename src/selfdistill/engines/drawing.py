@@ -56,12 +56,12 @@ class Drawing:
         """
         kinds = self._kind[rows]
         present = np.unique(kinds)
-        numbers = torch.from_numpy(uniforms).to(logits.device)
+        numbers = torch.from_numpy(uniforms)  # `draw` puts them where it draws
         for kind in present.tolist():
             places = np.flatnonzero(kinds == kind)
             # One decoding is the usual case: nothing is copied then.
             where = slice(None) if len(present) == 1 else torch.from_numpy(places).to(logits.device)
-            yield places, self._draw(kind, logits[where], rows[places], numbers[where], where)
+            yield places, self._draw(kind, logits[where], rows[places], numbers[places], where)
 
     def _draw(self, kind: int, logits: Tensor, rows: np.ndarray, uniforms: Tensor, where: Tensor | slice) -> Drawn:
         syntax, on_logits = split_syntax(self._stages[kind])

@@ -53,11 +53,18 @@ def resolve_path(path: str) -> str:
 
 
 def resolve_device(device: str) -> torch.device:
-    """`auto` is a GPU if there is one.
+    """`auto` is a GPU if there is one; of a kind on which nothing was ever run, the user is told so.
 
     Raises:
         UserError: the device does not exist here.
     """
+    resolved = _existing(device)
+    if resolved.type not in ("cpu", "cuda"):
+        warn(f"this package was never run on {resolved.type}: hold a small run against model.device: cpu first")
+    return resolved
+
+
+def _existing(device: str) -> torch.device:
     if device == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")

@@ -1,16 +1,20 @@
-"""From a recipe, a model's size and a GPU's data sheet to tokens, GPU hours, bytes and memory.
+"""From a recipe, a model's size and a device to tokens, hours, bytes and memory.
 
-Generation is bound by reading weights and cache or by arithmetic, whichever is slower (a roofline); training costs 6
-operations a parameter and token, 8 where activations are recomputed. Attention's own arithmetic is left out: under
-20,000 tokens it is the smaller part. Everything that is assumed is in `Plan.assumptions`.
+Throughputs are measured ones where there are any of the device, the engine or method, and a model of about the size
+(`measured.py`). Else generation is bound by reading weights and cache or by arithmetic, whichever is slower (a
+roofline), and training costs 6 operations a parameter and token, 8 where activations are recomputed. Attention's own
+arithmetic is left out: under 20,000 tokens it is the smaller part. Everything that is assumed is in `Plan.assumptions`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selfdistill.plan.gpus import SAMPLING_SHARE, TRAINING_SHARE, Gpu
+from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, SAMPLING_SHARE, TRAINING_SHARE, Gpu
+from selfdistill.plan.measured import Measured, find
+from selfdistill.plan.memory import memory
 from selfdistill.plan.model import ModelSize
 
 if TYPE_CHECKING:
@@ -22,10 +26,6 @@ BYTES_A_TARGET = 8
 """Of a stored soft target: int32 id and float32 probability."""
 
 
-BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""Of one weight under qlora: 4 bits, a byte of scale for 64 weights, 4 bytes for 256 such scales."""
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage's share."""
@@ -33,6 +33,8 @@ class Stage:
     name: str
     tokens: float
     gpu_hours: float
+    source: str
+    """Where its tokens/s are from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Plan:
     disk: dict[str, float]
     """Bytes by what they hold."""
     memory: dict[str, float]
-    """Bytes on each GPU, by what they hold, without activations."""
+    """Bytes on each GPU, by what they hold; activations roughly, where the model's shape is known."""
     assumptions: tuple[str, ...]
 
     @property
@@ -65,37 +67,75 @@ class Workload:
 
 
 def estimate(
-    recipe: Recipe, size: ModelSize, gpu: Gpu, gpus: int, work: Workload, measured: float | None = None
+    recipe: Recipe,
+    size: ModelSize,
+    gpu: Gpu | None,
+    gpus: int,
+    work: Workload,
+    measured: float | None = None,
+    known: Sequence[Measured] = (),
+    device: str = "",
 ) -> Plan:
     """Estimate a run.
 
     Args:
         recipe: the run's.
         size: the model's.
-        gpu: one GPU's data sheet.
+        gpu: one device's data sheet; without one (a CPU) `ASSUMED_CPU` stands in.
         gpus: how many.
         work: how much there is to do.
-        measured: tokens/s of one GPU in generation, if known.
+        measured: tokens/s of one device in generation, if the user knows them.
+        known: measured throughputs; the roofline and the share of the peak stand in where none fits.
+        device: the device's name in `known`.
     """
-    rate = measured or sampling_rate(size, gpu, recipe.engine.batch_size, work)
+    sheet = gpu or ASSUMED_CPU
+    rooflines = f"{SAMPLING_SHARE:.0%} of the roofline"
+    roofline = (sampling_rate(size, sheet, recipe.engine.batch_size, work), rooflines)
+    engine = _engine(recipe, on_gpu=gpu in GPUS.values())
+    given = (measured, "as measured (--tokens-per-second)") if measured else None
+    sampling = given or find(known, device, f"sampling {engine}", size.active) or roofline
+    evaluation = given or find(known, device, f"evaluation {engine}", size.active) or roofline
+    training = _training_rate(recipe, size, sheet, known, device)
     samples = work.prompts * recipe.sampling.samples_per_prompt
     sampled = samples * work.completion_tokens
     per_sequence = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
     sequences = recipe.training.steps * recipe.training.batch_size if recipe.training.steps else None
     trained = (sequences or samples * (recipe.training.epochs or 1)) * per_sequence
     evaluated = work.problems * work.systems * recipe.evaluation.samples_per_problem * work.completion_tokens
-    operations = (8 if recipe.training.gradient_checkpointing else 6) * size.active
-    stages = (
-        Stage("sample", sampled, sampled / rate / 3600),
-        Stage("train", trained, trained * operations / (gpu.flops * TRAINING_SHARE) / 3600),
-        Stage("evaluate", evaluated, evaluated / rate / 3600),
+    stages = tuple(
+        Stage(name, tokens, tokens / rate / 3600, f"{rate:,.0f} tokens/s: {source}")
+        for name, tokens, (rate, source) in (
+            ("sample", sampled, sampling),
+            ("train", trained, training),
+            ("evaluate", evaluated, evaluation),
+        )
     )
     return Plan(
         stages,
         _disk(recipe, size, sampled + evaluated, sampled),
-        _memory(recipe, size, gpus),
-        _assumptions(recipe, size, work, rate, measured),
+        memory(recipe, size, gpus, work),
+        _assumptions(size, work, stages),
     )
+
+
+def _engine(recipe: Recipe, *, on_gpu: bool) -> str:
+    """What `auto` means on the device; else the recipe's."""
+    kind: str = recipe.engine.kind
+    return ("vllm" if on_gpu else "transformers") if kind == "auto" else kind
+
+
+def _training_rate(
+    recipe: Recipe, size: ModelSize, sheet: Gpu, known: Sequence[Measured], device: str
+) -> tuple[float, str]:
+    """Measured with the recipe's method and targets, else with the other targets, else a share of the peak."""
+    settings = recipe.training
+    for targets in dict.fromkeys((settings.targets, "hard", "soft")):
+        if found := find(known, device, f"training {settings.method} {targets}", size.active):
+            other = "" if targets == settings.targets else f", with {targets} targets"
+            return found[0], found[1] + other
+    operations = 8 if settings.gradient_checkpointing else 6
+    why = f"{TRAINING_SHARE:.0%} of the device's peak, {operations} operations a parameter and token"
+    return sheet.flops * TRAINING_SHARE / (operations * size.active), why
 
 
 def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> float:
@@ -117,32 +157,11 @@ def _disk(recipe: Recipe, size: ModelSize, tokens: float, sampled: float) -> dic
     return disk
 
 
-def _memory(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
-    return {"sampling: weights in bfloat16": 2 * size.parameters, **_training_memory(recipe, size, gpus)}
-
-
-def _training_memory(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
-    match recipe.training.method:
-        case "full":
-            what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
-            return {what: 16 * size.parameters / gpus}
-        case "lora":
-            return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
-        case "qlora":
-            packed = BYTES_IN_4_BITS * (size.parameters - size.embeddings)
-            return {"training: weights in 4 bits, embeddings in float32; not sharded": packed + 4 * size.embeddings}
-
-
-def _assumptions(
-    recipe: Recipe, size: ModelSize, work: Workload, rate: float, measured: float | None
-) -> tuple[str, ...]:
-    generation = "as measured" if measured else f"{SAMPLING_SHARE:.0%} of the roofline; give --tokens-per-second"
+def _assumptions(size: ModelSize, work: Workload, stages: Sequence[Stage]) -> tuple[str, ...]:
     return (
         f"{size.parameters / 1e9:.3g}B parameters, {size.active / 1e9:.3g}B active a token: {size.source}",
         f"{work.completion_tokens:,.0f} tokens a completion on average: measure 100 prompts, give --completion-tokens",
         f"{work.prompt_tokens:,.0f} tokens a prompt; {work.prompts:,} prompts; {work.problems:,} problems",
-        f"generation at {rate:,.0f} tokens/s a GPU: {generation}",
-        f"training at {TRAINING_SHARE:.0%} of the GPU's peak, "
-        f"{8 if recipe.training.gradient_checkpointing else 6} operations a parameter and token",
+        *(f"{stage.name} at {stage.source}" for stage in stages),
         "GPU data: the maker's data sheet; grading runs on the CPUs and is not counted",
     )

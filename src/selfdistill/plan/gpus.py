@@ -26,7 +26,18 @@ GPUS = {
 }
 """NVIDIA's data sheets: H100 SXM, H200 SXM, A100 SXM 80 GB, L40S, GeForce RTX 4090."""
 
+ASSUMED_CPU = Gpu(0.4e12, 20e9, 16e9)
+"""A core of a server's processor with its share of the memory, where nothing was measured on a CPU: a rough guess."""
+UNTESTED = {"mps": Gpu(14e12, 0.4e12, 64e9)}
+"""Devices on which the package was never run: an Apple M3 Max, by its data sheet."""
+
 TRAINING_SHARE = 0.35
 """Of the peak, in training: an assumption; well-tuned training of dense models reports 0.3 to 0.5."""
 SAMPLING_SHARE = 0.4
 """Of the roofline, in generation: an assumption that a measured tokens/s should replace."""
+
+
+def gpu_named(device: str) -> Gpu | None:
+    """The data sheet by the name that torch gives a device (`NVIDIA H100 80GB HBM3`, `mps`), if there is one here."""
+    words = device.lower().replace(" ", "").replace("-", "")
+    return next((gpu for name, gpu in {**GPUS, **UNTESTED}.items() if name in words), None)

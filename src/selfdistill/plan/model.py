@@ -24,6 +24,17 @@ embeddings: from their model cards and configurations (cache: layers x key-value
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What activations depend on."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    """Of the feed-forward block; of a mixture of experts, of all experts that a token passes through."""
+    vocabulary: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSize:
     """What a model weighs."""
 
@@ -35,6 +46,8 @@ class ModelSize:
     embeddings: float
     """Parameters of input and output embeddings, once if they are tied; qlora leaves them at full size."""
     source: str
+    shape: Shape | None = None
+    """Unknown where only published sizes are at hand."""
 
 
 def model_size(path: str, revision: str | None = None) -> ModelSize:
@@ -79,4 +92,16 @@ def count(config: Any, where: str = "the model") -> ModelSize:
         cache_bytes=2 * 2 * text.num_hidden_layers * heads * head_size,
         embeddings=sum(embeddings.values()),
         source="counted on its configuration",
+        shape=_shape(text),
     )
+
+
+def _shape(text: Any) -> Shape | None:
+    """None for architectures whose configuration has other names."""
+    experts = getattr(text, "num_experts_per_tok", None)
+    inner = getattr(text, "moe_intermediate_size", None) if experts else getattr(text, "intermediate_size", None)
+    inner = inner or getattr(text, "intermediate_size", None)
+    hidden, layers = getattr(text, "hidden_size", None), getattr(text, "num_hidden_layers", None)
+    if not (isinstance(inner, int) and isinstance(hidden, int) and isinstance(layers, int)):
+        return None
+    return Shape(layers, hidden, inner * (experts or 1), text.vocab_size)

@@ -16,6 +16,7 @@ from typing import Any
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
+from selfdistill.plan.run import note
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.run.directory import RunDirectory
@@ -131,6 +132,8 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
     before = stages.get(name, {})
     record = {**before, **facts, "seconds": round(before.get("seconds", 0.0) + seconds, 3)}
     update_manifest(directory, "stages", {**stages, name: record})
+    if is_main_process():
+        note(directory, name, record, first=not before)
 
 
 def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:

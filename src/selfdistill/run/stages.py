@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
+from selfdistill.plan.run import predict
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
@@ -88,6 +89,7 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     if fresh:
         write_json(directory.prompt_counts, asdict(counts))
         write_bytes(directory.prompts, b"".join(record_line(prompt) for prompt in prompts))
+        predict(recipe, directory, prompts)
     set_fingerprint(directory, "prompts", fingerprint_file(directory.prompts))
     return directory
 

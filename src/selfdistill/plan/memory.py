@@ -1,0 +1,62 @@
+"""What a run holds in a GPU's memory: the state of training by arithmetic, its activations roughly.
+
+A token in a micro-batch costs, with recomputed activations, its hidden state in float32 for each layer, and the inner
+activations of the one layer that is recomputed, twice (with their gradients); without recomputation the inner
+activations of every layer. Logits are made for a tile of positions at a time and never held whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfdistill.plan.model import ModelSize, Shape
+
+if TYPE_CHECKING:
+    from selfdistill.plan.estimate import Workload
+    from selfdistill.recipe import Recipe
+
+BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Of one weight under qlora: 4 bits, a byte of scale for 64 weights, 4 bytes for 256 such scales."""
+TILE = 1024
+"""Positions whose logits exist at a time in training: as float32, with their gradient."""
+
+
+def memory(recipe: Recipe, size: ModelSize, gpus: int, work: Workload) -> dict[str, float]:
+    """Bytes on each GPU, by what they hold."""
+    found = {"sampling: weights in bfloat16": 2 * size.parameters, **_state(recipe, size, gpus)}
+    if size.shape:
+        length = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
+        rows = recipe.training.micro_batch_size
+        found[f"training: activations of {rows} x {length:,.0f} tokens, roughly"] = activations(
+            size.shape, rows * length, recompute=recipe.training.gradient_checkpointing
+        )
+    return found
+
+
+def activations(shape: Shape, tokens: float, *, recompute: bool) -> float:
+    """Bytes of one micro-batch's activations in training.
+
+    Args:
+        shape: the model's.
+        tokens: of the micro-batch, padding included.
+        recompute: whether only each layer's input is kept.
+    """
+    # Of one layer, in 2 bytes a number: 10 as wide as the hidden state (two norms and their inputs, queries, keys,
+    # values, attention's output, two residual sums), 4 of the feed-forward block (two inputs, the gate, the product).
+    inner = 2 * (10 * shape.hidden + 4 * shape.intermediate)
+    kept = shape.layers * 4 * shape.hidden + 2 * inner if recompute else shape.layers * inner
+    return tokens * kept + 2 * 4 * min(tokens, TILE) * shape.vocabulary
+
+
+def _state(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
+    match recipe.training.method:
+        case "full":
+            what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
+            copies = 2 * size.parameters / gpus if recipe.training.precision == "bf16" else 0
+            copied = {"training: their bfloat16 copies while computing, sharded": copies} if copies else {}
+            return {what: 16 * size.parameters / gpus, **copied}
+        case "lora":
+            return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
+        case "qlora":
+            packed = BYTES_IN_4_BITS * (size.parameters - size.embeddings)
+            return {"training: weights in 4 bits, embeddings in float32; not sharded": packed + 4 * size.embeddings}
