@@ -27,7 +27,10 @@ def main() -> int:
     """Do the work, and write how it ended. The exit status."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: _interrupted(stop))
-    work: dict[str, Any] = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:  # whoever started it is gone already
+        return INTERRUPTED
+    work: dict[str, Any] = json.loads(line)
     threading.Thread(target=_watch, args=(stop,), daemon=True).start()
     events.count_as_warned(work["warned"])
     said: dict[str, Any] = {}
