@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines import choose as chooser
 from selfdistill.engines.choose import choose, is_small, require_vllm, settle
+from selfdistill.engines.vllm_limits import LARGEST_TOP_K, TIES
 from selfdistill.errors import UserError
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_model
@@ -102,4 +105,10 @@ def test_vllm_without_a_gpu_is_one_line_unless_it_is_made_for_cpus(machine, monk
 def test_asking_vllm_imports_nothing_here(machine, model):
     """Its environment variables must still count when the engine is loaded."""
     code = "import sys; from selfdistill.engines import choose; assert 'vllm' not in sys.modules"
-    subprocess.run([__import__("sys").executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_says_what_vllm_hands_over():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "engines.md").read_text()
+    assert f"between 1 and {LARGEST_TOP_K} " in page
+    assert f"asked for {TIES} more" in page

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from selfdistill.engines import models, shared
@@ -82,3 +85,13 @@ def test_on_a_gpu_one_makes_room_for_the_next(model, monkeypatch):
         assert closed == ["base", "student"]
         shared_model(model)
         assert closed == ["base", "student", "base, anew"]
+
+
+def test_a_tokenizer_is_read_once_until_its_files_change(model):
+    read = models.read_tokenizer
+    first = read(model.path)
+    assert read(model.path) is first
+    assert models.load_tokenizer(model.path) is not first  # for those who change it
+    settings = Path(model.path) / "tokenizer_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "model_max_length": 77}))
+    assert read(model.path).model_max_length == 77

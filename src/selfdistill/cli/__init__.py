@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2; Ctrl-C is 130, as signals are to shells."""
@@ -18,9 +21,10 @@ def main() -> None:
     except KilledError as error:
         _say("error", str(error), f"error: {error}; the same command goes on from here")
         sys.exit(128 + error.number)
-    except KeyboardInterrupt:
-        _say("stopped", "interrupted", "stopped; the same command goes on from here")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
+            _say("stopped", "interrupted", "stopped; the same command goes on from here")
+        raise
 
 
 def _say(event: str, message: str, line: str) -> None:

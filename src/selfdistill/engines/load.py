@@ -97,13 +97,13 @@ def _on_cluster(
 
 
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, read_tokenizer
     from selfdistill.engines.probe import choose_mode, probe_ids
     from selfdistill.engines.steps import Mode
     from selfdistill.engines.transformers import TransformersEngine
 
     source, revision = path or settings.path, None if path else settings.revision
-    tokenizer = load_tokenizer(source, revision)
+    tokenizer = read_tokenizer(source, revision)
     end_of_turn = end_of_turn_ids(source, revision, ends)
     model = load_model(settings, path)
     context = context_length(model.config)
@@ -135,7 +135,7 @@ def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, end
 
 
 def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, load_tokenizer
+    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, read_tokenizer
 
     try:
         from selfdistill.engines.asking import Server
@@ -156,7 +156,7 @@ def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, e
         end_of_turn=end_of_turn_ids(source, revision, ends),
         context=context_length(load_config(source, revision)),
         concurrency=engine.batch_size,
-        probe=load_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
+        probe=read_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
     )
 
 

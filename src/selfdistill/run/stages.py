@@ -82,7 +82,7 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
     from selfdistill.sampling.source import TITLES, sampler
     from selfdistill.sampling.watch import Limit
@@ -112,7 +112,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             job,
             directory.samples,
             load_engine=engine,
-            tokenizer=load_tokenizer(recipe.model.path, recipe.model.revision),
+            tokenizer=read_tokenizer(recipe.model.path, recipe.model.revision),
             shard_size=recipe.engine.shard_size,
             targets_dir=directory.targets if recipe.training.targets == "soft" else None,
             progress=update,
@@ -218,11 +218,11 @@ def _sample_systems(
 ) -> None:
     """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
     from selfdistill.engines.load import on_demand
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
     from selfdistill.evaluation.evaluate import by_engine, sample_system
 
     renderer, context = _renderer(recipe)
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):
