@@ -64,6 +64,8 @@ def resolve_device(device: str) -> torch.device:
         return accelerator or torch.device("cpu")
     try:
         resolved = torch.device(device)
+        if resolved.type == "cuda" and (resolved.index or 0) < torch.cuda.device_count():
+            return resolved  # a tensor would take hundreds of MB of it, for as long as this process runs
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
