@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from selfdistill.recipe import Recipe, load_recipe
     from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
     from selfdistill.run.directory import RunDirectory
-    from selfdistill.run.stages import begin, evaluate, run_recipe, sample, train, write_report
+    from selfdistill.run.loop import run_recipe
+    from selfdistill.run.stages import begin, evaluate, sample, train, write_report
     from selfdistill.statistics import pass_at_k
 
 _HOME = {
@@ -39,7 +40,7 @@ _HOME = {
     "grade": "selfdistill.grading",
     "load_recipe": "selfdistill.recipe",
     "pass_at_k": "selfdistill.statistics",
-    "run_recipe": "selfdistill.run.stages",
+    "run_recipe": "selfdistill.run.loop",
     "sample": "selfdistill.run.stages",
     "train": "selfdistill.run.stages",
     "write_report": "selfdistill.run.stages",

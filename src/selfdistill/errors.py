@@ -60,6 +60,19 @@ class NotNumbersError(UserError):
         )
 
 
+class StageError(SelfdistillError):
+    """A stage that ran in a process of its own failed there: a bug to report; its traceback is the note."""
+
+
+class KilledError(SelfdistillError):
+    """A signal ended the process of a stage."""
+
+    def __init__(self, what: str, number: int) -> None:
+        self.number = number
+        """Of the signal."""
+        super().__init__(what)
+
+
 class HarnessError(SelfdistillError):
     """The grading machinery failed, not the program under test."""
 

@@ -12,7 +12,7 @@ PLAIN = Decoding(temperature=0.7, top_k=20)
 MIN_P = MinP(rule="min-p", min_p=0.1)
 SYNTAX = PythonSyntax(rule="python-syntax")
 ENGINES = {
-    "transformers": EngineSettings(),
+    "transformers": EngineSettings(kind="transformers"),
     "vllm": EngineSettings(kind="vllm"),
     "openai": EngineSettings(kind="openai", base_url="http://127.0.0.1:1/v1"),
 }

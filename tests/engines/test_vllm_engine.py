@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 
@@ -186,3 +187,52 @@ def test_the_page_s_step_to_a_gpu_is_one_line(tmp_path):
 def test_soft_targets_without_top_k_are_refused_by_the_recipe():
     with pytest.raises(UserError, match=r"need a sampling\.decoding\.top_k"):
         load_recipe("demo", ["engine.kind=vllm", "sampling.decoding.top_k=0"])
+
+
+def test_shards_come_in_order_and_as_if_each_were_alone(engine):
+    """The next ones are in vLLM's queue before the first is done, and no more than may be open are asked for."""
+    shards = [[replace(r, stream=(5, shard, n)) for n, r in enumerate(REQUESTS)] for shard in range(9)]
+    shards = [decoded(shard, (SAMPLING,)) for shard in shards]
+    taken: list[int] = []
+
+    def source():
+        for number, shard in enumerate(shards):
+            taken.append(number)
+            yield shard
+
+    small = replace(engine, batch_size=8)
+    results = small.generate_shards(source(), max_new_tokens=12, targets=True)
+    first = next(results)
+    assert 1 < len(taken) <= 4
+    together = [first, *results]
+    assert taken == list(range(9))
+    for shard, completions in zip(shards, together, strict=True):
+        alone = engine.generate(shard, max_new_tokens=12, targets=True)
+        assert [c.token_ids for c in completions] == [c.token_ids for c in alone]
+        assert all(len(c.targets.support_sizes) == len(c.token_ids) for c in completions)
+
+
+def test_what_nobody_waits_for_is_given_up(engine):
+    """A consumer that stops early, e.g. at a full disk, leaves an engine that can be used again."""
+    shards = ([replace(r, stream=(6, shard, n)) for n, r in enumerate(REQUESTS)] for shard in range(20))
+    results = replace(engine, batch_size=8).generate_shards(shards, max_new_tokens=20)
+    next(results)
+    results.close()
+    assert not engine.llm.llm_engine.has_unfinished_requests()
+    assert len(engine.generate(REQUESTS, max_new_tokens=3)) == len(REQUESTS)
+
+
+def test_a_distribution_that_is_not_listed_whole_is_refused():
+    from selfdistill.engines.vllm import _targets
+
+    listed = np.log(np.full((2, 4), 0.25))
+    assert _targets(np.zeros((2, 4), np.int32), listed).support_sizes.tolist() == [4, 4]
+    listed[1, 3] = -np.inf  # a quarter of the second position's mass went to a token that is not in the list
+    with pytest.raises(UserError, match=r"sampling\.decoding\.top_k: vLLM lists only 75\.0% .* model\.dtype: float32"):
+        _targets(np.zeros((2, 4), np.int32), listed)
+
+
+def test_batch_invariance_is_refused_on_a_cpu(model, monkeypatch):
+    monkeypatch.setenv("VLLM_BATCH_INVARIANT", "1")
+    with pytest.raises(UserError, match=r"engine\.batch_invariant: vLLM has no batch-invariant kernels for a CPU"):
+        load_engine(model, EngineSettings(kind="vllm", batch_invariant=True))

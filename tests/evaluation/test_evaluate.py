@@ -49,7 +49,7 @@ def grouped(recipe, systems) -> list[tuple[str, str | None, list[str]]]:
 def test_each_model_is_loaded_once_an_engine_and_the_base_first():
     decodings = ((PLAIN,), (PLAIN, PLAIN), (Decoding(temperature=0),), (MIN_P,))
     systems = make_systems([(model, stages, "grid") for stages in decodings for model in ("student", "base")])
-    here = grouped(load_recipe("demo"), systems)
+    here = grouped(load_recipe("demo", ["engine.kind=transformers"]), systems)
     assert [each[:2] for each in here] == [("transformers", None), ("transformers", str(STUDENT))]
     assert [len(names) for *_, names in here] == [4, 4]
     server = load_recipe("demo", ["engine.kind=openai", "engine.base_url=http://127.0.0.1:1/v1"])

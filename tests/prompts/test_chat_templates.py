@@ -132,11 +132,12 @@ def test_an_end_that_only_the_template_knows_ends_a_completion_and_is_said_once(
     settings = ModelSettings(path=str(model), device="cpu")
     requests = [Request((20, 21, 22), (0, "x", row)) for row in range(24)]
     hot = (Decoding(temperature=2.0),)
-    known = load_engine(settings, EngineSettings()).generate(decoded(requests, hot), max_new_tokens=200)
+    here = EngineSettings(kind="transformers")
+    known = load_engine(settings, here).generate(decoded(requests, hot), max_new_tokens=200)
     assert capfd.readouterr().err == ""
-    engine = load_engine(settings, EngineSettings(), ends=(7,))
+    engine = load_engine(settings, here, ends=(7,))
     completions = engine.generate(decoded(requests, hot), max_new_tokens=200)
-    load_engine(settings, EngineSettings(), str(model), ends=(7,))
+    load_engine(settings, here, str(model), ends=(7,))
     said = capfd.readouterr().err
     assert said.startswith("warning: the chat template ends an answer with ")
     assert said.count("\n") == 1

@@ -17,7 +17,7 @@ from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample, Verdict
 from selfdistill.run.directory import RunDirectory
-from selfdistill.run.stages import run_recipe
+from selfdistill.run.loop import run_recipe
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

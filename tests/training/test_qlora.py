@@ -16,7 +16,7 @@ from selfdistill.engines.models import load_model
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.run import stages
+from selfdistill.run import loop, stages
 from selfdistill.run.directory import RunDirectory
 from selfdistill.training import callbacks, extras
 from selfdistill.training.quantized import float32_adapters, load_quantized, require_quantization
@@ -30,7 +30,7 @@ def test_without_bitsandbytes_the_line_that_installs_it_comes_before_any_samplin
     monkeypatch.setattr(extras.util, "find_spec", lambda name: None)
     recipe = load_recipe("demo", ["training.method=qlora"])
     with pytest.raises(UserError, match=r"pip install 'selfdistill\[qlora\]'") as caught:
-        stages.run_recipe(recipe, tmp_path / "out")
+        loop.run_recipe(recipe, tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

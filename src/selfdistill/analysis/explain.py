@@ -22,7 +22,8 @@ from selfdistill.analysis.settings import AnalysisSettings
 from selfdistill.analysis.sums import Sums
 from selfdistill.analysis.view import Viewer
 from selfdistill.decoding import Decoding
-from selfdistill.engines.models import load_model, load_tokenizer
+from selfdistill.engines.models import load_tokenizer
+from selfdistill.engines.shared import shared_model
 from selfdistill.engines.stream import Chunk, Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.records import Prompt, Sample
@@ -131,7 +132,8 @@ def _load(
         return ModelSettings.model_validate({"path": str(path), "dtype": dtype, "device": device})
 
     viewer = Viewer(load_tokenizer(str(base_dir)), settings)
-    return Pair(load_model(of(base_dir)), load_model(of(student_dir)), viewer, sampling, evaluation, settings)
+    models = shared_model(of(base_dir)), shared_model(of(student_dir))
+    return Pair(*models, viewer, sampling, evaluation, settings)
 
 
 def _measure_all(

@@ -88,11 +88,11 @@ def _graded(directory: RunDirectory, systems: dict[str, System]) -> list[Graded]
 
 def _problem_prompts(recipe: Recipe) -> list[Prompt]:
     """The evaluation's problems as the models read them: rendered again, by the renderer that rendered them then."""
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
     from selfdistill.evaluation.problems import load_problems, render_problem
     from selfdistill.prompts.render import Renderer
 
-    renderer = Renderer(load_tokenizer(recipe.model.path, recipe.model.revision), recipe.prompts)
+    renderer = Renderer(read_tokenizer(recipe.model.path, recipe.model.revision), recipe.prompts)
     return [render_problem(problem, renderer) for problem in load_problems(recipe)]
 
 

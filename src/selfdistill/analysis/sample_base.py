@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
-from selfdistill.engines.load import load_engine
+from selfdistill.engines.load import on_demand
 from selfdistill.engines.models import load_tokenizer
 from selfdistill.engines.text import Detokenizer
 from selfdistill.prompts.prepare import prepare_prompts
@@ -32,11 +32,12 @@ def sample_base(
     """
     tokenizer = load_tokenizer(base)
     renderer = Renderer(tokenizer, source)
-    engine = load_engine(ModelSettings(path=base), EngineSettings(batch_size=BATCH), ends=renderer.end_of_answer)
-    prompts, _ = prepare_prompts(renderer, seed=seed, context=engine.context)
     detokenizer = Detokenizer(tokenizer)
-    requests = [Request(prompt.token_ids, (seed, "explain", prompt.prompt_id, 0), (sampling,)) for prompt in prompts]
-    completions = engine.generate(requests, max_new_tokens=max_new_tokens)
+    with on_demand(ModelSettings(path=base), EngineSettings(batch_size=BATCH), ends=renderer.end_of_answer) as load:
+        engine = load()
+        prompts, _ = prepare_prompts(renderer, seed=seed, context=engine.context)
+        requests = [Request(each.token_ids, (seed, "explain", each.prompt_id, 0), (sampling,)) for each in prompts]
+        completions = engine.generate(requests, max_new_tokens=max_new_tokens)
     samples = [
         Sample(
             prompt.prompt_id,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from selfdistill.published.check import Score
     from selfdistill.published.protocols import Protocol
     from selfdistill.published.scores import PublishedModel
+    from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
 
 def check_base(
@@ -31,7 +32,7 @@ def check_base(
         Path | None, typer.Option(metavar="DIR", help="Where samples and verdicts go; by default runs/check-MODEL.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many problems of each benchmark.")] = None,
-    engine: Annotated[str, typer.Option(help="transformers or vllm.")] = "transformers",
+    engine: Annotated[str, typer.Option(help="auto, transformers or vllm.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Completions at the same time.")] = 64,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
 ) -> None:
@@ -54,13 +55,13 @@ def check_base(
     from selfdistill.published.check import measure, samples_path
     from selfdistill.published.protocols import load_protocol
     from selfdistill.published.scores import published_model
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.schema import ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
     if protocol == "list":
         _print_protocols()
         return
-    one_of("--engine", engine, ("transformers", "vllm"))
+    one_of("--engine", engine, ("auto", "transformers", "vllm"))
     one_of("--dtype", dtype, ("auto", "float32", "bfloat16", "float16"))
     how = load_protocol(protocol)
     sources = _sources(benchmarks or [how.benchmarks[0]])
@@ -69,17 +70,29 @@ def check_base(
     row = published_model(protocol, model, load_config(model), published)
     place = out or Path("runs") / f"check-{Path(model).name}"
     place.mkdir(parents=True, exist_ok=True)
-    kept = {"model": fingerprint_model(resolve_path(model), None), "dtype": dtype, "engine": engine}
+    generator = _generator(place, settings, engine, batch_size)
+    kept = {"model": fingerprint_model(resolve_path(model), None), "dtype": dtype, "engine": generator.kind}
     keep_settings(place, {**kept, "batch_size": batch_size, "limit": limit, "protocol": how.model_dump(mode="json")})
     for name, source in sources.items():
         keep_settings(samples_path(place, name), {"benchmark": _fingerprint(source)})
-    generator = EngineSettings.model_validate({"kind": engine, "batch_size": batch_size})
     rows = [_compared(score, row) for score in measure(settings, generator, how, sources, place, limit=limit)]
     write_json(place / "check-base.json", {"protocol": protocol, "published": row and row.name, "benchmarks": rows})
     _print(rows, how, row)
     print(f"everything: {(place / 'check-base.json').resolve()}")
     if row is None:
         _print_unknown(protocol)
+
+
+def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) -> EngineSettings:
+    """The engine; `auto` is what the results that are there were begun with."""
+    from selfdistill.engines.choose import settle
+    from selfdistill.files import read_json
+    from selfdistill.recipe.schema import EngineSettings
+
+    kept = place / "settings.json"
+    if kind == "auto" and kept.is_file():
+        kind = read_json(kept).get("engine", kind)
+    return settle(model, EngineSettings.model_validate({"kind": kind, "batch_size": batch_size}))
 
 
 def _print_protocols() -> None:

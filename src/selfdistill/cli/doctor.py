@@ -57,12 +57,24 @@ def _machine() -> Iterator[Row]:
 
 
 def _engines() -> Iterator[Row]:
+    yield "engine auto", None, _auto()
     yield "engine transformers", True, _version("transformers")
     yield "training (TRL)", True, _version("trl")
     for module, (extra, purpose) in EXTRAS.items():
         available = util.find_spec(module) is not None
         note = _version(module) if available else f"{purpose}: pip install 'selfdistill[{extra}]'"
         yield module, available, note
+
+
+def _auto() -> str:
+    """What `engine.kind: auto` takes for a model of ordinary size."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "takes transformers: no CUDA GPU is here"
+    if util.find_spec("vllm") is None:
+        return "takes transformers: vLLM is not installed"
+    return "takes vllm where it has the model and can hand over what the recipe asks"
 
 
 def _sandbox() -> Iterator[Row]:

@@ -59,9 +59,9 @@ def run_recipe(recipe: Recipe, out: Path | None) -> None:
 
         run_all([recipe], run_directory(out, recipe.name, recipe.seed))
         return
-    from selfdistill.run import stages
+    from selfdistill.run import loop
 
-    directory = stages.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
+    directory = loop.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
     print_result(directory.root)
 
 

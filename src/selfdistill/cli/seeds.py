@@ -26,12 +26,12 @@ def seeds(
     from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
     from selfdistill.report.seeds import markdown, summarise_seeds
-    from selfdistill.run import stages
+    from selfdistill.run import loop
 
     runs = []
     for seed in range(count):
         each = load_recipe(recipe, [*(overrides or ()), f"seed={seed}"])
-        runs.append(stages.run_recipe(each, out / f"seed-{seed}").root)
+        runs.append(loop.run_recipe(each, out / f"seed-{seed}").root)
     summary = summarise_seeds(runs)
     write_json(out / "seeds.json", summary)
     text = markdown(summary)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from selfdistill.decoding import Decoding, Stages, split_syntax
 from selfdistill.engines.base import Engine
+from selfdistill.engines.choose import require_vllm, settle
+from selfdistill.engines.shared import is_kept, shared_engine
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.run.events import warn
 
@@ -15,10 +19,14 @@ if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
 
+INVARIANT = "VLLM_BATCH_INVARIANT"
+"""vLLM's environment variable for kernels whose floats do not depend on the batch."""
+
+
 def load_engine(
     model: ModelSettings, engine: EngineSettings, path: str | None = None, ends: tuple[int, ...] = ()
 ) -> Engine:
-    """Load a model into the engine that the recipe names.
+    """Load a model into the engine that the recipe names, or that `auto` stands for here.
 
     Args:
         model: the recipe's model section.
@@ -30,6 +38,7 @@ def load_engine(
         UserError: the model cannot be loaded, or a server not be used.
         MissingExtraError: the engine's library is not installed.
     """
+    engine = settle(model, engine)
     return _LOADERS[engine.kind](model, engine, path, ends)
 
 
@@ -43,6 +52,8 @@ def on_demand(
 ) -> Iterator[Callable[[], Engine]]:
     """A function that loads the engine when it is first called, once; at the end the engine's memory is free again.
 
+    Within `shared.kept_loaded` it stays for the next one that wants the same.
+
     Args:
         model, engine, path, ends: see `load_engine`.
         cluster: a Ray cluster's address; the engines then run there.
@@ -51,10 +62,16 @@ def on_demand(
 
     def load() -> Engine:
         if not loaded:
-            arguments = (model, engine, path, ends)
-            loaded.append(_on_cluster(cluster, *arguments) if cluster else load_engine(*arguments))
+            loaded.append(open_engine())
         return loaded[0]
 
+    def open_engine() -> Engine:
+        arguments = (model, engine, path, ends)
+        return _on_cluster(cluster, *arguments) if cluster else load_engine(*arguments)
+
+    if is_kept():
+        yield lambda: shared_engine(model, engine, path, (cluster, ends), open_engine)
+        return
     try:
         yield load
     finally:
@@ -80,13 +97,13 @@ def _on_cluster(
 
 
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, read_tokenizer
     from selfdistill.engines.probe import choose_mode, probe_ids
     from selfdistill.engines.steps import Mode
     from selfdistill.engines.transformers import TransformersEngine
 
     source, revision = path or settings.path, None if path else settings.revision
-    tokenizer = load_tokenizer(source, revision)
+    tokenizer = read_tokenizer(source, revision)
     end_of_turn = end_of_turn_ids(source, revision, ends)
     model = load_model(settings, path)
     context = context_length(model.config)
@@ -107,15 +124,18 @@ def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | N
 
 
 def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    try:
-        from selfdistill.engines.vllm import load_vllm
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("engine.kind vllm", extra="vllm") from error
+    require_vllm()
+    if engine.batch_invariant:
+        if "vllm" in sys.modules and os.environ.get(INVARIANT) != "1":
+            raise UserError("vLLM was started without it in this process", where="engine.batch_invariant")
+        os.environ[INVARIANT] = "1"  # read when vLLM is imported, here and in the processes that it starts
+    from selfdistill.engines.vllm import load_vllm
+
     return load_vllm(settings, engine, path, ends)
 
 
 def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, load_tokenizer
+    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, read_tokenizer
 
     try:
         from selfdistill.engines.asking import Server
@@ -136,7 +156,7 @@ def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, e
         end_of_turn=end_of_turn_ids(source, revision, ends),
         context=context_length(load_config(source, revision)),
         concurrency=engine.batch_size,
-        probe=load_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
+        probe=read_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ def _existing(device: str) -> torch.device:
         return accelerator or torch.device("cpu")
     try:
         resolved = torch.device(device)
+        if resolved.type == "cuda" and (resolved.index or 0) < torch.cuda.device_count():
+            return resolved  # a tensor would take hundreds of MB of it, for as long as this process runs
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
@@ -104,6 +107,23 @@ def load_tokenizer(path: str, revision: str | None = None) -> Any:
             error,
             fix="put tokenizer.json and tokenizer_config.json beside the model, or check the name and the network",
         ) from error
+
+
+def read_tokenizer(path: str, revision: str | None = None) -> Any:
+    """The model's tokenizer for those who only read it: one object for all of them, as long as its files stay the same.
+
+    Raises:
+        UserError: as `load_tokenizer`.
+    """
+    local = Path(resolve_path(path))
+    files = [file for file in local.glob("*") if file.suffix != ".safetensors"] if local.is_dir() else []
+    stamps = sorted((file.name, status.st_mtime_ns, status.st_size) for file in files if (status := file.stat()))
+    return _known_tokenizer(path, revision, tuple(stamps))
+
+
+@lru_cache(maxsize=4)
+def _known_tokenizer(path: str, revision: str | None, stamps: tuple[tuple[str, int, int], ...]) -> Any:
+    return load_tokenizer(path, revision)
 
 
 def load_config(path: str, revision: str | None = None) -> Any:
@@ -225,7 +245,7 @@ def end_of_turn_ids(path: str, revision: str | None = None, template: Sequence[i
     Raises:
         UserError: the tokenizer or the generation configuration cannot be read.
     """
-    tokenizer = load_tokenizer(path, revision)
+    tokenizer = read_tokenizer(path, revision)
     configured = getattr(_generation_config(path, revision), "eos_token_id", None)
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
     wrong = [token for token in ids if token is not None and (type(token) is not int or token < 0)]

@@ -1,17 +1,19 @@
 """vLLM in this process (extra `vllm`): the engine for GPUs, and for its CPU build.
 
-`LLM.generate` on token ids, with a seed for every completion. Log-probabilities and soft targets
-are vLLM's own `processed_logprobs`: those of the distribution that a token was drawn from. A second decoding stage goes
-through `vllm_stages.py`. The draws of a shard repeat; the floats under them repeat as far as vLLM's kernels do (on a
-GPU, `VLLM_BATCH_INVARIANT=1` makes them independent of the batch).
+Exact token ids go in, with a seed for every completion. Log-probabilities and soft targets are vLLM's own
+`processed_logprobs`: those of the distribution that a token was drawn from. A second decoding stage goes through
+`vllm_stages.py`. The next shards wait in vLLM's queue before the current one is done, so that the batch stays full
+while the last rows of a shard end and its records are written. Draws repeat as far as the floats under them do: these
+depend on what shares a batch, unless `engine.batch_invariant` is set.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # read when vLLM is imported; the run shows its own progress
@@ -24,6 +26,7 @@ from vllm.sampling_params import RequestOutputKind
 from selfdistill.decoding import Decoding, Stages
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
 from selfdistill.engines.models import end_of_turn_ids, resolve_path
+from selfdistill.engines.vllm_limits import LARGEST_TOP_K, MAX_LOGPROBS, TIES
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
 from selfdistill.errors import NotNumbersError, UserError
 from selfdistill.seeds import integer_seed
@@ -31,10 +34,12 @@ from selfdistill.seeds import integer_seed
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
-TIES = 12
-"""Probabilities asked for beyond top-k: tokens that tie with the k-th are retained too, and bfloat16 ties often."""
-MAX_LOGPROBS = 1024
-"""The largest top-k whose soft targets can be had, plus `TIES`."""
+BATCHES_AHEAD = 2
+"""Batches of requests that wait for a place in the running one, at least."""
+SHARDS_OPEN = 4
+"""Shards begun and not yet handed over, at most: what they hold is in memory, and a row may take very long."""
+ROUNDING = 1e-3
+"""Probability that may be missing from a listed distribution."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class VllmEngine:
     llm: Any
     end_of_turn: tuple[int, ...]
     context: int
+    batch_size: int
 
     def generate(
         self,
@@ -56,29 +62,68 @@ class VllmEngine:
         """See `Engine.generate`.
 
         Raises:
-            UserError: soft targets are asked for without a top-k that bounds them.
+            UserError: as `generate_shards`.
         """
-        listed = {stages: _listed(_vllms_own(stages)[1]) if targets else 0 for stages in {r.stages for r in requests}}
+        shards = [list(requests)]
+        (completions,) = self.generate_shards(shards, max_new_tokens=max_new_tokens, targets=targets, progress=progress)
+        return completions
+
+    def generate_shards(
+        self,
+        shards: Iterable[list[Request]],
+        *,
+        max_new_tokens: int,
+        targets: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[list[Completion]]:
+        """Complete shards, in order; see `TakesShards`. Later ones are under way when an earlier one is handed over.
+
+        Raises:
+            UserError: soft targets are asked for without a top-k that bounds them, or more tokens tie than are listed.
+        """
+        engine = self.llm.llm_engine
+        source = iter(shards)
+        unfinished: dict[str, tuple[_Shard, int]] = {}
+        opened: deque[_Shard] = deque()
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and self._wants_more(opened, len(unfinished)):
+                    requests = next(source, None)
+                    exhausted = requests is None
+                    if requests is not None:
+                        opened.append(_Shard(requests))
+                        names = self._enqueue(requests, max_new_tokens, targets)
+                        unfinished |= {name: (opened[-1], place) for place, name in enumerate(names)}
+                while opened and opened[0].is_done:
+                    yield opened.popleft().completions()
+                if not unfinished:
+                    if exhausted:
+                        return
+                    continue
+                for output in engine.step():
+                    shard, place = unfinished.pop(output.request_id)
+                    shard.finish(place, output.outputs[0], targets, progress)
+        finally:  # an engine that is used again must not go on with what nobody waits for
+            if unfinished:
+                engine.abort_request(list(unfinished))
+
+    def _wants_more(self, opened: deque[_Shard], unfinished: int) -> bool:
+        return len(opened) < SHARDS_OPEN and unfinished < (1 + BATCHES_AHEAD) * self.batch_size
+
+    def _enqueue(self, requests: Sequence[Request], max_new_tokens: int, targets: bool) -> list[str]:
+        """Hand requests to vLLM; the names of their outputs, in order."""
         prompts = [{"prompt_token_ids": list(request.token_ids)} for request in requests]
         parameters = [
             self._parameters(
-                request, min(max_new_tokens, self.context - len(request.token_ids)), listed[request.stages]
+                request,
+                min(max_new_tokens, self.context - len(request.token_ids)),
+                _listed(_vllms_own(request.stages)[1]) if targets else 0,
             )
             for request in requests
         ]
-        self.llm.enqueue(prompts, parameters, use_tqdm=False)
-        finished = []
-        while self.llm.llm_engine.has_unfinished_requests():  # as LLM.generate does, but telling the progress
-            for output in self.llm.llm_engine.step():
-                finished.append(output)
-                if progress:
-                    completion = output.outputs[0]
-                    progress(1, len(completion.token_ids), int(completion.finish_reason != "stop"))
-        finished.sort(key=lambda output: int(output.request_id))
-        return [
-            _completion(output.outputs[0], greedy=request.stages[-1].greedy, targets=targets)
-            for request, output in zip(requests, finished, strict=True)
-        ]
+        # vLLM counts requests; to the number, which its outputs bear, it adds random characters of its own.
+        return [name.partition("-")[0] for name in self.llm.enqueue(prompts, parameters, use_tqdm=False)]
 
     def close(self) -> None:
         """Stop the engine's processes: the student's engine, or training, needs the GPU's memory."""
@@ -104,6 +149,31 @@ class VllmEngine:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """Requests that vLLM has, and their completions as they come."""
+
+    requests: list[Request]
+    finished: dict[int, Completion] = field(default_factory=dict)
+    """By place in the shard."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is missing."""
+        return len(self.finished) == len(self.requests)
+
+    def finish(self, place: int, output: Any, targets: bool, progress: Progress | None) -> None:
+        """Take vLLM's output. It is turned into arrays at once: its lists take many times their room."""
+        completion = _completion(output, greedy=self.requests[place].stages[-1].greedy, targets=targets)
+        self.finished[place] = completion
+        if progress:
+            progress(1, len(completion.token_ids), int(completion.finish_reason == "length"))
+
+    def completions(self) -> list[Completion]:
+        """All of them, in the order of the requests."""
+        return [self.finished[place] for place in range(len(self.requests))]
+
+
 def load_vllm(
     settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...] = ()
 ) -> VllmEngine:
@@ -116,8 +186,11 @@ def load_vllm(
         ends: ids that end an answer beside those that the model names.
 
     Raises:
-        UserError: the model cannot be loaded, or an option is not one of vLLM's or not the user's to set.
+        UserError: the model cannot be loaded, an option is not one of vLLM's or not the user's to set, or this machine
+            has no batch-invariant kernels.
     """
+    if engine.batch_invariant:
+        _require_invariance()
     source, revision = path or settings.path, None if path else settings.revision
     cpu = current_platform.is_cpu()
     defaults: dict[str, Any] = {"disable_log_stats": True, "seed": 0}
@@ -146,7 +219,19 @@ def load_vllm(
         llm=llm,
         end_of_turn=end_of_turn_ids(source, revision, ends),
         context=llm.llm_engine.model_config.max_model_len,
+        batch_size=engine.batch_size,
     )
+
+
+def _require_invariance() -> None:
+    """As vLLM's documentation says where it has batch-invariant kernels; other accelerators it judges itself."""
+    if current_platform.is_cpu():
+        reason = "vLLM has no batch-invariant kernels for a CPU"
+    elif current_platform.is_cuda() and not current_platform.has_device_capability(80):
+        reason = "vLLM's batch-invariant kernels need an NVIDIA GPU of compute capability 8.0 or newer"
+    else:
+        return
+    raise UserError(reason, where="engine.batch_invariant", fix="set it to false")
 
 
 def _vllms_own(stages: Stages) -> tuple[Stages, Decoding]:
@@ -159,9 +244,9 @@ def _listed(decoding: Decoding) -> int:
     """How many log-probabilities hold all of q_s at every position."""
     if decoding.greedy:
         return 0
-    if not 0 < decoding.top_k <= MAX_LOGPROBS - TIES:
+    if not 0 < decoding.top_k <= LARGEST_TOP_K:
         raise UserError(
-            f"soft targets through vLLM need a top_k from 1 to {MAX_LOGPROBS - TIES}",
+            f"soft targets through vLLM need a top_k from 1 to {LARGEST_TOP_K}",
             where="sampling.decoding.top_k",
             fix="set it, or training.targets: hard, or engine.kind: transformers",
         )
@@ -187,10 +272,21 @@ def _completion(output: Any, *, greedy: bool, targets: bool) -> Completion:
 
 
 def _targets(ids: np.ndarray, logprobs: np.ndarray) -> SparseTargets:
-    """q_s from (T, K) listed log-probabilities, most probable first; renormalised, so that rounding does not add up."""
+    """q_s from (T, K) listed log-probabilities, most probable first; renormalised, so that rounding does not add up.
+
+    Raises:
+        UserError: at some position more tokens were retained than are listed.
+    """
     probabilities = np.exp(logprobs)
     retained = probabilities > 0
-    probabilities = probabilities / probabilities.sum(-1, keepdims=True)
+    mass = probabilities.sum(-1, keepdims=True)
+    if len(mass) and mass.min() < 1 - ROUNDING:
+        raise UserError(
+            f"vLLM lists only {mass.min():.1%} of a distribution: more than {TIES} tokens tie with the top_k-th",
+            where="sampling.decoding.top_k",
+            fix="set model.dtype: float32, where fewer tie, or training.targets: hard, or engine.kind: transformers",
+        )
+    probabilities = probabilities / mass
     return SparseTargets(
         support_sizes=retained.sum(-1).astype(np.int32),
         token_ids=ids[retained],

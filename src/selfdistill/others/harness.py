@@ -11,7 +11,8 @@ from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.engines.models import load_model, load_tokenizer
+from selfdistill.engines.models import load_tokenizer
+from selfdistill.engines.shared import shared_model
 from selfdistill.errors import MissingExtraError, UserError, first_line
 from selfdistill.others.records import Measure, Score
 
@@ -60,7 +61,7 @@ def run_task(
 
     try:
         loaded = HFLM(
-            pretrained=load_model(model, path),  # not by its name: lm-eval would not check the weights
+            pretrained=shared_model(model, path),  # not by its name: lm-eval would not check the weights
             tokenizer=load_tokenizer(path or model.path, None if path else model.revision),
             batch_size=BATCH_SIZE,
         )

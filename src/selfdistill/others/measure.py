@@ -82,9 +82,9 @@ def _sample(
 ) -> None:
     """All tasks and decodings with one loaded engine."""
     from selfdistill.engines.load import on_demand
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
 
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
         for each in loaded:
             for decoding in chosen:
@@ -93,14 +93,15 @@ def _sample(
 
 
 def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
-    from selfdistill.engines.models import load_model, load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
+    from selfdistill.engines.shared import shared_model
     from selfdistill.others.texts import score_documents
 
     if scores.exists():
         progress(len(loaded.documents), 0)
         return
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    model = load_model(recipe.model, path)
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
+    model = shared_model(recipe.model, path)
     ends = loaded.task.source == EMBEDDED_TEXT
     write_scores(
         scores, score_documents(model, tokenizer, loaded.documents, context=context, ends=ends, progress=progress)

@@ -25,9 +25,9 @@ def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Rende
         UserError: the model cannot be found or has no tokenizer, or one of another model; or the chat template cannot
             be used.
     """
-    from selfdistill.engines.models import context_length, load_config, load_tokenizer
+    from selfdistill.engines.models import context_length, load_config, read_tokenizer
 
-    tokenizer = load_tokenizer(model.path, model.revision)
+    tokenizer = read_tokenizer(model.path, model.revision)
     config = load_config(model.path, model.revision)
     renderer = Renderer(tokenizer, settings)
     _require_embeddings(renderer, getattr(config.get_text_config(decoder=True), "vocab_size", None), model.path)

@@ -50,8 +50,10 @@ class ModelSettings(Section):
 class EngineSettings(Section):
     """What generates. See docs/engines.md."""
 
-    kind: Literal["transformers", "vllm", "openai"] = "transformers"
-    """`transformers` and `vllm` run in this process; `openai` asks servers that speak OpenAI's completions API."""
+    kind: Literal["auto", "transformers", "vllm", "openai"] = "auto"
+    """`transformers` and `vllm` run on this machine; `openai` asks servers that speak OpenAI's completions API. `auto`
+    takes vllm where it is installed, a CUDA GPU is there and it can do what the recipe asks, else transformers; a run
+    says which and why, and keeps to it."""
     batch_size: PositiveInt = 512
     """Completions generated at the same time: rows of a batch, vLLM's `max_num_seqs`, or requests in flight to a
     server. Part of the recipe: float sums differ between batch shapes."""
@@ -59,6 +61,8 @@ class EngineSettings(Section):
     """Completions generated, then written, together: at most this much work is repeated after a crash."""
     options: dict[str, Any] = {}
     """Passed to `vllm.LLM` as they are, e.g. `{tensor_parallel_size: 4, max_model_len: 40960}`."""
+    batch_invariant: bool = False
+    """vLLM's kernels give the same floats whatever shares a batch, so that draws repeat on a GPU; slower."""
     base_url: str | None = None
     """Where a server has the base model, e.g. `http://127.0.0.1:8000/v1`."""
     student_base_url: str | None = None
@@ -81,8 +85,9 @@ class EngineSettings(Section):
     def _fits_kind(self) -> EngineSettings:
         if (self.kind == "openai") != (self.base_url is not None):
             raise ValueError("base_url goes with kind: openai, which needs it")
-        if self.options and self.kind != "vllm":
-            raise ValueError("options go with kind: vllm")
+        for key, value in (("options", self.options), ("batch_invariant", self.batch_invariant)):
+            if value and self.kind not in ("vllm", "auto"):
+                raise ValueError(f"{key} goes with kind: vllm or auto")
         return self
 
 
@@ -384,7 +389,7 @@ class Recipe(Section):
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
         if self.sampling.source == "texts":
             return self
-        handed_over = self.engine.kind != "transformers" and self.training.targets == "soft"
+        handed_over = self.engine.kind in ("vllm", "openai") and self.training.targets == "soft"
         if handed_over and not decoding.greedy and decoding.top_k == 0:
             raise ValueError(
                 f"soft targets through engine.kind {self.engine.kind} need a sampling.decoding.top_k: it hands over "

@@ -22,6 +22,7 @@ from selfdistill.rivals.grid import Grid, without_syntax
 from selfdistill.rivals.result import result
 from selfdistill.run import stages
 from selfdistill.run.directory import RunDirectory, exclusive
+from selfdistill.run.engine import settled
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
 from selfdistill.study.share import take_system
 
@@ -44,7 +45,7 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         UserError: no student, no validation problems, or some that are test problems too.
     """
     directory = RunDirectory(root)
-    recipe = read_recipe(directory)
+    recipe = settled(read_recipe(directory), directory)
     if not directory.student.is_dir():
         raise UserError("has no student", where=root, fix=f"run selfdistill train {root}")
     validation = _validation(recipe, tune_on, tune_limit)

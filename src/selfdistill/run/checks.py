@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
 from selfdistill.others.records import MODELS
+from selfdistill.run.engine import settled
 from selfdistill.run.manifest import timed_stage
 from selfdistill.run.progress import progress
 
@@ -66,9 +68,11 @@ def measure_others(
     from selfdistill.others.measure import measure, work
     from selfdistill.prompts.render import load_renderer
 
+    recipe = settled(recipe, directory)
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, name, renderer, context) for name in names]
     with (
+        kept_loaded(),
         timed_stage(directory, "others"),
         progress("other tasks", work(recipe, loaded, models), "answers") as update,
     ):

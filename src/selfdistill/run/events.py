@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,3 +47,13 @@ def warn(message: str) -> None:
         return
     _warned.add(message)
     say("warning", f"warning: {message}", message=message)
+
+
+def warned() -> frozenset[str]:
+    """What this process has warned of."""
+    return frozenset(_warned)
+
+
+def count_as_warned(messages: Iterable[str]) -> None:
+    """Not to be said again: another process of the same run has said it."""
+    _warned.update(messages)

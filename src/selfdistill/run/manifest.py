@@ -136,8 +136,24 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
         note(directory, name, record, first=not before)
 
 
+def settled_kind(directory: RunDirectory) -> str | None:
+    """What generates in this run: what its recipe names, or what `auto` stood for when it was begun; None before."""
+    manifest = read_json(directory.manifest)
+    named = manifest["recipe"]["engine"]["kind"]
+    return named if named != "auto" else manifest.get("engine", {}).get("kind")
+
+
+def with_engine(recipe: Recipe, kind: str | None) -> Recipe:
+    """The recipe with `engine.kind: auto` replaced, where something is known that it stands for."""
+    if kind is None or recipe.engine.kind != "auto":
+        return recipe
+    return recipe.model_copy(update={"engine": recipe.engine.model_copy(update={"kind": kind})})
+
+
 def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
-    changed = changed_keys(read_recipe(directory), recipe)
+    kind = settled_kind(directory)
+    known = None if kind == "openai" else kind  # which needs further keys: `auto` cannot stand for it
+    changed = changed_keys(with_engine(read_recipe(directory), known), with_engine(recipe, known))
     if changed:
         raise UserError(
             f"holds a run of another recipe; changed: {', '.join(changed)}",

@@ -1,7 +1,7 @@
 """The stages of a run, each resumable: prepare, sample, train, evaluate, explain, report.
 
 Each reads what the earlier ones left in the run directory and adds its own part; run again, it does only what is
-missing. `run_recipe` is the whole loop.
+missing. `loop.py` runs them all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from selfdistill.plan.run import predict
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run.checks import check_others, check_overlap, measure_others
-from selfdistill.run.directory import RunDirectory, exclusive
+from selfdistill.run.checks import check_others
+from selfdistill.run.directory import RunDirectory
+from selfdistill.run.engine import settled
 from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, update_manifest
@@ -28,30 +29,6 @@ from selfdistill.run.progress import progress
 if TYPE_CHECKING:
     from selfdistill.evaluation.systems import System
     from selfdistill.prompts.prepare import PromptCounts
-
-
-def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
-    """The whole loop, from where it stands.
-
-    Raises:
-        UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
-    """
-    check_recipe(recipe)
-    directory = begin(recipe, Path(out))
-    with exclusive(directory):
-        sample(recipe, directory)
-        if recipe.checks.overlap.check:
-            check_overlap(recipe, directory)
-        # While the base is served: where one server has base and student in turn, the base is gone after training.
-        measure_others(recipe, directory, models=("base",))
-        train(recipe, directory)
-        evaluate(recipe, directory)
-        measure_others(recipe, directory, models=("student",))
-        if recipe.engine.kind == "transformers":  # elsewhere the models may not fit into this process
-            explain(directory)
-        write_report(directory)
-        push(recipe, directory)
-    return directory
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -107,11 +84,12 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
     from selfdistill.sampling.generate import Job, generate_samples
     from selfdistill.sampling.source import TITLES, sampler
     from selfdistill.sampling.watch import Limit
 
+    recipe = settled(recipe, directory)
     renderer, context = _renderer(recipe)
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
@@ -136,7 +114,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             job,
             directory.samples,
             load_engine=engine,
-            tokenizer=load_tokenizer(recipe.model.path, recipe.model.revision),
+            tokenizer=read_tokenizer(recipe.model.path, recipe.model.revision),
             shard_size=recipe.engine.shard_size,
             targets_dir=directory.targets if recipe.training.targets == "soft" else None,
             progress=update,
@@ -215,6 +193,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     from selfdistill.evaluation.problems import load_problems, render_problem
     from selfdistill.grading import isolation_report
 
+    recipe = settled(recipe, directory)
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe)
     prompts = [render_problem(problem, renderer) for problem in problems]
@@ -241,11 +220,11 @@ def _sample_systems(
 ) -> None:
     """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
     from selfdistill.engines.load import on_demand
-    from selfdistill.engines.models import load_tokenizer
+    from selfdistill.engines.models import read_tokenizer
     from selfdistill.evaluation.evaluate import by_engine, sample_system
 
     renderer, context = _renderer(recipe)
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):

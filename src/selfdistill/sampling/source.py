@@ -31,14 +31,15 @@ def sampler(recipe: Recipe, prompts: Sequence[Prompt], ends: tuple[int, ...] = (
         with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster, ends) as engine:
             yield _with_mix(recipe, engine) if settings.mix else engine
         return
-    from selfdistill.engines.models import end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.engines.models import end_of_turn_ids, read_tokenizer
+    from selfdistill.engines.shared import shared_model
     from selfdistill.sampling.texts import load_text_reader
 
     path, revision = recipe.model.path, recipe.model.revision
     texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}
     yield lambda: load_text_reader(
-        load_model(recipe.model, settings.model),
-        load_tokenizer(path, revision),
+        shared_model(recipe.model, settings.model),
+        read_tokenizer(path, revision),
         texts,
         ends or end_of_turn_ids(path, revision),
     )

@@ -14,14 +14,12 @@ from pathlib import Path
 
 from selfdistill.evaluation.evaluate import systems_of
 from selfdistill.recipe.schema import Recipe
-from selfdistill.run import stages
+from selfdistill.run import loop, stages
 from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.run.manifest import finished, open_manifest
 from selfdistill.run.progress import progress
 from selfdistill.study import share
 from selfdistill.study.cells import Cell, sample_key, system_key, train_key
-
-Work = Callable[[Recipe, RunDirectory], object]
 
 
 def execute(cells: Sequence[Cell], out: Path, *, jobs: int = 1) -> dict[str, RunDirectory]:
@@ -80,9 +78,8 @@ def _run(
 
 def _stage(name: str, recipe: Recipe, root: Path) -> None:
     directory = RunDirectory(root)
-    work: Work = getattr(stages, name)
     with exclusive(directory):
-        work(recipe, directory)
+        loop.run_stage(name, recipe, directory)
 
 
 class _Phase:

@@ -19,7 +19,7 @@ import torch
 
 from selfdistill.decoding import Decoding, label
 from selfdistill.decoding.distribution import decode, further, logprob_of
-from selfdistill.engines.models import load_model
+from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.evaluation.grade import verdict_key
 from selfdistill.evaluation.problems import load_problems, render_problem
@@ -87,7 +87,7 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
         [("base", _stages(recipe, setting), "preview") for setting in proposals]
         + [("base", (Decoding(temperature=0),), "grid")]
     )
-    with exclusive(directory):
+    with exclusive(directory), kept_loaded():
         stages.evaluate_systems(recipe, directory, systems, directory.student)
         arrays = _estimate(recipe, directory, systems, wanted)
     buffer = io.BytesIO()
@@ -155,7 +155,7 @@ def _logprobs(recipe: Recipe, samples: Sequence[Sample], settings: Sequence[Sett
     totals = torch.zeros((len(contexts), len(settings)), dtype=torch.float64)
     firsts = dict.fromkeys(setting.truncation.at(setting.t_train) for setting in settings)
     seen: set[int] = set()
-    for chunk in stream_logits((load_model(recipe.model),), contexts, CHUNK_LOGITS):
+    for chunk in stream_logits((shared_model(recipe.model),), contexts, CHUNK_LOGITS):
         drawn = chunk.drawn.to(chunk.logits[0].device)
         ranked = {first: decode(chunk.logits[0], (first,)) for first in firsts}
         for column, setting in enumerate(settings):

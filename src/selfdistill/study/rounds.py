@@ -24,7 +24,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.comparisons import find
 from selfdistill.report.evaluated import describe
-from selfdistill.run import stages
+from selfdistill.run import loop, stages
 from selfdistill.run.directory import RunDirectory, exclusive
 from selfdistill.study import share
 from selfdistill.study.scores import differences, over_seeds, read_run, same_problems
@@ -48,11 +48,11 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
             stages.check_recipe(each)
         directory = stages.begin(each, out / f"round-{number}")
         with exclusive(directory):
-            stages.sample(each, directory)
-            stages.train(each, directory)
+            loop.run_stage("sample", each, directory)
+            loop.run_stage("train", each, directory)
             if done:
                 _take_over(done[-1], directory, each)
-            stages.evaluate(each, directory)
+            loop.run_stage("evaluate", each, directory)
             stages.write_report(directory)
         done.append(directory)
     return done
