@@ -29,13 +29,15 @@ from selfdistill.run.events import say
 from selfdistill.sampling.targets import read_targets, size_on_disk
 from selfdistill.seeds import integer_seed
 from selfdistill.training.adapters import lora_config, lora_targets
+from selfdistill.training.batches import Collator
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
+from selfdistill.training.head import add_scoring
 from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
 from selfdistill.training.tracking import tensorboard, trackers
-from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+from selfdistill.training.trainer import SelfDistillationTrainer
 from selfdistill.training.whole import freeze_the_rest
 
 
@@ -112,7 +114,10 @@ def train_student(
     facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
     if targets:
         say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
+    add_scoring(base)
     trainer = SelfDistillationTrainer(
+        store=store,
+        lengths=None if packing else [len(ids) for ids in dataset["input_ids"]],
         model=base,
         args=_arguments(recipe, checkpoints),
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
@@ -177,7 +182,7 @@ def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.precision == "bf16",
-        **_recompute(settings.gradient_checkpointing),
+        **_named_by_version(settings.gradient_checkpointing),
         use_cpu=device.type == "cpu",
         save_strategy="steps",
         save_steps=settings.checkpoint_every,
@@ -195,10 +200,14 @@ def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
     )
 
 
-def _recompute(wanted: bool) -> dict[str, bool]:
-    """The argument had another name before transformers 5.20, and the old name warns after it."""
+def _named_by_version(recompute: bool) -> dict[str, Any]:
+    """Arguments that not every version of transformers and TRL has, or has by another name and warns."""
     known = inspect.signature(SFTConfig).parameters
-    return {"activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing": wanted}
+    found: dict[str, Any] = {}
+    found["activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"] = recompute
+    if "router_aux_loss_coef" in known:
+        found["router_aux_loss_coef"] = 0.0  # the loss is the cross-entropy alone, whatever is configured
+    return found
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:
