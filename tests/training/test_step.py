@@ -17,7 +17,9 @@ import torch
 from selfdistill.engines.models import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
+from selfdistill.training import batches, train
 from selfdistill.training.batches import Collator
+from selfdistill.training.packed import keeps_apart
 from selfdistill.training.train import build_data, train_student
 from selfdistill.training.trainer import SelfDistillationTrainer
 from training import plain_torch
@@ -119,13 +121,22 @@ def assert_same(trained: Trained, log: plain_torch.Log, weights: dict[str, torch
 
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
-@pytest.mark.parametrize("rows", ["one", "padded", "packed"])
+@pytest.mark.parametrize("rows", ["one", "padded", "flat", "packed"])
 def test_the_students_weights_are_those_of_plain_pytorch(material, whole_batches, tmp_path, monkeypatch, targets, rows):
     """Every step sees all sequences, so that neither their order nor how they are laid out may matter."""
-    changes = {"one": "micro_batch_size=1", "padded": "micro_batch_size=4", "packed": "packing=true"}
+    changes = {"one": "micro_batch_size=1", "padded": "micro_batch_size=4", "flat": "micro_batch_size=4"}
+    changes["packed"] = "packing=true"
+    if rows == "flat":  # as on a GPU
+        monkeypatch.setattr(train, "flat_rows", lambda packing, model, device: keeps_apart(model, quadratic=False))
     trained = ours(material, tmp_path, monkeypatch, f"training.targets={targets}", f"training.{changes[rows]}")
     assert max(trained.log["gradient_norm"]) > 1, "the gradient must be clipped"
     assert_same(trained, *whole_batches[targets])
+
+
+def test_targets_too_wide_to_be_laid_out_at_once_are_looked_up_by_tile(material, whole_batches, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "WIDEST", 1)
+    trained = ours(material, tmp_path, monkeypatch, "training.targets=soft", "training.micro_batch_size=4")
+    assert_same(trained, *whole_batches["soft"])
 
 
 def test_other_settings_and_batches_smaller_than_the_data(material, tmp_path, monkeypatch):

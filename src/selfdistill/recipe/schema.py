@@ -221,8 +221,10 @@ class TrainingSettings(Section):
     """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of forward and backward; fp32 master weights either way."""
-    packing: bool = False
-    """Several sequences a row, separated in attention; needs an attention that supports it."""
+    packing: Literal["auto", True, False] = "auto"
+    """How the sequences of a micro-batch are laid out. `auto`: on a GPU one after the other without padding, where the
+    model keeps them apart, which is tried; else padded, those of similar length together. `false`: always padded.
+    `true`: rows of up to `max_length` tokens, and such a row counts as one sequence of `batch_size`."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more time."""
     checkpoint_every: PositiveInt = 250

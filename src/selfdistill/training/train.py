@@ -34,6 +34,7 @@ from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_wh
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
 from selfdistill.training.head import add_scoring
+from selfdistill.training.packed import flat_rows
 from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
 from selfdistill.training.tracking import tensorboard, trackers
@@ -105,7 +106,6 @@ def train_student(
     checkpoints = directory.parent / "checkpoints"
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
     settings = recipe.training
-    packing = settings.packing
     checkpoint = last_whole_checkpoint(checkpoints)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     base = _base(recipe).train()
@@ -114,14 +114,16 @@ def train_student(
     facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
     if targets:
         say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
+    device = resolve_device(recipe.model.device)
+    flat = flat_rows(settings.packing, base, device)
     add_scoring(base)
     trainer = SelfDistillationTrainer(
         store=store,
-        lengths=None if packing else [len(ids) for ids in dataset["input_ids"]],
+        lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
         args=_arguments(recipe, checkpoints),
-        train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
-        data_collator=Collator(_pad_token(tokenizer), packing, store),
+        train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if settings.packing is True else dataset,
+        data_collator=Collator(_pad_token(tokenizer), flat, store, masked=device.type == "cpu"),
         processing_class=tokenizer,
         peft_config=targets and lora_config(base, settings.lora, targets),
         callbacks=[
