@@ -20,6 +20,7 @@ from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.generate import Job, generate_samples
 from selfdistill.sampling.targets import read_targets, target_path, write_targets
+from selfdistill.training import batches
 from selfdistill.training.batches import Collator
 from selfdistill.training.data import IGNORED, TargetStore
 from selfdistill.training.filter import select_samples
@@ -51,7 +52,7 @@ def sampled(tmp_path_factory) -> tuple[Path, list[Prompt], list[Sample]]:
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
 @pytest.mark.parametrize("packing", [False, True])
-def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, packing):
+def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, packing, monkeypatch):
     from trl import pack_dataset
 
     root, prompts, samples = sampled
@@ -62,6 +63,7 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     tokenizer = load_tokenizer(str(root / "model"))
     if packing:
         dataset = pack_dataset(dataset, 512, "bfd")
+    monkeypatch.setattr(batches, "WIDEST", 261)
     batch = Collator(tokenizer.pad_token_id, packing, store)(list(dataset))
 
     by_id = {prompt.prompt_id: prompt for prompt in prompts}

@@ -17,9 +17,8 @@ import torch
 from selfdistill.engines.models import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.training import batches, train
+from selfdistill.training import batches
 from selfdistill.training.batches import Collator
-from selfdistill.training.packed import keeps_apart
 from selfdistill.training.train import build_data, train_student
 from selfdistill.training.trainer import SelfDistillationTrainer
 from training import plain_torch
@@ -124,11 +123,14 @@ def assert_same(trained: Trained, log: plain_torch.Log, weights: dict[str, torch
 @pytest.mark.parametrize("rows", ["one", "padded", "flat", "packed"])
 def test_the_students_weights_are_those_of_plain_pytorch(material, whole_batches, tmp_path, monkeypatch, targets, rows):
     """Every step sees all sequences, so that neither their order nor how they are laid out may matter."""
-    changes = {"one": "micro_batch_size=1", "padded": "micro_batch_size=4", "flat": "micro_batch_size=4"}
-    changes["packed"] = "packing=true"
-    if rows == "flat":  # as on a GPU
-        monkeypatch.setattr(train, "flat_rows", lambda packing, model, device: keeps_apart(model, quadratic=False))
-    trained = ours(material, tmp_path, monkeypatch, f"training.targets={targets}", f"training.{changes[rows]}")
+    changes = {
+        "one": ["micro_batch_size=1"],
+        "padded": ["micro_batch_size=4", "packing=false"],
+        "flat": ["micro_batch_size=4", "packing=auto"],
+        "packed": ["packing=true"],
+    }
+    lines = [f"training.{each}" for each in (f"targets={targets}", *changes[rows])]
+    trained = ours(material, tmp_path, monkeypatch, *lines)
     assert max(trained.log["gradient_norm"]) > 1, "the gradient must be clipped"
     assert_same(trained, *whole_batches[targets])
 

@@ -211,6 +211,8 @@ class TrainingSettings(Section):
     """Steps of linear rise from 0 to the peak; the first has rate 0."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     """AdamW's, on everything but biases and norms."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """`adamw_8bit`: AdamW's two moments in 8 bits, of all but embeddings (extra `qlora`); saves 6 bytes a weight."""
     adam_beta1: Fraction = 0.9
     """Decay of the gradient's mean."""
     adam_beta2: Fraction = 0.95
@@ -220,13 +222,18 @@ class TrainingSettings(Section):
     max_length: PositiveInt = 65536
     """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Of forward and backward; fp32 master weights either way."""
+    """Of forward and backward. What is trained is held in float32 either way; the frozen base under LoRA's adapters in
+    bfloat16 with `bf16`, unless it is sharded."""
     packing: Literal["auto", True, False] = "auto"
-    """How the sequences of a micro-batch are laid out. `auto`: on a GPU one after the other without padding, where the
-    model keeps them apart, which is tried; else padded, those of similar length together. `false`: always padded.
-    `true`: rows of up to `max_length` tokens, and such a row counts as one sequence of `batch_size`."""
+    """How the sequences of a micro-batch are laid out. `auto`: one after the other without padding, where the model
+    keeps them apart, which is tried; else padded, those of similar length together. `false`: always padded. `true`:
+    rows of up to `max_length` tokens, and such a row counts as one sequence of `batch_size`."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more time."""
+    kernels: Literal["none", "liger"] = "none"
+    """`liger`: fused norms, activations and position embeddings in the layers (extra `liger`; needs a GPU)."""
+    compile: bool = False
+    """Let torch.compile fuse each layer's operations; the first step takes a minute longer."""
     checkpoint_every: PositiveInt = 250
     """Steps between checkpoints; training resumes from the last whole one."""
     drop_truncated: bool = False

@@ -72,19 +72,18 @@ def packed_attention(
 AttentionInterface.register(PACKED, packed_attention)
 
 
-def flat_rows(packing: Literal["auto", True, False], model: Any, device: torch.device) -> bool:
+def flat_rows(packing: Literal["auto", True, False], model: Any) -> bool:
     """Whether the sequences of a micro-batch are to stand in one row; then the model keeps them apart.
 
     Args:
         packing: the recipe's.
         model: the base, where it was loaded.
-        device: where it is trained. On a CPU `auto` pads: laying out attention anew costs more than padding there.
 
     Raises:
         UserError: the recipe wants it, and the model would mix them.
     """
     if packing == "auto":
-        return device.type != "cpu" and keeps_apart(model, quadratic=False)
+        return keeps_apart(model, quadratic=False)
     if packing and not keeps_apart(model, quadratic=True):
         raise UserError(
             f"{type(model).__name__} does not keep the sequences of a packed row apart",

@@ -6,7 +6,6 @@ ours are the ids, the labels and the soft loss.
 
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,27 +16,28 @@ from typing import Any
 from datasets import Dataset, disable_progress_bars
 from torch import distributed
 from transformers import PrinterCallback
-from trl import SFTConfig, pack_dataset
+from trl import pack_dataset
 
 from selfdistill.engines.models import load_model, load_tokenizer, resolve_device
 from selfdistill.errors import UserError
 from selfdistill.files import write_text
-from selfdistill.processes import process_count
+from selfdistill.processes import weights_are_sharded
 from selfdistill.recipe.schema import Recipe, TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.events import say
 from selfdistill.sampling.targets import read_targets, size_on_disk
-from selfdistill.seeds import integer_seed
 from selfdistill.training.adapters import lora_config, lora_targets
+from selfdistill.training.arguments import training_arguments
 from selfdistill.training.batches import Collator
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
 from selfdistill.training.head import add_scoring
+from selfdistill.training.kernels import apply_liger, compile_layers
 from selfdistill.training.packed import flat_rows
 from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.saving import save_student
-from selfdistill.training.tracking import tensorboard, trackers
+from selfdistill.training.tracking import tensorboard
 from selfdistill.training.trainer import SelfDistillationTrainer
 from selfdistill.training.whole import freeze_the_rest
 
@@ -115,13 +115,15 @@ def train_student(
     if targets:
         say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
     device = resolve_device(recipe.model.device)
-    flat = flat_rows(settings.packing, base, device)
+    flat = flat_rows(settings.packing, base)
+    if settings.kernels == "liger":
+        apply_liger(base)
     add_scoring(base)
     trainer = SelfDistillationTrainer(
         store=store,
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
-        args=_arguments(recipe, checkpoints),
+        args=training_arguments(recipe, checkpoints),
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if settings.packing is True else dataset,
         data_collator=Collator(_pad_token(tokenizer), flat, store, masked=device.type == "cpu"),
         processing_class=tokenizer,
@@ -132,8 +134,10 @@ def train_student(
             *tensorboard(settings, directory.with_name("tensorboard"), first_step),
         ],
     )
-    if settings.method == "qlora":
+    if settings.method != "full":
         float32_adapters(trainer.model)
+    if settings.compile:
+        compile_layers(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the run shows its own progress
     if trainer.is_world_process_zero():
         _cut_log(log, first_step)
@@ -149,67 +153,14 @@ def train_student(
 
 
 def _base(recipe: Recipe) -> Any:
-    """The base in float32, or QLoRA's."""
-    if recipe.training.method == "qlora":
-        return load_quantized(recipe.model, recipe.training.precision)
-    return load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
-
-
-def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
+    """What is trained: in float32; under adapters in the precision of the arithmetic, or QLoRA's."""
     settings = recipe.training
-    device = resolve_device(recipe.model.device)
-    processes = process_count()
-    per_step = settings.micro_batch_size * processes
-    if settings.batch_size % per_step:
-        raise UserError(
-            f"batch_size {settings.batch_size} is not a multiple of micro_batch_size {settings.micro_batch_size} "
-            f"times {processes} processes",
-            where="training",
-        )
-    seed = integer_seed(recipe.seed, "train") % 2**32
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=settings.steps or -1,
-        num_train_epochs=settings.epochs or 1,
-        per_device_train_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=settings.batch_size // per_step,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        # The rate, because the floor itself is looked up in the optimizer, which DeepSpeed wraps.
-        lr_scheduler_kwargs={"min_lr_rate": settings.min_learning_rate / settings.learning_rate},
-        warmup_steps=settings.warmup_steps,
-        optim="adamw_torch",
-        weight_decay=settings.weight_decay,
-        adam_beta1=settings.adam_beta1,
-        adam_beta2=settings.adam_beta2,
-        max_grad_norm=settings.max_grad_norm,
-        bf16=settings.precision == "bf16",
-        **_named_by_version(settings.gradient_checkpointing),
-        use_cpu=device.type == "cpu",
-        save_strategy="steps",
-        save_steps=settings.checkpoint_every,
-        save_total_limit=2,
-        logging_steps=1,
-        disable_tqdm=True,
-        report_to=trackers(settings),
-        run_name=recipe.name,
-        seed=seed,
-        data_seed=seed,
-        dataloader_pin_memory=device.type == "cuda",
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},  # the rows are exact already
-        log_level="error",
-    )
-
-
-def _named_by_version(recompute: bool) -> dict[str, Any]:
-    """Arguments that not every version of transformers and TRL has, or has by another name and warns."""
-    known = inspect.signature(SFTConfig).parameters
-    found: dict[str, Any] = {}
-    found["activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"] = recompute
-    if "router_aux_loss_coef" in known:
-        found["router_aux_loss_coef"] = 0.0  # the loss is the cross-entropy alone, whatever is configured
-    return found
+    if settings.method == "qlora":
+        return load_quantized(recipe.model, settings.precision)
+    # Sharding wants one type of all weights, and divides them anyway.
+    half = settings.method == "lora" and settings.precision == "bf16" and not weights_are_sharded()
+    model = recipe.model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"})
+    return load_model(model)
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:

@@ -62,7 +62,7 @@ class SelfDistillationTrainer(SFTTrainer):
         else:
             token_ids = labels.flatten()[positions + 1][:, None]
             probabilities = torch.ones_like(token_ids, dtype=torch.float32)
-        return Scored(positions, lambda start, end: (token_ids[start:end], probabilities[start:end]))
+        return Scored(positions, lambda start, end: (token_ids[start:end].long(), probabilities[start:end]))
 
 
 def _looked_up(store: TargetStore, rows: Tensor) -> Targets:
