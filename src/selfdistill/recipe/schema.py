@@ -191,6 +191,9 @@ class TrainingSettings(Section):
     targets: Literal["hard", "soft"] = "hard"
     """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
     distribution at every sampled position; same expected gradient, less variance."""
+    soft_targets: Literal["stored", "recomputed"] = "stored"
+    """`stored`: kept while sampling. `recomputed`: the frozen base reads every sequence again at each step, so that
+    nothing is stored and any support will do; `full` holds a second copy of the model for it, `lora` none."""
     method: Literal["full", "lora", "qlora"] = "full"
     """All weights, or low-rank adapters that are merged at the end; `qlora`: adapters over a base held in 4 bits while
     training, merged into the full-precision base."""
@@ -258,7 +261,16 @@ class TrainingSettings(Section):
             raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
         if self.min_learning_rate > self.learning_rate:
             raise ValueError("min_learning_rate is above learning_rate")
+        if self.soft_targets == "recomputed" and self.targets == "hard":
+            raise ValueError("soft_targets: recomputed goes with targets: soft")
+        if self.soft_targets == "recomputed" and self.method == "qlora":
+            raise ValueError("soft_targets: recomputed needs the base as it samples; qlora holds it in 4 bits")
         return self
+
+    @property
+    def stores_targets(self) -> bool:
+        """Whether sampling keeps q_s."""
+        return self.targets == "soft" and self.soft_targets == "stored"
 
 
 class GridSettings(Section):
@@ -387,13 +399,16 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:
         decoding = self.sampling.decoding
+        recomputed = self.training.soft_targets == "recomputed"
+        if recomputed and (self.sampling.model is not None or self.sampling.mix is not None):
+            raise ValueError("soft_targets: recomputed are the base's own; sampling.model and sampling.mix need stored")
         if self.sampling.source == "texts" and self.training.targets == "hard":
             raise ValueError("sampling.source texts needs training.targets: soft; a text's tokens are never targets")
         if self.sampling.source == "texts" and self.sampling.samples_per_prompt > 1:
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
         if self.sampling.source == "texts":
             return self
-        handed_over = self.engine.kind != "transformers" and self.training.targets == "soft"
+        handed_over = self.engine.kind != "transformers" and self.training.stores_targets
         if handed_over and not decoding.greedy and decoding.top_k == 0:
             raise ValueError(
                 f"soft targets through engine.kind {self.engine.kind} need a sampling.decoding.top_k: it hands over "

@@ -9,6 +9,7 @@ model's own logits of a few positions; where the two differ, the logits of the s
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -19,7 +20,7 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from selfdistill.run.events import warn
 from selfdistill.training.soft import soft_cross_entropy
-from selfdistill.training.tiles import Targets, Transform, tiled_cross_entropy
+from selfdistill.training.tiles import Targets, Transform, arithmetic, tiled_cross_entropy
 
 PROBED = 8
 """Positions whose logits are compared with the model's own."""
@@ -31,10 +32,15 @@ TOLERANCE_OF_HALVES = 3e-2
 class Scored:
     """What the model is to score. No dataclass, so that nothing on the way casts what is in it to half precision."""
 
-    def __init__(self, positions: Tensor, targets: Targets) -> None:
-        """Take positions (N,) int64 of the micro-batch, its rows one after the other, and what is expected at each."""
+    def __init__(self, positions: Tensor, targets: Targets | None) -> None:
+        """Take positions (N,) int64 of the micro-batch, its rows one after the other, and what is expected at each.
+
+        Without targets there is no loss: the model only reads, and leaves `logits`.
+        """
         self.positions = positions
         self.targets = targets
+        self.logits: Callable[[int, int], Tensor] | None = None
+        """Of positions from one up to another, (n, V) float32. To be called where the head's weight is whole."""
 
 
 @dataclass
@@ -43,6 +49,8 @@ class _Call:
 
     scored: Scored
     loss: Tensor | None = None
+    hidden: Tensor | None = None
+    """What the head was given at the scored positions (N, H), where the model only reads."""
     probe: Tensor | None = None
     """The head's output at a few positions, (1, n, V)."""
     selected: bool = False
@@ -71,12 +79,29 @@ class _Scorer:
         if not self.tiled:
             call.selected = True
             return self.own_head(chosen[None])
-        call.loss = tiled_cross_entropy(chosen, head, call.scored.targets, self.transform)
+        if call.scored.targets is None:
+            call.hidden = chosen.to(arithmetic(chosen))
+        else:
+            call.loss = tiled_cross_entropy(chosen, head, call.scored.targets, self.transform)
         if self.checked or not len(chosen):
             return hidden.new_empty(1, 0, head.weight.shape[0])
         with torch.no_grad():
             call.probe = self.own_head(chosen[None, :PROBED])
         return call.probe
+
+    def outcome(self, logits: Tensor, head: Any) -> CausalLMOutput:
+        """What the model returns."""
+        assert self.call is not None
+        scored, hidden, loss = self.call.scored, self.call.hidden, self.call.loss
+        if loss is None and hidden is None:
+            rows = _rows(logits, self.call)
+            if scored.targets is not None:
+                loss = soft_cross_entropy(rows, *scored.targets(0, len(rows))) if len(rows) else rows.sum()
+            else:
+                scored.logits = lambda start, end: rows[start:end].float()
+        if hidden is not None:
+            scored.logits = _logits(hidden, head, self.transform)
+        return CausalLMOutput(loss=logits.new_zeros(()) if loss is None else loss)
 
     def mistaken(self, own: Tensor) -> bool:
         """Whether the model's own logits of the probe are not what they were taken for; then this is mended."""
@@ -133,8 +158,7 @@ def add_scoring(model: Any) -> None:
             if scorer.mistaken(logits):
                 scorer.call = _Call(scored)
                 logits = own_forward(*args, **kwargs).logits
-            loss = scorer.call.loss
-            return CausalLMOutput(loss=_loss_of(logits, scorer.call) if loss is None else loss)
+            return scorer.outcome(logits, head)
         finally:
             scorer.call = None
 
@@ -143,11 +167,15 @@ def add_scoring(model: Any) -> None:
         head.forward = MethodType(scorer.head, head)
 
 
-def _loss_of(logits: Tensor, call: _Call) -> Tensor:
-    """From the logits of the scored positions, or of all where the model has gone past its head."""
+def _rows(logits: Tensor, call: _Call) -> Tensor:
+    """The scored positions' (N, V), of theirs or of all where the model has gone past its head."""
     rows = logits.reshape(-1, logits.shape[-1])
-    positions = call.scored.positions
-    rows = rows if call.selected else rows.index_select(0, positions)
-    if not len(positions):
-        return rows.sum()
-    return soft_cross_entropy(rows, *call.scored.targets(0, len(positions)))
+    return rows if call.selected else rows.index_select(0, call.scored.positions)
+
+
+def _logits(hidden: Tensor, head: Any, transform: Transform) -> Callable[[int, int], Tensor]:
+    @functools.cache
+    def narrow() -> tuple[Tensor, Tensor | None]:
+        return head.weight.to(hidden.dtype), None if head.bias is None else head.bias.to(hidden.dtype)
+
+    return lambda start, end: transform(nn.functional.linear(hidden[start:end], *narrow()))

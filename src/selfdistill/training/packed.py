@@ -150,9 +150,9 @@ def _apart(model: Any, alone: Tensor) -> bool:
 
 @contextmanager
 def _evaluated(model: Any) -> Iterator[None]:
-    """Without dropout."""
+    """Without dropout; but bitsandbytes lays weights in 4 bits out anew where they are only evaluated on a CPU."""
     training = model.training
-    model.eval()
+    model.train(training and getattr(model, "is_quantized", False))
     try:
         yield
     finally:

@@ -49,6 +49,12 @@ def tile_rows(device: torch.device, vocabulary: int) -> int:
     return max(1, (TILE_ON_CPU if device.type == "cpu" else TILE) // vocabulary)
 
 
+def arithmetic(hidden: Tensor) -> torch.dtype:
+    """The type in which matrices are multiplied with these states: autocast's, or their own."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+
+
 def tiled_cross_entropy(hidden: Tensor, head: nn.Linear, targets: Targets, transform: Transform) -> Tensor:
     """-sum_v q(v) log p(v), summed over positions.
 
@@ -61,10 +67,8 @@ def tiled_cross_entropy(hidden: Tensor, head: nn.Linear, targets: Targets, trans
     Returns:
         A scalar float32, in nats; differentiable in `hidden` and in the head's parameters that are trained.
     """
-    kind = hidden.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     apply: Callable[..., Tensor] = _TiledCrossEntropy.apply
-    return apply(hidden, head.weight, head.bias, targets, transform, dtype, torch.is_grad_enabled())
+    return apply(hidden, head.weight, head.bias, targets, transform, arithmetic(hidden), torch.is_grad_enabled())
 
 
 class _TiledCrossEntropy(torch.autograd.Function):

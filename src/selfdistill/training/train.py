@@ -36,6 +36,7 @@ from selfdistill.training.head import add_scoring
 from selfdistill.training.kernels import apply_liger, compile_layers
 from selfdistill.training.packed import flat_rows
 from selfdistill.training.quantized import float32_adapters, load_quantized
+from selfdistill.training.recomputed import Recomputed, load_frozen
 from selfdistill.training.saving import save_student
 from selfdistill.training.tracking import tensorboard
 from selfdistill.training.trainer import SelfDistillationTrainer
@@ -69,7 +70,7 @@ def build_data(
     if not selection.kept:
         raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
-    soft = settings.targets == "soft"
+    soft = settings.stores_targets
     store = TargetStore.of(list(read_targets(targets_dir))) if soft else None
     rows = (soft_rows if soft else hard_rows)(by_id, samples, selection.kept, settings.max_length)
     counts = _counts(settings, by_id, samples, selection, store, targets_dir)
@@ -121,6 +122,7 @@ def train_student(
     add_scoring(base)
     trainer = SelfDistillationTrainer(
         store=store,
+        recomputed=_recomputed(recipe, base),
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
         args=training_arguments(recipe, checkpoints),
@@ -161,6 +163,13 @@ def _base(recipe: Recipe) -> Any:
     half = settings.method == "lora" and settings.precision == "bf16" and not weights_are_sharded()
     model = recipe.model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"})
     return load_model(model)
+
+
+def _recomputed(recipe: Recipe, base: Any) -> Recomputed | None:
+    if recipe.training.targets == "hard" or recipe.training.stores_targets:
+        return None
+    attention = base.config.get_text_config(decoder=True)._attn_implementation
+    return Recomputed((recipe.sampling.decoding,), load_frozen(recipe, attention))
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:

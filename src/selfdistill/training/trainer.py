@@ -15,16 +15,31 @@ from trl import SFTTrainer
 from selfdistill.training.batches import SimilarLengths
 from selfdistill.training.data import TargetStore
 from selfdistill.training.head import Scored
+from selfdistill.training.recomputed import Recomputed
 from selfdistill.training.tiles import Targets
 
 
 class SelfDistillationTrainer(SFTTrainer):
     """`SFTTrainer` whose loss is the cross-entropy to hard or soft targets, and nothing else."""
 
-    def __init__(self, *, store: TargetStore | None, lengths: list[int] | None, **arguments: Any) -> None:
-        """Take the soft targets, and the sequences' lengths where those of similar length should share a micro-batch;
-        a model to which `add_scoring` was done, and the rest of what `SFTTrainer` wants."""
+    def __init__(
+        self,
+        *,
+        store: TargetStore | None,
+        recomputed: Recomputed | None,
+        lengths: list[int] | None,
+        **arguments: Any,
+    ) -> None:
+        """Take a model to which `add_scoring` was done, and what `SFTTrainer` wants.
+
+        Args:
+            store: soft targets that were stored.
+            recomputed: what makes them again instead.
+            lengths: of the sequences, where those of similar length should share a micro-batch.
+            arguments: `SFTTrainer`'s.
+        """
         self._store = store
+        self._recomputed = recomputed
         self._lengths = lengths
         super().__init__(**arguments)
 
@@ -43,7 +58,7 @@ class SelfDistillationTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Mean cross-entropy over the completion tokens of the whole optimizer step."""
-        scored = self._scored(inputs)
+        scored = self._scored(model, inputs)
         outputs = model(**inputs, use_cache=False, scored=scored)
         count = len(scored.positions) if num_items_in_batch is None else num_items_in_batch
         loss = outputs.loss / torch.as_tensor(count, device=outputs.loss.device).clamp(min=1)
@@ -51,9 +66,12 @@ class SelfDistillationTrainer(SFTTrainer):
             loss = loss * self.accelerator.num_processes  # DDP averages over processes; the count is over all of them
         return (loss, outputs) if return_outputs else loss
 
-    def _scored(self, inputs: dict[str, Any]) -> Scored:
+    def _scored(self, model: Any, inputs: dict[str, Any]) -> Scored:
         """Take from the micro-batch what the model itself does not read."""
         labels, positions = inputs.pop("labels"), inputs.pop("positions")
+        if self._recomputed is not None:
+            trained = self.accelerator.unwrap_model(model)
+            return Scored(positions, self._recomputed.targets(model, trained, inputs, positions))
         if "target_rows" in inputs:
             assert self._store is not None
             return Scored(positions, _looked_up(self._store, inputs.pop("target_rows")))
