@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from selfdistill.engines.models import load_model
 from selfdistill.errors import UserError
@@ -18,6 +20,7 @@ from selfdistill.training.arguments import training_arguments
 from selfdistill.training.extras import require_extras
 from selfdistill.training.train import build_data, train_student
 from selfdistill.training.trainer import SelfDistillationTrainer
+from tiny_models import SIZES
 from training.material import MAX_LENGTH, Material, make_material
 
 
@@ -70,12 +73,49 @@ def test_adapters_in_float32_learn_over_a_frozen_base_in_the_arithmetics_precisi
             assert not torch.equal(weight, base[name])
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_what_is_recomputed_does_not_matter(material, tmp_path, method):
+    lines = ["precision=fp32", f"method={method}"]
+    every, none, some = (
+        trained(material, tmp_path / kind, *lines, f"gradient_checkpointing={kind}")
+        for kind in ("true", "false", "selective")
+    )
+    assert some == every == none
+    assert len(set(some)) == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
+@pytest.mark.parametrize(("kind", "products"), [("true", 6), ("selective", 2), ("false", 0)])
+def test_narrow_products_are_not_computed_twice(kind, products):
+    """Of the seven of a gated layer only the two that are wider than what they are made of; nothing needs the last."""
+    torch.manual_seed(0)
+    settings = {**SIZES, "num_hidden_layers": 1, "num_key_value_heads": 4}
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**settings)).train()
+    if kind == "selective":
+        kernels.keep_narrow(model)
+    elif kind == "true":
+        model.gradient_checkpointing_enable()
+    ids = torch.arange(20, 60)[None]
+    with FlopCounterMode(display=False, depth=None) as forward:
+        loss = model(input_ids=ids, use_cache=False).logits.square().sum()
+    once = forward.get_flop_counts()["Global"][torch.ops.aten.mm]
+    head = 2 * ids.numel() * 32 * 261
+    wide, narrow = 2 * ids.numel() * 32 * 48, 2 * ids.numel() * 32 * 32
+    assert once == head + 3 * wide + 4 * narrow
+    with FlopCounterMode(display=False, depth=None) as backward:
+        loss.backward()
+    again = backward.get_flop_counts()["Global"][torch.ops.aten.mm] - 2 * once
+    assert again == {6: 2 * wide + 4 * narrow, 2: 2 * wide, 0: 0}[products]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # torch's own, of its compiler
 def test_compiled_layers_train_the_same(material, tmp_path):
     plain = trained(material, tmp_path / "plain", "precision=fp32")
-    compiled = trained(material, tmp_path / "compiled", "precision=fp32", "compile=true")
-    assert compiled == pytest.approx(plain, rel=1e-4)
+    for kind in ("true", "selective"):
+        lines = ["precision=fp32", "compile=true", f"gradient_checkpointing={kind}"]
+        assert trained(material, tmp_path / kind, *lines) == pytest.approx(plain, rel=1e-4)
     assert len(set(plain)) == 3
 
 

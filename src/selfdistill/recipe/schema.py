@@ -231,8 +231,9 @@ class TrainingSettings(Section):
     """How the sequences of a micro-batch are laid out. `auto`: one after the other without padding, where the model
     keeps them apart, which is tried; else padded, those of similar length together. `false`: always padded. `true`:
     rows of up to `max_length` tokens, and such a row counts as one sequence of `batch_size`."""
-    gradient_checkpointing: bool = True
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    gradient_checkpointing: Literal[True, False, "selective"] = True
+    """Recompute activations in the backward pass: less memory, about a third more time. `selective` keeps attention and
+    the narrow products: half of that time, for some 10 x hidden size bytes a token and layer."""
     kernels: Literal["none", "liger"] = "none"
     """`liger`: fused norms, activations and position embeddings in the layers (extra `liger`; needs a GPU)."""
     compile: bool = False

@@ -55,7 +55,7 @@ def training_arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.precision == "bf16",
-        **_named_by_version(settings.gradient_checkpointing),
+        **_named_by_version(settings.gradient_checkpointing is True),
         use_cpu=device.type == "cpu",
         save_strategy="steps",
         save_steps=settings.checkpoint_every,

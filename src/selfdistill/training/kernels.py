@@ -1,4 +1,4 @@
-"""Fewer and larger kernels in the layers of a model: Liger's, and what torch.compile makes.
+"""What the layers of a model run and keep: Liger's kernels, what torch.compile makes, and what is not computed twice.
 
 A small model's layers spend most of a step on operations that only pass over memory. The loss needs none of this: it is
 in `tiles.py`. The one place that needs liger-kernel.
@@ -6,9 +6,11 @@ in `tiles.py`. The one place that needs liger-kernel.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import util
 from typing import Any
 
+from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from selfdistill.engines.models import load_config, resolve_device
@@ -39,6 +41,27 @@ def apply_liger(model: Any) -> None:
     from liger_kernel.transformers import _apply_liger_kernel_to_instance
 
     _apply_liger_kernel_to_instance(model=model, fused_linear_cross_entropy=False, cross_entropy=False)
+
+
+def keep_narrow(model: Any) -> None:
+    """Recompute activations in the backward pass, but for attention and products no wider than what they are made of.
+
+    So of a gated layer the two wide products are made twice, and no other.
+    """
+    contexts = partial(create_selective_checkpoint_contexts, _policy)
+    enable = (
+        getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    )  # by version
+    enable({"use_reentrant": False, "context_fn": contexts})
+
+
+def _policy(context: Any, operation: Any, *inputs: Any, **named: Any) -> CheckpointPolicy:
+    name = operation.name() if hasattr(operation, "name") else str(operation)
+    # `mm(x, w)`, and `addmm(bias, x, w)`: x (tokens, from), w (from, to).
+    factors = {"aten::mm": inputs[:2], "aten::addmm": inputs[1:3]}.get(name)
+    narrow = factors is not None and factors[1].shape[-1] <= factors[0].shape[-1]
+    kept = narrow or "attention" in name
+    return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
 
 
 def compile_layers(model: Any) -> None:

@@ -33,7 +33,7 @@ from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_wh
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
 from selfdistill.training.head import add_scoring
-from selfdistill.training.kernels import apply_liger, compile_layers
+from selfdistill.training.kernels import apply_liger, compile_layers, keep_narrow
 from selfdistill.training.packed import flat_rows
 from selfdistill.training.quantized import float32_adapters, load_quantized
 from selfdistill.training.recomputed import Recomputed, load_frozen
@@ -119,6 +119,8 @@ def train_student(
     flat = flat_rows(settings.packing, base)
     if settings.kernels == "liger":
         apply_liger(base)
+    if settings.gradient_checkpointing == "selective":
+        keep_narrow(base)
     add_scoring(base)
     trainer = SelfDistillationTrainer(
         store=store,
