@@ -14,9 +14,9 @@ from torch import Tensor
 
 from selfdistill.decoding import Stages
 from selfdistill.decoding.distribution import decode
-from selfdistill.engines.models import load_model
+from selfdistill.engines.models import load_model, resolve_device
 from selfdistill.errors import UserError
-from selfdistill.processes import weights_are_sharded
+from selfdistill.processes import local_rank, weights_are_sharded
 from selfdistill.recipe.schema import Recipe
 from selfdistill.training.head import Scored, add_scoring
 from selfdistill.training.tiles import Targets
@@ -40,7 +40,10 @@ def load_frozen(recipe: Recipe, attention: str) -> Any | None:
             where="training.soft_targets",
             fix="set it to stored, or training.method: lora",
         )
-    frozen = load_model(recipe.model).requires_grad_(False)
+    device = resolve_device(recipe.model.device)
+    if device.type != "cpu" and device.index is None:
+        device = torch.device(device.type, local_rank())
+    frozen = load_model(recipe.model.model_copy(update={"device": str(device)})).requires_grad_(False)
     frozen.set_attn_implementation(attention)
     add_scoring(frozen)
     return frozen

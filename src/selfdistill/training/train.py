@@ -18,7 +18,7 @@ from torch import distributed
 from transformers import PrinterCallback
 from trl import pack_dataset
 
-from selfdistill.engines.models import load_model, load_tokenizer, resolve_device
+from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import write_text
 from selfdistill.processes import weights_are_sharded
@@ -102,7 +102,7 @@ def train_student(
         With adapters `adapted_weights`, how many numbers they are on, and `weights`, how many there are; else nothing.
 
     Raises:
-        UserError: the model cannot be loaded.
+        UserError: the model cannot be loaded, or what the recipe asks for does not go together.
     """
     checkpoints = directory.parent / "checkpoints"
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
@@ -115,21 +115,16 @@ def train_student(
     facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
     if targets:
         say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
-    device = resolve_device(recipe.model.device)
-    flat = flat_rows(settings.packing, base)
-    if settings.kernels == "liger":
-        apply_liger(base)
-    if settings.gradient_checkpointing == "selective":
-        keep_narrow(base)
-    add_scoring(base)
+    flat = _prepare(base, settings)
+    args = training_arguments(recipe, checkpoints)
     trainer = SelfDistillationTrainer(
         store=store,
         recomputed=_recomputed(recipe, base),
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
-        args=training_arguments(recipe, checkpoints),
+        args=args,
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if settings.packing is True else dataset,
-        data_collator=Collator(_pad_token(tokenizer), flat, store, masked=device.type == "cpu"),
+        data_collator=Collator(_pad_token(tokenizer), flat, store, masked=args.device.type == "cpu"),
         processing_class=tokenizer,
         peft_config=targets and lora_config(base, settings.lora, targets),
         callbacks=[
@@ -165,6 +160,17 @@ def _base(recipe: Recipe) -> Any:
     half = settings.method == "lora" and settings.precision == "bf16" and not weights_are_sharded()
     model = recipe.model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"})
     return load_model(model)
+
+
+def _prepare(base: Any, settings: TrainingSettings) -> bool:
+    """Give the base what its layers and its head need in training; whether rows hold several sequences."""
+    flat = flat_rows(settings.packing, base)
+    if settings.kernels == "liger":
+        apply_liger(base)
+    if settings.gradient_checkpointing == "selective":
+        keep_narrow(base)
+    add_scoring(base)
+    return flat
 
 
 def _recomputed(recipe: Recipe, base: Any) -> Recomputed | None:
