@@ -21,8 +21,8 @@ from selfdistill.errors import UserError
 PACKED = "packed_sdpa"
 """The name of this attention in transformers. There is no mask of that name, so none is made."""
 TOLERANCE = 5e-2
-"""Largest difference between logits in one row and in two that may be rounding, as a share of the largest logit: sequences that see each
-other are apart by most of it."""
+"""Largest difference between logits in one row and in two that may be rounding, as a share of the largest logit. Where
+sequences see each other it is nearly all of it."""
 
 
 def packed_attention(
