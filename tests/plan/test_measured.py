@@ -70,7 +70,7 @@ def test_a_plan_takes_what_was_measured_and_says_so():
         (
             ModelSize(7.62e9, 7.62e9, 57344, 1.09e9, "made", Shape(28, 3584, 18944, 152064)),
             ["training.method=lora"],
-            40.0,
+            24.8,
         ),
     ],
 )

@@ -115,6 +115,11 @@ def test_merged_adapters_do_what_they_did_and_the_share_is_of_what_changed(name)
     )
 
 
+def test_the_output_layer_is_not_adapted():
+    with pytest.raises(UserError, match=r"lora.target_modules: the output layer lm_head cannot be adapted"):
+        lora_targets(make("gpt_oss"), LoraSettings(target_modules=("q_proj", "lm_head")))
+
+
 def test_what_stays_as_it_is_is_named_the_largest_first():
     targets = lora_targets(make("gpt_oss"), LoraSettings())
     assert targets.left_out == ("embed_tokens", "lm_head", "mlp.experts.gate_up_proj_bias", "mlp.router")

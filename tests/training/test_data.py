@@ -20,11 +20,12 @@ from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.sampling.generate import Job, generate_samples
 from selfdistill.sampling.targets import read_targets, target_path, write_targets
+from selfdistill.training import batches
+from selfdistill.training.batches import Collator
 from selfdistill.training.data import IGNORED, TargetStore
 from selfdistill.training.filter import select_samples
 from selfdistill.training.soft import soft_cross_entropy
 from selfdistill.training.train import build_data
-from selfdistill.training.trainer import Collator
 from tiny_models import make_model
 
 SETTINGS = load_recipe("demo").training
@@ -51,7 +52,7 @@ def sampled(tmp_path_factory) -> tuple[Path, list[Prompt], list[Sample]]:
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
 @pytest.mark.parametrize("packing", [False, True])
-def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, packing):
+def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, packing, monkeypatch):
     from trl import pack_dataset
 
     root, prompts, samples = sampled
@@ -62,6 +63,7 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     tokenizer = load_tokenizer(str(root / "model"))
     if packing:
         dataset = pack_dataset(dataset, 512, "bfd")
+    monkeypatch.setattr(batches, "WIDEST", 261)
     batch = Collator(tokenizer.pad_token_id, packing, store)(list(dataset))
 
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
@@ -75,11 +77,14 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     assert not any(tokenizer.eos_token in sample.text for sample in samples), "for readers, without special tokens"
     learned_ends = int((batch["labels"] == end).sum())
     assert learned_ends == sum(sample.finish_reason == "stop" for sample in kept)
+    labels = batch["labels"].flatten()
+    assert (batch["positions"] + 1).tolist() == (labels != IGNORED).nonzero().flatten().tolist()
     if targets == "soft":
-        has_target = batch["labels"] != IGNORED
-        torch.testing.assert_close(batch["target_probabilities"].sum(-1), has_target.float(), atol=1e-5, rtol=0)
-        in_support = (batch["target_ids"] == batch["labels"].unsqueeze(-1)) & (batch["target_probabilities"] > 0)
-        assert in_support.any(-1)[has_target].all(), "every drawn token is in its own target's support"
+        mass = batch["target_probabilities"].sum(-1)
+        torch.testing.assert_close(mass, torch.ones_like(mass), atol=1e-5, rtol=0)
+        drawn = labels[batch["positions"] + 1]
+        in_support = (batch["target_ids"] == drawn.unsqueeze(-1)) & (batch["target_probabilities"] > 0)
+        assert in_support.any(-1).all(), "every drawn token is in its own target's support"
 
 
 def _split(batch, packing: bool):

@@ -30,6 +30,8 @@ HERE = REPOSITORY / "tests" / "training"
 ON_CPU = {"fsdp": "fsdp_on_cpu.py", "deepspeed": "deepspeed_on_cpu.py"}
 """What lets a CPU stand in for a GPU, by configuration."""
 STEPS = 6
+KINDS = {"hard": "hard", "soft": "soft", "recomputed": "soft"}
+"""Of targets, by what the tests call them."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,8 @@ def recipe_lines(tmp_path_factory) -> list[str]:
 
 def sampled(recipe_lines: list[str], out: Path, targets: str, method: str):
     """A run that has been sampled, 12 sequences for batches of 4; all processes read it."""
-    lines = [*recipe_lines, "training.batch_size=4", f"training.targets={targets}", f"training.method={method}"]
+    lines = [*recipe_lines, "training.batch_size=4", f"training.method={method}", f"training.targets={KINDS[targets]}"]
+    lines += ["training.soft_targets=recomputed"] if targets == "recomputed" else []
     recipe = load_recipe("demo", lines)
     directory = stages.begin(recipe, out)
     stages.sample(recipe, directory)
@@ -83,6 +86,9 @@ def weights(student: Path) -> dict[str, torch.Tensor]:
         ("cpu.yaml", "hard", "qlora"),
         ("deepspeed-zero2.yaml", "hard", "full"),
         ("deepspeed-zero3.yaml", "soft", "full"),
+        ("ddp.yaml", "recomputed", "full"),
+        ("fsdp.yaml", "recomputed", "lora"),
+        ("deepspeed-zero3.yaml", "recomputed", "lora"),
     ],
 )
 def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, targets, method):

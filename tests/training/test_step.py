@@ -17,8 +17,10 @@ import torch
 from selfdistill.engines.models import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
+from selfdistill.training import arguments, batches, train
+from selfdistill.training.batches import Collator
 from selfdistill.training.train import build_data, train_student
-from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+from selfdistill.training.trainer import SelfDistillationTrainer
 from training import plain_torch
 from training.material import END, MAX_LENGTH, Material, make_material
 from training.plain_torch import Example
@@ -118,13 +120,36 @@ def assert_same(trained: Trained, log: plain_torch.Log, weights: dict[str, torch
 
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
-@pytest.mark.parametrize("rows", ["one", "padded", "packed"])
+@pytest.mark.parametrize("rows", ["one", "padded", "unmasked", "flat", "packed"])
 def test_the_students_weights_are_those_of_plain_pytorch(material, whole_batches, tmp_path, monkeypatch, targets, rows):
     """Every step sees all sequences, so that neither their order nor how they are laid out may matter."""
-    changes = {"one": "micro_batch_size=1", "padded": "micro_batch_size=4", "packed": "packing=true"}
-    trained = ours(material, tmp_path, monkeypatch, f"training.targets={targets}", f"training.{changes[rows]}")
+    changes = {
+        "one": ["micro_batch_size=1"],
+        "padded": ["micro_batch_size=4", "packing=false"],
+        "unmasked": ["micro_batch_size=4", "packing=false"],
+        "flat": ["micro_batch_size=4", "packing=auto"],
+        "packed": ["packing=true"],
+    }
+    if rows == "unmasked":  # as on a GPU
+        monkeypatch.setattr(train, "Collator", lambda *given, masked: Collator(*given, masked=False))
+    lines = [f"training.{each}" for each in (f"targets={targets}", *changes[rows])]
+    trained = ours(material, tmp_path, monkeypatch, *lines)
     assert max(trained.log["gradient_norm"]) > 1, "the gradient must be clipped"
     assert_same(trained, *whole_batches[targets])
+
+
+def test_targets_too_wide_to_be_laid_out_at_once_are_looked_up_by_tile(material, whole_batches, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "WIDEST", 1)
+    trained = ours(material, tmp_path, monkeypatch, "training.targets=soft", "training.micro_batch_size=4")
+    assert_same(trained, *whole_batches["soft"])
+
+
+def test_micro_batches_from_another_process_are_the_same(material, whole_batches, tmp_path, monkeypatch):
+    on_a_gpu = arguments._loading(torch.device("cuda")) | {"dataloader_pin_memory": False}
+    assert on_a_gpu["dataloader_num_workers"] == 1
+    monkeypatch.setattr(arguments, "_loading", lambda device: on_a_gpu)
+    trained = ours(material, tmp_path, monkeypatch, "training.targets=soft", "training.micro_batch_size=4")
+    assert_same(trained, *whole_batches["soft"])
 
 
 def test_other_settings_and_batches_smaller_than_the_data(material, tmp_path, monkeypatch):

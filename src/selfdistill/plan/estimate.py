@@ -152,7 +152,7 @@ def _disk(recipe: Recipe, size: ModelSize, tokens: float, sampled: float) -> dic
     disk = {"samples": tokens * BYTES_A_TOKEN, "student": 2 * size.parameters}
     full = recipe.training.method == "full"
     disk["checkpoints, two while training"] = 2 * 12 * size.parameters if full else 0.02 * size.parameters
-    if recipe.training.targets == "soft":
+    if recipe.training.stores_targets:
         disk["soft targets, at most"] = sampled * BYTES_A_TARGET * (recipe.sampling.decoding.top_k or 1000)
     return disk
 

@@ -28,7 +28,7 @@ def memory(recipe: Recipe, size: ModelSize, gpus: int, work: Workload) -> dict[s
         length = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
         rows = recipe.training.micro_batch_size
         found[f"training: activations of {rows} x {length:,.0f} tokens, roughly"] = activations(
-            size.shape, rows * length, recompute=recipe.training.gradient_checkpointing
+            size.shape, rows * length, recompute=bool(recipe.training.gradient_checkpointing)
         )
     return found
 
@@ -56,6 +56,8 @@ def _state(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
             copied = {"training: their bfloat16 copies while computing, sharded": copies} if copies else {}
             return {what: 16 * size.parameters / gpus, **copied}
         case "lora":
+            if gpus == 1 and recipe.training.precision == "bf16":
+                return {"training: bfloat16 weights; adapters are small": 2 * size.parameters}
             return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
         case "qlora":
             packed = BYTES_IN_4_BITS * (size.parameters - size.embeddings)

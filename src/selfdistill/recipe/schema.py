@@ -196,6 +196,9 @@ class TrainingSettings(Section):
     targets: Literal["hard", "soft"] = "hard"
     """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
     distribution at every sampled position; same expected gradient, less variance."""
+    soft_targets: Literal["stored", "recomputed"] = "stored"
+    """`stored`: kept while sampling. `recomputed`: the frozen base reads every sequence again at each step, so that
+    nothing is stored and any support will do; `full` holds a second copy of the model for it, `lora` none."""
     method: Literal["full", "lora", "qlora"] = "full"
     """All weights, or low-rank adapters that are merged at the end; `qlora`: adapters over a base held in 4 bits while
     training, merged into the full-precision base."""
@@ -216,6 +219,8 @@ class TrainingSettings(Section):
     """Steps of linear rise from 0 to the peak; the first has rate 0."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     """AdamW's, on everything but biases and norms."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """`adamw_8bit`: AdamW's two moments in 8 bits, of all but embeddings (extra `qlora`); saves 6 bytes a weight."""
     adam_beta1: Fraction = 0.9
     """Decay of the gradient's mean."""
     adam_beta2: Fraction = 0.95
@@ -225,11 +230,19 @@ class TrainingSettings(Section):
     max_length: PositiveInt = 65536
     """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Of forward and backward; fp32 master weights either way."""
-    packing: bool = False
-    """Several sequences a row, separated in attention; needs an attention that supports it."""
-    gradient_checkpointing: bool = True
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    """Of forward and backward. What is trained is held in float32 either way; the frozen base under LoRA's adapters in
+    bfloat16 with `bf16`, unless it is sharded."""
+    packing: Literal["auto", True, False] = "auto"
+    """How the sequences of a micro-batch are laid out. `auto`: one after the other without padding, where the model
+    keeps them apart, which is tried; else padded, those of similar length together. `false`: always padded. `true`:
+    rows of up to `max_length` tokens, and such a row counts as one sequence of `batch_size`."""
+    gradient_checkpointing: Literal[True, False, "selective"] = True
+    """Recompute activations in the backward pass: less memory, about a third more time. `selective` keeps attention and
+    the narrow products: half of that time, for some 10 x hidden size bytes a token and layer."""
+    kernels: Literal["none", "liger"] = "none"
+    """`liger`: fused norms, activations and position embeddings in the layers (extra `liger`; needs a GPU)."""
+    compile: bool = False
+    """Let torch.compile fuse each layer's operations; the first step takes a minute longer."""
     checkpoint_every: PositiveInt = 250
     """Steps between checkpoints; training resumes from the last whole one."""
     drop_truncated: bool = False
@@ -254,7 +267,16 @@ class TrainingSettings(Section):
             raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
         if self.min_learning_rate > self.learning_rate:
             raise ValueError("min_learning_rate is above learning_rate")
+        if self.soft_targets == "recomputed" and self.targets == "hard":
+            raise ValueError("soft_targets: recomputed goes with targets: soft")
+        if self.soft_targets == "recomputed" and self.method == "qlora":
+            raise ValueError("soft_targets: recomputed needs the base as it samples; qlora holds it in 4 bits")
         return self
+
+    @property
+    def stores_targets(self) -> bool:
+        """Whether sampling keeps q_s."""
+        return self.targets == "soft" and self.soft_targets == "stored"
 
 
 class GridSettings(Section):
@@ -383,13 +405,16 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:
         decoding = self.sampling.decoding
+        recomputed = self.training.soft_targets == "recomputed"
+        if recomputed and (self.sampling.model is not None or self.sampling.mix is not None):
+            raise ValueError("soft_targets: recomputed are the base's own; sampling.model and sampling.mix need stored")
         if self.sampling.source == "texts" and self.training.targets == "hard":
             raise ValueError("sampling.source texts needs training.targets: soft; a text's tokens are never targets")
         if self.sampling.source == "texts" and self.sampling.samples_per_prompt > 1:
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
         if self.sampling.source == "texts":
             return self
-        handed_over = self.engine.kind in ("vllm", "openai") and self.training.targets == "soft"
+        handed_over = self.engine.kind in ("vllm", "openai") and self.training.stores_targets
         if handed_over and not decoding.greedy and decoding.top_k == 0:
             raise ValueError(
                 f"soft targets through engine.kind {self.engine.kind} need a sampling.decoding.top_k: it hands over "

@@ -25,7 +25,7 @@ def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
         return recipe
     kind = settled_kind(directory)
     if kind is None:
-        handed_over = recipe.training.targets == "soft" and recipe.sampling.source == "model"
+        handed_over = recipe.training.stores_targets and recipe.sampling.source == "model"
         soft = recipe.sampling.decoding if handed_over else None
         choice = choose(recipe.model, recipe.engine, cluster=recipe.cluster, soft=soft)
         announce(choice)

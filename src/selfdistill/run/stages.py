@@ -116,7 +116,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             load_engine=engine,
             tokenizer=read_tokenizer(recipe.model.path, recipe.model.revision),
             shard_size=recipe.engine.shard_size,
-            targets_dir=directory.targets if recipe.training.targets == "soft" else None,
+            targets_dir=directory.targets if recipe.training.stores_targets else None,
             progress=update,
         )
         facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"

@@ -50,4 +50,4 @@ def _with_mix(recipe: Recipe, engine: Callable[[], Engine]) -> Callable[[], Engi
 
     mix = recipe.sampling.mix
     assert mix is not None
-    return mixed(engine, mix.run, mix.share, recipe.seed, targets=recipe.training.targets == "soft")
+    return mixed(engine, mix.run, mix.share, recipe.seed, targets=recipe.training.stores_targets)

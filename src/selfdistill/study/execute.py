@@ -104,13 +104,13 @@ class _Samples(_Phase):
         self.spread(cells, directories)
         left = [cell for cell in cells if not finished(directories[cell.name], "sample")]
         # With soft targets first: their samples serve the cells without, and not the other way round.
-        left.sort(key=lambda cell: cell.recipe.training.targets != "soft")
+        left.sort(key=lambda cell: not cell.recipe.training.stores_targets)
         yield _first_of_each(left, lambda cell: sample_key(cell.recipe))
         yield [cell for cell in cells if not finished(directories[cell.name], "sample")]
 
     def spread(self, cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
         for cell, source in _sources(cells, directories, "sample", lambda cell: sample_key(cell.recipe)):
-            wants = cell.recipe.training.targets == "soft"
+            wants = cell.recipe.training.stores_targets
             if not wants or source.targets.is_dir():
                 share.take_samples(source, directories[cell.name], targets=wants)
 
@@ -160,7 +160,7 @@ def _sources(
 ) -> Iterable[tuple[Cell, RunDirectory]]:
     """Cells that lack a stage, with a run that has the same; of several, the one with soft targets."""
     done = [cell for cell in cells if finished(directories[cell.name], stage)]
-    done.sort(key=lambda cell: cell.recipe.training.targets == "soft")
+    done.sort(key=lambda cell: cell.recipe.training.stores_targets)
     known = {key(cell): directories[cell.name] for cell in done}
     for cell in cells:
         if cell not in done and key(cell) in known:

@@ -62,7 +62,8 @@ def lora_targets(model: Any, settings: LoraSettings) -> Targets:
             and its stacked experts.
 
     Raises:
-        UserError: a name is no weight's, or experts are to be adapted with dropout, which PEFT cannot do.
+        UserError: a name is no weight's, or the output layer's, which gives the loss and no logits; or experts are to
+            be adapted with dropout, which PEFT cannot do.
     """
     layers = {name: module.weight for name, module in model.named_modules() if _is_linear(module)}
     stacked = stacked_experts(model)
@@ -72,6 +73,13 @@ def lora_targets(model: Any, settings: LoraSettings) -> Targets:
         embeddings = {name: m.weight for name, m in model.named_modules() if isinstance(m, torch.nn.Embedding)}
         layers |= embeddings
         chosen = _named(settings.target_modules, [*layers, *stacked])
+    output = next((name for name, module in model.named_modules() if module is model.get_output_embeddings()), None)
+    if output in chosen:
+        raise UserError(
+            f"the output layer {output} cannot be adapted: training never asks it for logits",
+            where="training.lora.target_modules",
+            fix=f"leave {_leaf(str(output))} out, or set training.method: full",
+        )
     experts = tuple(name for name in chosen if name in stacked)
     if experts and settings.dropout:
         raise UserError(

@@ -93,6 +93,10 @@ class TargetStore:
             probabilities=np.concatenate([target.probabilities for target in targets]),
         )
 
+    def width(self, rows: np.ndarray) -> int:
+        """The largest number of entries that one of these positions has."""
+        return int((self.starts[rows + 1] - self.starts[rows]).max(initial=0))
+
     def lookup(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Padded ids (..., K) and probabilities (..., K) of these positions; all zero where a row is -1."""
         flat = rows.reshape(-1)

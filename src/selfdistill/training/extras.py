@@ -18,15 +18,21 @@ def require_extras(recipe: Recipe) -> None:
     """Make sure that training will find what the recipe asks for.
 
     Raises:
-        MissingExtraError: bitsandbytes or a tracker is not installed.
-        UserError: nobody knows this tracker, this model cannot be held in 4 bits, the adapters' targets are wrong, or a
-            student could not be saved whole.
+        MissingExtraError: bitsandbytes, Liger's kernels or a tracker is not installed.
+        UserError: nobody knows this tracker, Liger's kernels cannot run, this model cannot be held in 4 bits, the
+            adapters' targets are wrong, or a student could not be saved whole.
     """
     from selfdistill.training.whole import require_whole
 
     require_whole(recipe.model)
     for tracker in recipe.training.report_to:
         _require_tracker(tracker)
+    if recipe.training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
+        raise MissingExtraError("training.optimizer adamw_8bit", extra="qlora")
+    if recipe.training.kernels == "liger":
+        from selfdistill.training.kernels import require_liger
+
+        require_liger(recipe.model)
     if recipe.training.method == "qlora":
         from selfdistill.training.quantized import require_quantization
 

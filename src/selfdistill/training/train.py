@@ -6,7 +6,6 @@ ours are the ids, the labels and the soft loss.
 
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,25 +16,30 @@ from typing import Any
 from datasets import Dataset, disable_progress_bars
 from torch import distributed
 from transformers import PrinterCallback
-from trl import SFTConfig, pack_dataset
+from trl import pack_dataset
 
-from selfdistill.engines.models import load_model, load_tokenizer, resolve_device
+from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import write_text
-from selfdistill.processes import process_count
+from selfdistill.processes import weights_are_sharded
 from selfdistill.recipe.schema import Recipe, TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.events import say
 from selfdistill.sampling.targets import read_targets, size_on_disk
-from selfdistill.seeds import integer_seed
 from selfdistill.training.adapters import lora_config, lora_targets
+from selfdistill.training.arguments import training_arguments
+from selfdistill.training.batches import Collator
 from selfdistill.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
 from selfdistill.training.data import DataCounts, TargetStore, hard_rows, soft_rows
 from selfdistill.training.filter import Selection, select_samples
+from selfdistill.training.head import add_scoring
+from selfdistill.training.kernels import apply_liger, compile_layers, keep_narrow
+from selfdistill.training.packed import flat_rows
 from selfdistill.training.quantized import float32_adapters, load_quantized
+from selfdistill.training.recomputed import Recomputed, load_frozen
 from selfdistill.training.saving import save_student
-from selfdistill.training.tracking import tensorboard, trackers
-from selfdistill.training.trainer import Collator, SelfDistillationTrainer
+from selfdistill.training.tracking import tensorboard
+from selfdistill.training.trainer import SelfDistillationTrainer
 from selfdistill.training.whole import freeze_the_rest
 
 
@@ -66,7 +70,7 @@ def build_data(
     if not selection.kept:
         raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
-    soft = settings.targets == "soft"
+    soft = settings.stores_targets
     store = TargetStore.of(list(read_targets(targets_dir))) if soft else None
     rows = (soft_rows if soft else hard_rows)(by_id, samples, selection.kept, settings.max_length)
     counts = _counts(settings, by_id, samples, selection, store, targets_dir)
@@ -98,12 +102,11 @@ def train_student(
         With adapters `adapted_weights`, how many numbers they are on, and `weights`, how many there are; else nothing.
 
     Raises:
-        UserError: the model cannot be loaded.
+        UserError: the model cannot be loaded, or what the recipe asks for does not go together.
     """
     checkpoints = directory.parent / "checkpoints"
     tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
     settings = recipe.training
-    packing = settings.packing
     checkpoint = last_whole_checkpoint(checkpoints)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     base = _base(recipe).train()
@@ -112,11 +115,16 @@ def train_student(
     facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
     if targets:
         say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
+    flat = _prepare(base, settings)
+    args = training_arguments(recipe, checkpoints)
     trainer = SelfDistillationTrainer(
+        store=store,
+        recomputed=_recomputed(recipe, base),
+        lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
-        args=_arguments(recipe, checkpoints),
-        train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if packing else dataset,
-        data_collator=Collator(_pad_token(tokenizer), packing, store),
+        args=args,
+        train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if settings.packing is True else dataset,
+        data_collator=Collator(_pad_token(tokenizer), flat, store, masked=args.device.type == "cpu"),
         processing_class=tokenizer,
         peft_config=targets and lora_config(base, settings.lora, targets),
         callbacks=[
@@ -125,8 +133,10 @@ def train_student(
             *tensorboard(settings, directory.with_name("tensorboard"), first_step),
         ],
     )
-    if settings.method == "qlora":
+    if settings.method != "full":
         float32_adapters(trainer.model)
+    if settings.compile:
+        compile_layers(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the run shows its own progress
     if trainer.is_world_process_zero():
         _cut_log(log, first_step)
@@ -142,63 +152,32 @@ def train_student(
 
 
 def _base(recipe: Recipe) -> Any:
-    """The base in float32, or QLoRA's."""
-    if recipe.training.method == "qlora":
-        return load_quantized(recipe.model, recipe.training.precision)
-    return load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
-
-
-def _arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
+    """What is trained: in float32; under adapters in the precision of the arithmetic, or QLoRA's."""
     settings = recipe.training
-    device = resolve_device(recipe.model.device)
-    processes = process_count()
-    per_step = settings.micro_batch_size * processes
-    if settings.batch_size % per_step:
-        raise UserError(
-            f"batch_size {settings.batch_size} is not a multiple of micro_batch_size {settings.micro_batch_size} "
-            f"times {processes} processes",
-            where="training",
-        )
-    seed = integer_seed(recipe.seed, "train") % 2**32
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=settings.steps or -1,
-        num_train_epochs=settings.epochs or 1,
-        per_device_train_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=settings.batch_size // per_step,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        # The rate, because the floor itself is looked up in the optimizer, which DeepSpeed wraps.
-        lr_scheduler_kwargs={"min_lr_rate": settings.min_learning_rate / settings.learning_rate},
-        warmup_steps=settings.warmup_steps,
-        optim="adamw_torch",
-        weight_decay=settings.weight_decay,
-        adam_beta1=settings.adam_beta1,
-        adam_beta2=settings.adam_beta2,
-        max_grad_norm=settings.max_grad_norm,
-        bf16=settings.precision == "bf16",
-        **_recompute(settings.gradient_checkpointing),
-        use_cpu=device.type == "cpu",
-        save_strategy="steps",
-        save_steps=settings.checkpoint_every,
-        save_total_limit=2,
-        logging_steps=1,
-        disable_tqdm=True,
-        report_to=trackers(settings),
-        run_name=recipe.name,
-        seed=seed,
-        data_seed=seed,
-        dataloader_pin_memory=device.type == "cuda",
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},  # the rows are exact already
-        log_level="error",
-    )
+    if settings.method == "qlora":
+        return load_quantized(recipe.model, settings.precision)
+    # Sharding wants one type of all weights, and divides them anyway.
+    half = settings.method == "lora" and settings.precision == "bf16" and not weights_are_sharded()
+    model = recipe.model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"})
+    return load_model(model)
 
 
-def _recompute(wanted: bool) -> dict[str, bool]:
-    """The argument had another name before transformers 5.20, and the old name warns after it."""
-    known = inspect.signature(SFTConfig).parameters
-    return {"activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing": wanted}
+def _prepare(base: Any, settings: TrainingSettings) -> bool:
+    """Give the base what its layers and its head need in training; whether rows hold several sequences."""
+    flat = flat_rows(settings.packing, base)
+    if settings.kernels == "liger":
+        apply_liger(base)
+    if settings.gradient_checkpointing == "selective":
+        keep_narrow(base)
+    add_scoring(base)
+    return flat
+
+
+def _recomputed(recipe: Recipe, base: Any) -> Recomputed | None:
+    if recipe.training.targets == "hard" or recipe.training.stores_targets:
+        return None
+    attention = base.config.get_text_config(decoder=True)._attn_implementation
+    return Recomputed((recipe.sampling.decoding,), load_frozen(recipe, attention))
 
 
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:

@@ -1,67 +1,94 @@
-"""TRL's `SFTTrainer`, given exact ids, and a loss to soft targets where the recipe asks for them.
+"""TRL's `SFTTrainer`, given exact ids, with one loss for hard and soft targets that never holds whole logits.
 
 Imported only by the training stage. Rows come ready made, so TRL's own preparation, which alters raw samples, is off.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from trl import SFTTrainer
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from selfdistill.training.batches import SimilarLengths
 from selfdistill.training.data import TargetStore
-from selfdistill.training.soft import soft_cross_entropy
-
-
-@dataclass(frozen=True)
-class Collator:
-    """Pads rows (or flattens packed ones), and looks up their soft targets if there are any."""
-
-    pad_token_id: int
-    packing: bool
-    store: TargetStore | None
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """A batch: `input_ids`, `labels` (B, L); for soft targets `target_ids`, `target_probabilities` (B, L, K)."""
-        base = DataCollatorForLanguageModeling(self.pad_token_id, padding_free=self.packing)
-        batch: dict[str, Any] = base(rows)
-        if self.store is not None:
-            positions = np.full(tuple(batch["labels"].shape), -1, dtype=np.int64)
-            listed = [np.concatenate([row["target_rows"] for row in rows])] if self.packing else None
-            for number, row in enumerate(listed or [row["target_rows"] for row in rows]):
-                positions[number, : len(row)] = row
-            token_ids, probabilities = self.store.lookup(positions)
-            batch["target_ids"] = torch.from_numpy(token_ids)
-            batch["target_probabilities"] = torch.from_numpy(probabilities)
-        return batch
+from selfdistill.training.head import Scored
+from selfdistill.training.recomputed import Recomputed
+from selfdistill.training.tiles import Targets
 
 
 class SelfDistillationTrainer(SFTTrainer):
-    """`SFTTrainer` that also knows soft targets; hard ones go through TRL's loss untouched."""
+    """`SFTTrainer` whose loss is the cross-entropy to hard or soft targets, and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        store: TargetStore | None,
+        recomputed: Recomputed | None,
+        lengths: list[int] | None,
+        **arguments: Any,
+    ) -> None:
+        """Take a model to which `add_scoring` was done, and what `SFTTrainer` wants.
+
+        Args:
+            store: soft targets that were stored.
+            recomputed: what makes them again instead.
+            lengths: of the sequences, where those of similar length should share a micro-batch.
+            arguments: `SFTTrainer`'s.
+        """
+        self._store = store
+        self._recomputed = recomputed
+        self._lengths = lengths
+        super().__init__(**arguments)
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["input_ids", "labels", "seq_lengths", "target_rows"]
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(train_dataset)
+        steps = self.args.gradient_accumulation_steps
+        if self._lengths is None or steps == 1:
+            return sampler
+        size = self.args.per_device_train_batch_size * steps * self.args.world_size
+        return SimilarLengths(self._lengths, size, self.args.data_seed)
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Mean cross-entropy over the completion tokens of the whole optimizer step, as TRL's."""
-        if "target_ids" not in inputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        target_ids, probabilities = inputs.pop("target_ids"), inputs.pop("target_probabilities")
-        labels = inputs.pop("labels")
-        outputs = model(**inputs, use_cache=False)
-        # The logits at position i speak of the token at i + 1.
-        has_target = labels[:, 1:] != -100
-        loss = soft_cross_entropy(
-            outputs.logits[:, :-1][has_target], target_ids[:, 1:][has_target], probabilities[:, 1:][has_target]
-        )
-        count = has_target.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = loss / torch.as_tensor(count, device=loss.device).clamp(min=1)
+        """Mean cross-entropy over the completion tokens of the whole optimizer step."""
+        scored = self._scored(model, inputs)
+        outputs = model(**inputs, use_cache=False, scored=scored)
+        count = len(scored.positions) if num_items_in_batch is None else num_items_in_batch
+        loss = outputs.loss / torch.as_tensor(count, device=outputs.loss.device).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # DDP averages over processes; the count is over all of them
         return (loss, outputs) if return_outputs else loss
+
+    def _scored(self, model: Any, inputs: dict[str, Any]) -> Scored:
+        """Take from the micro-batch what the model itself does not read."""
+        labels, positions = inputs.pop("labels"), inputs.pop("positions")
+        if self._recomputed is not None:
+            trained = self.accelerator.unwrap_model(model)
+            return Scored(positions, self._recomputed.targets(model, trained, inputs, positions))
+        if "target_rows" in inputs:
+            assert self._store is not None
+            return Scored(positions, _looked_up(self._store, inputs.pop("target_rows")))
+        if "target_ids" in inputs:
+            token_ids, probabilities = inputs.pop("target_ids"), inputs.pop("target_probabilities")
+        else:
+            token_ids = labels.flatten()[positions + 1][:, None]
+            probabilities = torch.ones_like(token_ids, dtype=torch.float32)
+        return Scored(positions, lambda start, end: (token_ids[start:end].long(), probabilities[start:end]))
+
+
+def _looked_up(store: TargetStore, rows: Tensor) -> Targets:
+    """Wide supports, a tile at a time: laid out for a whole micro-batch they would be larger than its logits."""
+    listed: np.ndarray = rows.cpu().numpy()
+
+    def targets(start: int, end: int) -> tuple[Tensor, Tensor]:
+        token_ids, probabilities = store.lookup(listed[start:end])
+        return torch.from_numpy(token_ids).to(rows.device), torch.from_numpy(probabilities).to(rows.device)
+
+    return targets
