@@ -9,7 +9,7 @@ import pytest
 from selfdistill.decoding import Decoding, MinP
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
-from selfdistill.evaluation.evaluate import by_engine, sample_system, systems_of
+from selfdistill.evaluation.evaluate import by_engine, sample_systems, systems_of
 from selfdistill.evaluation.systems import make_systems
 from selfdistill.files import read_records
 from selfdistill.recipe import load_recipe
@@ -77,11 +77,11 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
         for seed in (0, 1):
             path = tmp_path / f"{system.name}-{seed}.jsonl"
             told: list[tuple[int, ...]] = []
-            sample_system(
+            sample_systems(
                 recipe.model_copy(update={"seed": seed}),
-                system,
+                [(system, path)],
                 prompts,
-                path,
+                title=system.title,
                 engine=lambda: load_engine(recipe.model, recipe.engine),
                 tokenizer=load_tokenizer(str(model)),
                 progress=lambda *step, told=told: told.append(step),
@@ -95,3 +95,30 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
     assert len({s.token_ids for s in drawn["base", 0]}) > 8
     same = sum(one.token_ids == other.token_ids for one, other in zip(drawn["base", 0], drawn["base", 1], strict=True))
     assert same <= 2, "another seed draws other programs"
+
+
+def test_systems_that_share_batches_have_the_programs_that_each_has_alone(model, tmp_path):
+    """Greedy made once a prompt, a drawn and a two-stage decoding; shards of 7 cut through all of them."""
+    lines = ["evaluation.samples_per_problem=3", "evaluation.pass_at=[1]", "evaluation.max_new_tokens=9"]
+    recipe = load_recipe("demo", [f"model.path={model}", "model.device=cpu", "engine.shard_size=7", *lines])
+    prompts = [Prompt(f"p{n}", "", (40 + n, 41)) for n in range(4)]
+    decodings = ((Decoding(temperature=0),), (PLAIN,), (PLAIN, Decoding(temperature=0.5)))
+    systems = make_systems([("base", stages, "grid") for stages in decodings])
+    how = {"engine": lambda: load_engine(recipe.model, recipe.engine), "tokenizer": load_tokenizer(str(model))}
+    told: list[tuple[int, ...]] = []
+    together = [(system, tmp_path / f"{system.name}.together") for system in systems]
+    sample_systems(recipe, together, prompts, title="base", progress=lambda *step: told.append(step), **how)
+    assert sum(finished for finished, *_ in told) == 36
+    for system, path in together:
+        alone = tmp_path / f"{system.name}.alone"
+        sample_systems(recipe, [(system, alone)], prompts, title=system.title, **how)
+        drawn = list(read_records(path, Sample))
+        assert [(s.prompt_id, s.sample_index) for s in drawn] == [(p.prompt_id, n) for p in prompts for n in range(3)]
+        assert [s.token_ids for s in drawn] == [s.token_ids for s in read_records(alone, Sample)]
+
+    whole = {path: path.read_bytes() for _, path in together}
+    first, last = together[0][1], together[-1][1]
+    first.write_bytes(b"".join(whole[first].splitlines(keepends=True)[:4]))  # killed in its first shard
+    last.unlink()
+    sample_systems(recipe, together, prompts, title="base", **how)
+    assert {path: path.read_bytes() for _, path in together} == whole

@@ -11,7 +11,7 @@ from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.models import load_tokenizer
-from selfdistill.evaluation.evaluate import sample_system, systems_of
+from selfdistill.evaluation.evaluate import sample_systems, systems_of
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt
@@ -131,7 +131,8 @@ def test_an_evaluation_names_its_own_limit_and_its_system(loaded, tmp_path, caps
     recipe = load_recipe("demo", ["evaluation.max_new_tokens=5", "evaluation.samples_per_problem=5"])
     never, greedy = replace(loaded[0], end_of_turn=NEVER), systems_of(recipe)[4]
     path = tmp_path / "samples.jsonl"
-    sample_system(recipe, greedy, PROMPTS[:3], path, engine=lambda: never, tokenizer=loaded[1])
+    how = {"title": greedy.title, "engine": lambda: never, "tokenizer": loaded[1]}
+    sample_systems(recipe, [(greedy, path)], PROMPTS[:3], **how)
     said = capsys.readouterr().err
     assert said.startswith("warning: base, greedy: none of 3 completions ended by itself"), "five of each, made once"
     assert "evaluation.max_new_tokens = 5." in said

@@ -15,7 +15,7 @@ from selfdistill.engines.base import Engine, Progress
 from selfdistill.engines.load import engine_for
 from selfdistill.evaluation.systems import System, plan_systems
 from selfdistill.records import Prompt
-from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.sampling.generate import Job, generate_together
 from selfdistill.sampling.watch import Limit
 
 if TYPE_CHECKING:
@@ -32,32 +32,40 @@ def systems_of(recipe: Recipe) -> tuple[System, ...]:
     return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid, settings.rivals)
 
 
-def sample_system(
+def sample_systems(
     recipe: Recipe,
-    system: System,
+    systems: Sequence[tuple[System, Path]],
     prompts: Sequence[Prompt],
-    path: Path,
     *,
+    title: str,
     engine: Callable[[], Engine],
     tokenizer: Any,
     progress: Progress | None = None,
 ) -> None:
-    """Append what is missing of one system's completions."""
-    job = Job(
-        prompts=prompts,
-        samples_per_prompt=recipe.evaluation.samples_per_problem,
-        stages=system.stages,
-        max_new_tokens=recipe.evaluation.max_new_tokens,
-        stream=(recipe.seed, "evaluate"),
-        stop=recipe.prompts.stop,
-        limit=Limit(system.title, "evaluation.max_new_tokens"),
-    )
-    generate_samples(
-        job,
-        path,
+    """Append what is missing of the completions of systems of one model, each to its own file.
+
+    Decoding is each request's own, so the rows of all of them share batches.
+    """
+    jobs = [
+        (
+            Job(
+                prompts=prompts,
+                samples_per_prompt=recipe.evaluation.samples_per_problem,
+                stages=system.stages,
+                max_new_tokens=recipe.evaluation.max_new_tokens,
+                stream=(recipe.seed, "evaluate"),
+                stop=recipe.prompts.stop,
+            ),
+            path,
+        )
+        for system, path in systems
+    ]
+    generate_together(
+        jobs,
         load_engine=engine,
         tokenizer=tokenizer,
         shard_size=recipe.engine.shard_size,
+        limit=Limit(title, "evaluation.max_new_tokens"),
         progress=progress,
     )
 

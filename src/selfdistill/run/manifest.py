@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -121,19 +121,34 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
     Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
     that this process's tensors took on one GPU; there is none without a GPU, or where another process uses it.
     """
-    facts: dict[str, Any] = {}
+    with timed_together(directory, (name,)) as facts:
+        yield facts[name]
+
+
+@contextmanager
+def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[dict[str, dict[str, Any]]]:
+    """`timed_stage` for several that run as one; each gets a share of the time, by the `tokens` that it gained."""
+    facts: dict[str, dict[str, Any]] = {name: {} for name in names}
+    common: dict[str, Any] = {}
     started = time.perf_counter()
-    emit("stage started", stage=name, run=str(directory.root))
-    with gpu_peak(facts):
+    for name in names:
+        emit("stage started", stage=name, run=str(directory.root))
+    with gpu_peak(common):
         yield facts
     seconds = time.perf_counter() - started
-    emit("stage finished", stage=name, run=str(directory.root), seconds=round(seconds, 3), **facts)
     stages = read_json(directory.manifest)["stages"]
-    before = stages.get(name, {})
-    record = {**before, **facts, "seconds": round(before.get("seconds", 0.0) + seconds, 3)}
-    update_manifest(directory, "stages", {**stages, name: record})
+    before = {name: stages.get(name, {}) for name in names}
+    gained = {name: max(0, facts[name].get("tokens", 0) - before[name].get("tokens", 0)) for name in names}
+    total = sum(gained.values())
+    for name in names:
+        own = seconds * (gained[name] / total if total else 1 / len(names))
+        found = {**facts[name], **common}
+        emit("stage finished", stage=name, run=str(directory.root), seconds=round(own, 3), **found)
+        stages[name] = {**before[name], **found, "seconds": round(before[name].get("seconds", 0.0) + own, 3)}
+    update_manifest(directory, "stages", stages)
     if is_main_process():
-        note(directory, name, record, first=not before)
+        for name in names:
+            note(directory, name, stages[name], first=not before[name])
 
 
 def settled_kind(directory: RunDirectory) -> str | None:

@@ -22,7 +22,7 @@ from selfdistill.run.directory import RunDirectory
 from selfdistill.run.engine import settled
 from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
-from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, update_manifest
+from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, timed_together, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.progress import progress
 
@@ -218,10 +218,13 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
 def _sample_systems(
     recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt], student: Path
 ) -> None:
-    """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
+    """Decode the problems under every system, one engine after the other; the manifest says which engine it was.
+
+    Systems of one engine share batches, so their seconds are shares of one time, by tokens.
+    """
     from selfdistill.engines.load import on_demand
     from selfdistill.engines.models import read_tokenizer
-    from selfdistill.evaluation.evaluate import by_engine, sample_system
+    from selfdistill.evaluation.evaluate import by_engine, sample_systems
 
     renderer, context = _renderer(recipe)
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
@@ -229,16 +232,23 @@ def _sample_systems(
     size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe, systems, student):
         with on_demand(recipe.model, settings, model, recipe.cluster, renderer.end_of_answer) as engine:
-            for system in group:
-                path = directory.system_samples(system.name)
-                with timed_stage(directory, f"evaluate {system.name}") as facts:
-                    with progress(system.title, size, "samples", longest) as update:
-                        sample_system(
-                            recipe, system, prompts, path, engine=engine, tokenizer=tokenizer, progress=update
-                        )
-                    facts["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
-                    facts["engine"] = settings.kind
-                push(recipe, directory)
+            title = group[0].title if len(group) == 1 else f"{group[0].model}, {len(group)} decodings"
+            files = {f"evaluate {system.name}": directory.system_samples(system.name) for system in group}
+            with timed_together(directory, tuple(files)) as facts:
+                with progress(title, size * len(group), "samples", longest) as update:
+                    sample_systems(
+                        recipe,
+                        list(zip(group, files.values(), strict=True)),
+                        prompts,
+                        title=title,
+                        engine=engine,
+                        tokenizer=tokenizer,
+                        progress=update,
+                    )
+                for name, path in files.items():
+                    facts[name]["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
+                    facts[name]["engine"] = settings.kind
+            push(recipe, directory)
 
 
 def explain(directory: RunDirectory) -> None:
