@@ -18,6 +18,11 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run's directory; by default runs/NAME-seedN.")
 ]
 
+GridOption = Annotated[
+    bool,
+    typer.Option("--grid", help="Also decode over a grid of temperatures; a finished run is extended."),
+]
+
 
 def run_directory(out: Path | None, name: str, seed: int) -> Path:
     """Where a run goes if the user does not say."""

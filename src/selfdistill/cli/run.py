@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import OutOption, RecipeArgument, SetOption, quiet_libraries, run_directory
+from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, quiet_libraries, run_directory
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -37,18 +37,19 @@ def demo(
     run_recipe(load_recipe("demo", [f"seed={seed}", *filtered]), out)
 
 
-def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = None) -> None:
+def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = None, grid: GridOption = False) -> None:
     """Run a recipe: sample, train, evaluate, report. The same command resumes a run that was stopped.
 
     Examples:
 
       selfdistill run demo --set prompts.limit=1000 --out runs/small
 
-      selfdistill run my-recipe.yaml --set model.path=./my-model
+      selfdistill run my-recipe.yaml --set model.path=./my-model --grid
     """
-    from selfdistill.recipe import load_recipe
+    from selfdistill.recipe import load_recipe, with_whole_grid
 
-    run_recipe(load_recipe(recipe, overrides or ()), out)
+    given = load_recipe(recipe, overrides or ())
+    run_recipe(with_whole_grid(given) if grid else given, out)
 
 
 def run_recipe(recipe: Recipe, out: Path | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import DirectoryArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption, quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +47,20 @@ def train(directory: DirectoryArgument) -> None:
     _stage(directory, "train")
 
 
-def evaluate(directory: DirectoryArgument) -> None:
+def evaluate(directory: DirectoryArgument, grid: GridOption = False) -> None:
     """Step 3: decode base and student under every system, and grade the programs.
 
     Example:
 
       selfdistill evaluate runs/mine
+
+      selfdistill evaluate runs/mine --grid
     """
-    _stage(directory, "evaluate")
+    from selfdistill.recipe import with_whole_grid
+    from selfdistill.run.directory import RunDirectory
+    from selfdistill.run.manifest import read_recipe
+
+    _stage(directory, "evaluate", with_whole_grid(read_recipe(RunDirectory(directory))) if grid else None)
 
 
 def report(directory: DirectoryArgument) -> None:

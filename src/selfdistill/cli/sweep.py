@@ -39,16 +39,18 @@ def sweep(
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
+    from selfdistill.recipe.schema import WHOLE_GRID
     from selfdistill.study.execute import execute
     from selfdistill.study.sweep import Grid, Truncation, cells, summarise
     from selfdistill.study.sweep_page import sweep_page
 
     given = load_recipe(recipe, overrides or ())
     sampling = given.sampling.decoding
+    temperatures = given.evaluation.grid.temperatures
     grid = Grid(
         numbers(t_train, "--t-train", above=0.0) or (sampling.temperature,),
         truncations(truncation) or (Truncation(sampling.top_k, sampling.top_p),),
-        numbers(t_eval, "--t-eval", above=-1e-9) or given.evaluation.grid.temperatures,
+        numbers(t_eval, "--t-eval", above=-1e-9) or (temperatures if len(temperatures) > 1 else WHOLE_GRID),
         tuple(range(seeds)),
     )
     execute(cells(given, grid), out, jobs=jobs)

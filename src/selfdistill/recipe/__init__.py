@@ -7,6 +7,7 @@ from selfdistill.recipe.load import (
     parse_recipe,
     recipe_digest,
     recipe_text,
+    with_whole_grid,
 )
 from selfdistill.recipe.schema import EMBEDDED, Recipe
 
@@ -19,4 +20,5 @@ __all__ = [
     "parse_recipe",
     "recipe_digest",
     "recipe_text",
+    "with_whole_grid",
 ]

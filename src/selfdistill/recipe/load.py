@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from selfdistill.errors import UserError
-from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.schema import HARMLESS_KEYS, WHOLE_GRID, Recipe
 
 
 def builtin_recipes() -> tuple[str, ...]:
@@ -58,6 +58,14 @@ def recipe_digest(recipe: Recipe) -> str:
     """A digest of everything in the recipe that a result may depend on."""
     values = {key: value for key, value in _flatten(recipe.model_dump(mode="json")) if key not in HARMLESS_KEYS}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def with_whole_grid(recipe: Recipe) -> Recipe:
+    """The recipe, evaluated on its own grid's temperatures and those of `WHOLE_GRID`."""
+    grid = recipe.evaluation.grid
+    temperatures = tuple(sorted({*grid.temperatures, *WHOLE_GRID}))
+    evaluation = recipe.evaluation.model_copy(update={"grid": grid.model_copy(update={"temperatures": temperatures})})
+    return recipe.model_copy(update={"evaluation": evaluation})
 
 
 def changed_keys(old: Recipe, new: Recipe) -> tuple[str, ...]:

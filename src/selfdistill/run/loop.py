@@ -10,6 +10,8 @@ from pathlib import Path
 
 from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
+from selfdistill.evaluation.evaluate import systems_of
+from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
 from selfdistill.run import apart, stages
 from selfdistill.run.checks import check_overlap, measure_others
@@ -66,6 +68,10 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
     if others and recipe.checks.others.tasks:
         return False
     record, result = {"sample": ("sample", directory.samples), "evaluate": ("grade", directory.systems)}[name]
+    if name == "evaluate" and directory.systems.is_file():
+        planned = [system.name for system in systems_of(recipe)]
+        if [system["name"] for system in read_json(directory.systems)] != planned:
+            return False
     return finished(directory, record) and result.is_file()
 
 

@@ -48,6 +48,8 @@ def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
     """
     if directory.manifest.is_file():
         _refuse_changes(directory, recipe)
+        if read_recipe(directory).evaluation.grid != recipe.evaluation.grid:  # so that the next stage knows it
+            update_manifest(directory, "recipe", recipe.model_dump(mode="json"))
         return
     if directory.root.is_dir() and any(directory.root.iterdir()):
         raise UserError(
