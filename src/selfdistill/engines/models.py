@@ -83,7 +83,7 @@ def _existing(device: str) -> torch.device:
 
 
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
-    """`auto` is the checkpoint's on a GPU and float32 on a CPU, where half precision is slower and less exact."""
+    """`auto` is the checkpoint's on a GPU and float32 on a CPU; what runs do on a CPU is in `precision.py`."""
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     return DTYPES[dtype]

@@ -40,7 +40,8 @@ class ModelSettings(Section):
     revision: str | None = None
     """Branch, tag or commit on the hub."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the weights in sampling and evaluation; `auto` takes the checkpoint's on a GPU and float32 on a CPU."""
+    """Of the weights in sampling and evaluation. `auto` takes the checkpoint's on a GPU; on a CPU float32, or bfloat16
+    where the checkpoint is in it and this CPU turns out to be faster in it, which a run keeps from then on."""
     device: str = "auto"
     """`auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`."""
     attention: str | None = None

@@ -1,28 +1,45 @@
-"""What generates in a run: `engine.kind: auto` is settled once, recorded in the manifest, and kept from then on.
+"""What generates in a run, and in which dtype: `auto` is settled once, recorded in the manifest, and kept.
 
-Two engines draw different tokens from equal distributions, so a run that goes on elsewhere does not change its engine:
-where the recorded one is not to be had, loading it says so.
+Two engines, or two dtypes, draw different tokens, so a run that continues elsewhere does not change them: where the
+recorded engine is not to be had, loading it says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from selfdistill.engines.choose import announce, choose
+from selfdistill.engines.precision import choose_dtype
+from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
 from selfdistill.run.directory import RunDirectory
 from selfdistill.run.manifest import settled_kind, update_manifest, with_engine
 
 
 def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
-    """The recipe with `engine.kind: auto` replaced by what it stands for in this run.
+    """The recipe with `engine.kind: auto`, and `model.dtype: auto` on a CPU, replaced by what they stand for here.
 
     Args:
         recipe: of the run.
         directory: has a manifest, where a choice that is made now is written.
     """
+    chosen = with_engine(recipe, _kind(recipe, directory))
+    if chosen.engine.kind != "transformers" or chosen.cluster or chosen.model.dtype != "auto":
+        return chosen
+    known = read_json(directory.manifest).get("dtype")
+    if known is None:
+        choice = choose_dtype(chosen.model)
+        known = asdict(choice) if choice else {}
+        if choice:
+            update_manifest(directory, "dtype", known)
+    return chosen.model_copy(update={"model": chosen.model.model_copy(update=_only(known, "dtype"))})
+
+
+def _kind(recipe: Recipe, directory: RunDirectory) -> str | None:
+    """What `engine.kind: auto` stands for; None where it is not asked for."""
     if recipe.engine.kind != "auto":
-        return recipe
+        return None
     kind = settled_kind(directory)
     if kind is None:
         handed_over = recipe.training.stores_targets and recipe.sampling.source == "model"
@@ -31,4 +48,8 @@ def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
         announce(choice)
         update_manifest(directory, "engine", asdict(choice))
         kind = choice.kind
-    return with_engine(recipe, kind)
+    return kind
+
+
+def _only(record: dict[str, Any], key: str) -> dict[str, Any]:
+    return {key: record[key]} if key in record else {}
