@@ -24,6 +24,9 @@ from selfdistill.decoding.rules import apply
 from selfdistill.decoding.settings import Decoding, Stage
 from selfdistill.errors import NotNumbersError
 
+SPARE = 12
+"""Tokens ranked beyond top-k: in bfloat16 some often tie with the k-th."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -62,8 +65,6 @@ def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
     Raises:
         NotNumbersError: logits of a row are nan or +inf.
     """
-    if logits.dtype in (torch.float16, torch.bfloat16):
-        logits = logits.float()
     first, *later = stages
     token_ids, values = _rank(logits, first)
     ranked = Ranked(token_ids, apply(first, values))
@@ -111,19 +112,41 @@ def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _rank(logits: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
-    """Token ids and logits by falling logit: all of them, or as many as top-k (ties with the k-th included) retains."""
+    """Token ids and logits by falling logit: all of them, or as many as top-k (ties with the k-th included) retains.
+
+    Half precision becomes float32 once it is ranked, which changes no order and spares a copy of the vocabulary.
+    """
     if not isinstance(stage, Decoding):  # the other rules look at the whole vocabulary
-        return _sorted(logits)
+        return _sorted(_single(logits))
     if stage.greedy:
         values, token_ids = logits.max(-1, keepdim=True)
-        return token_ids, values
-    if 0 < stage.top_k < logits.shape[-1]:
-        values, token_ids = logits.topk(stage.top_k, dim=-1)
-        retained = int((logits >= values[..., -1:]).sum(-1).max()) if logits.numel() else stage.top_k
-        if retained > stage.top_k:
-            values, token_ids = logits.topk(retained, dim=-1)
-        return _ties_by_id(token_ids, values)
-    return _sorted(logits)
+        return token_ids, _single(values)
+    if 0 < stage.top_k < logits.shape[-1] and logits.numel():
+        token_ids, values = _top(logits, stage.top_k)
+        return _ties_by_id(token_ids, _single(values))
+    return _sorted(_single(logits))
+
+
+def _top(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Ids and logits of the k largest, and of those that tie with the k-th: as many as the row with most of them has.
+
+    A few more than k are listed, so that nearly always all ties are among them: one look at the vocabulary is enough.
+    """
+    listed = min(k + SPARE, logits.shape[-1])
+    values, token_ids = logits.topk(listed, dim=-1)
+    kth = values[..., k - 1 : k]
+    more = (values[..., -1:] == kth).any() & (listed < logits.shape[-1])
+    unlisted, retained = torch.stack([more.long(), (values >= kth).sum(-1).max()]).tolist()
+    if unlisted:
+        retained = int((logits >= kth).sum(-1).max())
+        values, token_ids = logits.topk(retained, dim=-1)
+    retained = max(retained, k)  # of nan nothing is at least the k-th; `_trimmed` finds it
+    return token_ids[..., :retained], values[..., :retained]
+
+
+def _single(values: Tensor) -> Tensor:
+    """Half precision as float32."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _ties_by_id(token_ids: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
