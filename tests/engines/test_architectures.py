@@ -292,7 +292,7 @@ def test_a_model_that_runs_without_a_cache_says_so(tmp_path, capsys):
     make_tokenizer(chat=False).save_pretrained(tmp_path)
     tiny_model("openai-gpt", vocab_size=261).save_pretrained(tmp_path)
     capsys.readouterr()
-    engine = load_engine(ModelSettings(path=str(tmp_path), device="cpu"), EngineSettings())
+    engine = load_engine(ModelSettings(path=str(tmp_path), device="cpu"), EngineSettings(kind="transformers"))
     assert engine.mode is Mode.UNCACHED
     said = capsys.readouterr().err
     assert said.startswith(

@@ -271,7 +271,7 @@ def test_weights_that_overflow_half_precision_are_refused_and_a_dtype_that_holds
 def test_a_run_on_incomplete_weights_ends_with_one_line_and_without_a_report(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "model")
     FAULTS["every name has a prefix"][0](tmp_path / "model")
-    sets = [f"model.path={tmp_path / 'model'}", "prompts.limit=4", "evaluation.limit=2"]
+    sets = [f"model.path={tmp_path / 'model'}", "engine.kind=transformers", "prompts.limit=4", "evaluation.limit=2"]
     options = [part for each in sets for part in ("--set", each)]
     done = run(command("run", "demo", "--out", str(tmp_path / "out"), *options))
     assert done.returncode == 2

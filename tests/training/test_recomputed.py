@@ -89,9 +89,10 @@ def test_the_student_is_that_of_stored_targets(stored, lines, tmp_path, decoding
     assert len(set(losses(one))) == 4, "the student moves away from the base, whose targets they stay"
     theirs = weights(two)
     for name, weight in weights(one).items():
-        difference = (theirs[name] - weight).abs()  # where a gradient is nearly 0, AdamW makes much of its rounding
+        # Where a gradient is nearly 0, AdamW makes a step of the learning rate, 1e-3, of its rounding, either way.
+        difference = (theirs[name] - weight).abs()
         assert float(difference.mean()) < 1e-6, name
-        assert float(difference.max()) < 3e-4, name
+        assert float(difference.max()) < 2e-3, name
     assert not two.targets.exists()
 
 
