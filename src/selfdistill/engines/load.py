@@ -69,8 +69,9 @@ def on_demand(
         arguments = (model, engine, path, ends)
         return _on_cluster(cluster, *arguments) if cluster else load_engine(*arguments)
 
-    if is_kept():
-        yield lambda: shared_engine(model, engine, path, (cluster, ends), open_engine)
+    # A cluster's engines are not kept: they would hold the room that the next model's engines wait for.
+    if is_kept() and not cluster:
+        yield lambda: shared_engine(model, engine, path, (ends,), open_engine)
         return
     try:
         yield load
