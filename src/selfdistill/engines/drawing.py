@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 class Drawn:
     """What the rows of one decoding drew."""
 
-    places: Tensor | slice
-    """Their places in the batch."""
     tokens: Tensor
     """(rows,) int64."""
     logprobs: Tensor
@@ -61,16 +59,16 @@ class Drawing:
             places = np.flatnonzero(kinds == kind)
             # One decoding is the usual case: nothing is copied then.
             where = slice(None) if len(present) == 1 else torch.from_numpy(places).to(logits.device)
-            yield places, self._draw(kind, logits[where], rows[places], numbers[places], where)
+            yield places, self._draw(kind, logits[where], rows[places], numbers[places])
 
-    def _draw(self, kind: int, logits: Tensor, rows: np.ndarray, uniforms: Tensor, where: Tensor | slice) -> Drawn:
+    def _draw(self, kind: int, logits: Tensor, rows: np.ndarray, uniforms: Tensor) -> Drawn:
         syntax, on_logits = split_syntax(self._stages[kind])
         masks = self._syntax(kind, syntax, logits.shape[-1]) if syntax else None
         ranked = decode(masks.apply(logits, rows) if masks else logits, on_logits)
         tokens, logprobs = draw(ranked, uniforms)
         if masks:
             masks.advance(rows, tokens)
-        return Drawn(where, tokens, logprobs, ranked)
+        return Drawn(tokens, logprobs, ranked)
 
     def _syntax(self, kind: int, rule: PythonSyntax, vocabulary: int) -> SyntaxMasks:
         if kind not in self._masks:

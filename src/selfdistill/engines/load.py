@@ -71,7 +71,7 @@ def on_demand(
 
     # A cluster's engines are not kept: they would hold the room that the next model's engines wait for.
     if is_kept() and not cluster:
-        yield lambda: shared_engine(model, engine, path, (ends,), open_engine)
+        yield lambda: shared_engine(model, engine, path, ends, open_engine)
         return
     try:
         yield load

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from selfdistill.engines.cache import ATTENTION_LAYERS, STATE_LAYERS, holds_states, make_cache
-from selfdistill.engines.slots import slot_kinds
-from selfdistill.engines.steps import Mode, Prompt, Slices, Steps, start
+from selfdistill.engines.slots import Prompt, slot_kinds
+from selfdistill.engines.steps import Mode, Slices, Steps, start
 from selfdistill.errors import NotNumbersError, UserError
 
 TEXT = "def add(a, b):\n    return a + b\n\n\nprint(add(1, 2), add(30, 40))\n"

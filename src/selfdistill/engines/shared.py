@@ -58,16 +58,15 @@ def is_kept() -> bool:
 
 
 def shared_engine(
-    model: ModelSettings, engine: EngineSettings, path: str | None, more: tuple[Any, ...], load: Callable[[], Any]
+    model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...], load: Callable[[], Any]
 ) -> Any:
     """The engine that was loaded with the same arguments, or a new one, which is kept.
 
     Args:
-        model, engine, path: see `engines.load.load_engine`.
-        more: what else the engine depends on.
+        model, engine, path, ends: see `engines.load.load_engine`.
         load: loads it.
     """
-    weights, settings = _weights(model, path), f"{engine.model_dump_json()} {more}"
+    weights, settings = _weights(model, path), f"{engine.model_dump_json()} {ends}"
     alone = engine.kind != "transformers" or _on_gpu(model)
     return _take(weights, lambda loaded: loaded.settings == settings, settings, alone, load)
 

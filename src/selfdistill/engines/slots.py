@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from selfdistill.engines.cache import RoomyLayer, make_cache
+from selfdistill.engines.padding import padded
 
 Prompt = tuple[int, ...]
 ROOM = 64
@@ -123,15 +124,11 @@ class SlotSteps:
 
     def _read(self, prompts: Sequence[Prompt], rows: Sequence[int]) -> None:
         """Padded on the right, where causal attention never looks; what padding leaves behind is masked later."""
-        width = max(map(len, prompts))
-        ids = torch.zeros((len(prompts), width), dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            ids[row, : len(prompt)] = torch.tensor(prompt)
+        ids = padded(prompts).to(self._model.device)
         cache = DynamicCache()
-        positions = torch.arange(width, device=self._model.device).expand(len(prompts), -1)
         self._model(
-            input_ids=ids.to(self._model.device),
-            position_ids=positions,
+            input_ids=ids,
+            position_ids=torch.arange(ids.shape[1], device=ids.device).expand(len(prompts), -1),
             past_key_values=cache,
             use_cache=True,
             **self._options,

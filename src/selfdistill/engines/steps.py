@@ -17,9 +17,9 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
 from selfdistill.engines.cache import holds_states, join, keep_rows, make_cache, rows_can_leave
-from selfdistill.engines.slots import SlotSteps
+from selfdistill.engines.padding import padded
+from selfdistill.engines.slots import Prompt, SlotSteps
 
-Prompt = tuple[int, ...]
 OWN_STATES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
 """What models call that which they return and take again from token to token."""
 
@@ -226,11 +226,7 @@ class Prefixes:
 
 def _ids(model: Any, prompts: Sequence[Prompt]) -> Tensor:
     """(rows, width), padded on the left."""
-    width = max(map(len, prompts))
-    ids = torch.zeros((len(prompts), width), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(prompt)
-    return ids.to(model.device)
+    return padded(prompts, left=True).to(model.device)
 
 
 def _runs(prompts: Sequence[Prompt]) -> list[list[Prompt]]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from selfdistill.engines.padding import padded
 from selfdistill.engines.probe import check_causal, reads_in_slices
 from selfdistill.engines.steps import Prefixes, Slices
 from selfdistill.errors import UserError
@@ -100,10 +101,8 @@ def _run_batch(
     models: Sequence[Any], sliceable: Sequence[bool], batch: list[tuple[int, Contexts]], width: int
 ) -> Iterator[Chunk]:
     sequences = [(*each.prompt_ids, *each.token_ids) for _, each in batch]
-    length = max(map(len, sequences))
-    ids = torch.zeros((len(batch), length), dtype=torch.long)
-    for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = torch.tensor(sequence)
+    ids = padded(sequences)
+    length = ids.shape[1]
     rows = torch.tensor([row for row, _ in batch])
     prompts = torch.tensor([len(each.prompt_ids) for _, each in batch])
     ends = torch.tensor([len(sequence) for sequence in sequences])

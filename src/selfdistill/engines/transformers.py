@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.collect import Collector
 from selfdistill.engines.drawing import Drawing
-from selfdistill.engines.steps import Mode, Prompt, start
+from selfdistill.engines.slots import Prompt
+from selfdistill.engines.steps import Mode, start
 from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.seeds import UniformRows, generator
 
@@ -83,7 +84,7 @@ class _Batch:
     def __init__(self, engine: TransformersEngine, requests: list[Request], max_new_tokens: int, targets: bool) -> None:
         self._engine = engine
         self._requests = requests
-        self._waiting = iter(range(min(engine.batch_size, len(requests)), len(requests)))
+        self._waiting = iter(range(len(requests)))
         self._limits = np.array([min(max_new_tokens, engine.context - len(r.token_ids)) for r in requests])
         self._drawn = np.zeros(len(requests), dtype=np.int64)
         self._collector = Collector(len(requests), keep_targets=targets)
@@ -95,7 +96,7 @@ class _Batch:
     def run(self, progress: Progress | None) -> list[Completion]:
         """Every request's completion, in order."""
         engine, requests = self._engine, self._requests
-        rows = np.arange(min(engine.batch_size, len(requests)))
+        rows = np.array(list(islice(self._waiting, engine.batch_size)))
         """The request in each place, (places,); some have ended and wait to leave."""
         steps = start(engine.mode, engine.model, [requests[row].token_ids for row in rows], engine.context)
         uniforms = UniformRows([_stream(requests[row]) for row in rows])
@@ -127,7 +128,7 @@ class _Batch:
         self._drawn[rows] += 1
         self._collector.begin_step()
         for places, drawn in drawing.draw(logits, rows, uniforms):
-            tokens[drawn.places] = drawn.tokens
+            tokens[torch.from_numpy(places).to(tokens.device)] = drawn.tokens
             ids = drawn.tokens.cpu().numpy()
             chosen = rows[places]
             self._collector.add(

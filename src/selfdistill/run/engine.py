@@ -7,7 +7,6 @@ recorded engine is not to be had, loading it says so.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from selfdistill.engines.choose import announce, choose
 from selfdistill.engines.precision import choose_dtype
@@ -30,10 +29,11 @@ def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
     known = read_json(directory.manifest).get("dtype")
     if known is None:
         choice = choose_dtype(chosen.model)
-        known = asdict(choice) if choice else {}
-        if choice:
-            update_manifest(directory, "dtype", known)
-    return chosen.model_copy(update={"model": chosen.model.model_copy(update=_only(known, "dtype"))})
+        if choice is None:
+            return chosen
+        known = asdict(choice)
+        update_manifest(directory, "dtype", known)
+    return chosen.model_copy(update={"model": chosen.model.model_copy(update={"dtype": known["dtype"]})})
 
 
 def _kind(recipe: Recipe, directory: RunDirectory) -> str | None:
@@ -49,7 +49,3 @@ def _kind(recipe: Recipe, directory: RunDirectory) -> str | None:
         update_manifest(directory, "engine", asdict(choice))
         kind = choice.kind
     return kind
-
-
-def _only(record: dict[str, Any], key: str) -> dict[str, Any]:
-    return {key: record[key]} if key in record else {}
