@@ -55,11 +55,11 @@ def measure_one(samples: int, tokens: int, vocabulary: int, chunk_logits: int | 
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from selfdistill.analysis.measures import measure
-    from selfdistill.analysis.settings import AnalysisSettings
-    from selfdistill.analysis.sums import Sums
-    from selfdistill.decoding import Decoding
     from selfdistill.engines.stream import Contexts, stream_logits
+    from selfdistill.explain.measures import measure
+    from selfdistill.explain.sums import Sums
+    from selfdistill.recipe.decoding import Decoding
+    from selfdistill.recipe.explain import AnalysisSettings
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -26,8 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from selfdistill.benchmarks import load_benchmark
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.records import CallCase, CallTests, StdinCase, StdinTests
 
 LIMITS = Limits(seconds_per_test=30.0)

@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Completion, Request, SparseTargets
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import CallCase, CallTests, Prompt, Verdict
-from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.generate import Job, generate_samples
 
 SHARD = 512
 SUPPORT = 4  # entries of a soft target
@@ -136,8 +136,8 @@ def grading(count: int) -> None:
     except ModuleNotFoundError:
         print(f"{'2 Ray nodes':>16} not measured: pip install 'selfdistill[ray]'")
         return
-    from selfdistill.cluster.connect import cluster
-    from selfdistill.cluster.grading import grade_on_cluster
+    from selfdistill.engines.ray_cluster import cluster
+    from selfdistill.steps.evaluation.cluster import grade_on_cluster
 
     with two_nodes() as address, cluster(address):
         rate = programs_a_second(lambda work: grade_on_cluster(address, work, **how), count)

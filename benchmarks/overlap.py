@@ -15,8 +15,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from selfdistill.overlap import OverlapSettings, Reference
-from selfdistill.overlap.check import compare
+from selfdistill.measure.contamination.check import compare
+from selfdistill.measure.contamination.records import Reference
+from selfdistill.recipe.contamination import OverlapSettings
 
 WORDS = 200
 VOCABULARY = 20_000

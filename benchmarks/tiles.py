@@ -18,8 +18,8 @@ import time
 import torch
 from torch import Tensor, nn
 
-from selfdistill.training.soft import soft_cross_entropy
-from selfdistill.training.tiles import Transform, tiled_cross_entropy
+from selfdistill.steps.training.soft import soft_cross_entropy
+from selfdistill.steps.training.tiles import Transform, tiled_cross_entropy
 
 SIDES = ("whole", "tiles")
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from selfdistill.analysis.page import write_figures
-from selfdistill.analysis.records import BreakRow, ExplainResult, KindRow, PreviewGap
-from selfdistill.analysis.toy.experiment import Experiment, run_experiment
-from selfdistill.analysis.toy.figures import write_figures as write_toy_figures
-from selfdistill.analysis.words import headline
+from selfdistill.report.pages.explain import write_figures
+from selfdistill.explain.records import BreakRow, ExplainResult, KindRow, PreviewGap
+from selfdistill.explain.toy.experiment import Experiment, run_experiment
+from selfdistill.report.charts.toy import write_figures as write_toy_figures
+from selfdistill.report.pages.explain_words import headline
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- numbers: docs/make_mechanism.py -->\n", "<!-- end of numbers -->"

@@ -38,7 +38,8 @@ def demo(work: Path) -> dict[str, Any]:
 
 def verdicts(humaneval: Path, work: Path) -> dict[str, Any]:
     """Outcome of every reference solution."""
-    rows = [json.loads(line) for line in gzip.open(humaneval, "rt")]
+    with gzip.open(humaneval, "rt") as file:
+        rows = [json.loads(line) for line in file]
     samples = work / "gold.jsonl"
     samples.write_text(
         "".join(json.dumps({"task_id": r["task_id"], "completion": r["canonical_solution"]}) + "\n" for r in rows)
@@ -52,6 +53,7 @@ def verdicts(humaneval: Path, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Read the options, collect, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", type=Path)
     parser.add_argument("--work", type=Path)

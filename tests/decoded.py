@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfdistill.decoding import Stages
 from selfdistill.engines.base import Request
+from selfdistill.recipe.decoding import Stages
 
 
 def decoded(requests: Sequence[Request], stages: Stages) -> list[Request]:

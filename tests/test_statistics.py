@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfdistill import seeds
-from selfdistill.statistics import (
+from selfdistill.measure.statistics import (
     DIFFERENCE,
     FEW,
     SHARE,

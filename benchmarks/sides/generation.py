@@ -118,7 +118,7 @@ def _generate(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
     """transformers' `model.generate` on batches of prompts of similar length, as ours are."""
     import torch
 
-    from selfdistill.engines.models import end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.models.load import end_of_turn_ids, load_model, load_tokenizer
 
     settings = recipe_of(spec, f"model.dtype={side.dtype}").model
     loaded = load_model(settings, model)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request, SparseTargets
-from selfdistill.engines.models import end_of_turn_ids, load_tokenizer, resolve_path
+from selfdistill.models.load import end_of_turn_ids, load_tokenizer, resolve_path
 from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.stages import read_prompts
 from sides.spec import Spec

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selfdistill.engines.models import resolve_path
+from selfdistill.models.load import resolve_path
 from sides.inputs import recipe_of, training_records
 from sides.spec import Side, Spec, peak_bytes, record
 
@@ -102,8 +102,8 @@ def _settings(spec: Spec, side: Side, method: str, targets: str, longest: int) -
 
 def _selfdistill(recipe: Any, side: Side, prompts: Any, samples: Any, made: Any, folder: Path, clock: Clock) -> int:
     from selfdistill.plan.model import model_size
-    from selfdistill.sampling.targets import target_path, write_targets
-    from selfdistill.training.train import build_data, train_student
+    from selfdistill.steps.sampling.targets import target_path, write_targets
+    from selfdistill.steps.training.train import build_data, train_student
 
     soft = recipe.training.targets == "soft"
     if soft:
@@ -124,8 +124,8 @@ def _other(recipe: Any, side: Side, prompts: Any, samples: Any, made: Any, folde
     from trl import SFTTrainer, pack_dataset
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from selfdistill.engines.models import load_model, load_tokenizer
-    from selfdistill.training.data import sequence
+    from selfdistill.models.load import load_model, load_tokenizer
+    from selfdistill.steps.training.data import sequence
 
     class Steps(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from selfdistill.decoding import Decoding
     from selfdistill.decoding.distribution import Ranked, decode, draw
+    from selfdistill.directory import RunDirectory
     from selfdistill.errors import UserError
     from selfdistill.grading import Limits, Submission, grade
+    from selfdistill.measure.statistics import pass_at_k
     from selfdistill.recipe import Recipe, load_recipe
+    from selfdistill.recipe.decoding import Decoding
     from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
-    from selfdistill.run.directory import RunDirectory
-    from selfdistill.run.loop import run_recipe
+    from selfdistill.run.pipeline import run_recipe
     from selfdistill.run.stages import begin, evaluate, sample, train, write_report
-    from selfdistill.statistics import pass_at_k
 
 _HOME = {
     "Decoding": "selfdistill.decoding",
@@ -28,7 +28,7 @@ _HOME = {
     "Prompt": "selfdistill.records",
     "Ranked": "selfdistill.decoding.distribution",
     "Recipe": "selfdistill.recipe",
-    "RunDirectory": "selfdistill.run.directory",
+    "RunDirectory": "selfdistill.directory",
     "Sample": "selfdistill.records",
     "Submission": "selfdistill.grading",
     "UserError": "selfdistill.errors",
@@ -39,8 +39,8 @@ _HOME = {
     "evaluate": "selfdistill.run.stages",
     "grade": "selfdistill.grading",
     "load_recipe": "selfdistill.recipe",
-    "pass_at_k": "selfdistill.statistics",
-    "run_recipe": "selfdistill.run.loop",
+    "pass_at_k": "selfdistill.measure.statistics",
+    "run_recipe": "selfdistill.run.pipeline",
     "sample": "selfdistill.run.stages",
     "train": "selfdistill.run.stages",
     "write_report": "selfdistill.run.stages",

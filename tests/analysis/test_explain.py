@@ -11,17 +11,17 @@ import torch
 from tiny_run import SAMPLING, TinyRun
 from transformers import AutoModelForCausalLM
 
-from selfdistill.analysis import words
-from selfdistill.analysis.breaks import find_breaks, token_class
-from selfdistill.analysis.choose import evenly
-from selfdistill.analysis.explain import explain_models
-from selfdistill.analysis.records import Band, ExplainResult, Graded
-from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.errors import UserError
+from selfdistill.explain.breaks import find_breaks, token_class
+from selfdistill.explain.choose import evenly
+from selfdistill.explain.explain import explain_models
+from selfdistill.explain.records import Band, ExplainResult, Graded
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.explain import AnalysisSettings
 from selfdistill.records import Sample
+from selfdistill.report.pages import explain_words as words
 from tiny_models import make_model
 
 SETTINGS = AnalysisSettings(programs=4, movers=5, temperatures=(0.7, 1.5))

@@ -12,12 +12,12 @@ import pytest
 from tiny_run import SAMPLING, TinyRun
 
 from pages import SPILLED, chromium
-from selfdistill.analysis.explain import explain_models
-from selfdistill.analysis.page import render, write_explain
-from selfdistill.analysis.records import ExplainResult, PreviewGap
-from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.analysis.tokens import token_name
+from selfdistill.explain.explain import explain_models
+from selfdistill.explain.records import ExplainResult, PreviewGap
 from selfdistill.files import read_json
+from selfdistill.recipe.explain import AnalysisSettings
+from selfdistill.report.pages.explain import render, write_explain
+from selfdistill.report.tokens import token_name
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense
+from selfdistill.recipe.decoding import Decoding
 
 VOCABULARY, LENGTH = 6, 3
 

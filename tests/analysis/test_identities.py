@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from selfdistill.analysis.identities import (
+from selfdistill.decoding.distribution import Ranked, decode, dense
+from selfdistill.explain.identities import (
     cross_entropy,
     divergence,
     entropy,
@@ -22,9 +23,8 @@ from selfdistill.analysis.identities import (
     loss_split,
     renyi_entropy,
 )
-from selfdistill.analysis.normal_form import ORDERS, in_order, normal_form
-from selfdistill.decoding import Decoding
-from selfdistill.decoding.distribution import Ranked, decode, dense
+from selfdistill.explain.normal_form import ORDERS, in_order, normal_form
+from selfdistill.recipe.decoding import Decoding
 
 VOCABULARY = 37
 SEEDS = st.integers(0, 10**6)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from selfdistill.analysis.toy.experiment import Experiment, ToyResult, run_experiment
-from selfdistill.analysis.toy.figures import write_figures
-from selfdistill.analysis.toy.machine import FORK, LOCK, ROOT, Machine, policy, simulated_success, success_probability
 from selfdistill.cli.toy import toy
-from selfdistill.decoding import Decoding
 from selfdistill.errors import UserError
+from selfdistill.explain.toy.experiment import Experiment, ToyResult, run_experiment
+from selfdistill.explain.toy.machine import FORK, LOCK, ROOT, Machine, policy, simulated_success, success_probability
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.report.charts.toy import write_figures
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import torch
 from tests.decoded import decoded
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from selfdistill.analysis.records import Graded
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
+from selfdistill.explain.records import Graded
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
 from tiny_models import make_model

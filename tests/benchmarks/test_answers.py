@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfdistill.benchmarks import assemble_program, extract_code, problem_prompt
-from selfdistill.benchmarks.answers import Programs, programs_of
-from selfdistill.benchmarks.thoughts import opened_thought
+from selfdistill.problems.programs.extract import Programs, assemble_program, extract_code, programs_of
+from selfdistill.problems.programs.thoughts import opened_thought
+from selfdistill.problems.questions import problem_prompt
 from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, StdinTests
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from selfdistill.benchmarks import load_benchmark
-from selfdistill.benchmarks.evalplus_mbpp import also_right, arguments
 from selfdistill.grading import Submission, grade
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.formats.evalplus_mbpp import also_right, arguments
 from selfdistill.records import CallTests, Outcome, Problem
 
 

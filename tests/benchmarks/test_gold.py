@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from selfdistill.benchmarks import assemble_program, load_benchmark
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.programs.extract import assemble_program
 from selfdistill.records import AssertTests, Problem
 from tests.benchmarks.mutants import is_wrong, mutants
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from selfdistill.benchmarks import load_benchmark
-from selfdistill.benchmarks.livecodebench import private_tests
 from selfdistill.errors import UserError
 from selfdistill.grading import Submission, grade
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.formats.livecodebench import private_tests
 from selfdistill.records import AssertTests, CallTests, StdinTests
 
 TESTS = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]

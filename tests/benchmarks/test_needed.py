@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfdistill.benchmarks.needed import needed_program
-from selfdistill.benchmarks.used_names import used_names
+from selfdistill.problems.programs.needed import needed_program
+from selfdistill.problems.programs.used_names import used_names
 from selfdistill.records import AssertTests, CallTests, StdinTests
 
 DROPPED = {

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.benchmarks import load_benchmark
-from selfdistill.benchmarks.answers import answer_of
 from selfdistill.grading import grade
 from selfdistill.grading.answers import Answer, grade_answers
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.programs.extract import answer_of
 from selfdistill.records import Outcome
 
 EXPECTED = {

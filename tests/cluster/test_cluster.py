@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from engines.fake_server import FakeServer
-from selfdistill.cluster.grading import grade_on_cluster
-from selfdistill.decoding import Decoding
-from selfdistill.engines.load import on_demand
-from selfdistill.engines.models import load_tokenizer
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.models.load import load_tokenizer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, StdinCase, StdinTests
-from selfdistill.sampling.generate import Job, generate_samples
+from selfdistill.steps.evaluation.cluster import grade_on_cluster
+from selfdistill.steps.sampling.generate import Job, generate_samples
 from tiny_models import make_model
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from selfdistill.decoding import Decoding, label
 from selfdistill.decoding.distribution import decode, dense, draw, further, logprob_of
+from selfdistill.recipe.decoding import Decoding, label
 from selfdistill.seeds import UniformRows, generator
 
 decodings = st.builds(

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode
-from selfdistill.decoding.rivals import EntropyTemperature, ForkLock, MinP, TopNSigma
 from selfdistill.errors import UserError
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, TopNSigma
 
 STAGES = [
     Decoding(temperature=0),

@@ -18,10 +18,10 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from selfdistill.analysis.kinds import effective_tokens
-from selfdistill.decoding import Decoding, EntropyTemperature, ForkLock, MinP, PythonSyntax, Stages, TopNSigma, label
 from selfdistill.decoding.distribution import decode, dense
-from selfdistill.decoding.settings import Stage, split_syntax
+from selfdistill.explain.kinds import effective_tokens
+from selfdistill.recipe.decoding import Decoding, Stage, Stages, label, split_syntax
+from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, PythonSyntax, TopNSigma
 
 STAGES: TypeAdapter[Stages] = TypeAdapter(Stages)
 STAGE: TypeAdapter[Stage] = TypeAdapter(Stage)

@@ -17,12 +17,13 @@ from llguidance import LLMatcher
 from tests.decoded import decoded
 
 from selfdistill import embedded
-from selfdistill.decoding import Decoding, PythonSyntax
 from selfdistill.decoding.syntax import masks
 from selfdistill.decoding.syntax.masks import SyntaxMasks
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
+from selfdistill.models.load import load_tokenizer
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import PythonSyntax
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_tokenizer
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from selfdistill.decoding import Stages
 from selfdistill.decoding.distribution import decode, dense
 from selfdistill.engines.base import Completion, Engine, Request
 from selfdistill.engines.stops import StopStrings, cut_at_stop
+from selfdistill.recipe.decoding import Stages
 from tests.decoded import decoded
 
 

@@ -21,17 +21,17 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging
 
 from engines.architectures import VOCABULARY, tiny_config, tiny_model
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode
 from selfdistill.engines import stream
 from selfdistill.engines.base import Completion, Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import context_length
 from selfdistill.engines.probe import choose_mode
 from selfdistill.engines.steps import Mode
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import UserError
+from selfdistill.models.load import context_length
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_tokenizer

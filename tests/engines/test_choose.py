@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines import choose as chooser
 from selfdistill.engines.choose import choose, is_small, require_vllm, settle
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K, TIES
 from selfdistill.errors import UserError
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_model
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from selfdistill.decoding import Decoding, MinP, PythonSyntax
 from selfdistill.engines.load import engine_for
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import MinP, PythonSyntax
 from selfdistill.recipe.schema import EngineSettings
 
 PLAIN = Decoding(temperature=0.7, top_k=20)

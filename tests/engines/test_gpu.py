@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.run.gpu_memory import gpu_peak
 from tests.decoded import decoded

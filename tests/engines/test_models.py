@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model, resolve_device, resolve_dtype
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_model, resolve_device, resolve_dtype
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_model

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from engines.fake_server import ALL_FAULTS, END, FakeServer, completion_of, reply, status
-from selfdistill.decoding import Decoding
 from selfdistill.engines import asking
 from selfdistill.engines.base import Request
-from selfdistill.engines.load import engine_for, load_engine, on_demand
+from selfdistill.engines.load import engine_for, load_engine
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.targets import read_targets
 from selfdistill.seeds import integer_seed
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.targets import read_targets
 from tests.decoded import decoded
 from tiny_models import make_model, make_tokenizer
 

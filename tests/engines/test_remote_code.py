@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import selfdistill
-from selfdistill.engines.models import empty_model, load_config, load_model, load_tokenizer
 from selfdistill.errors import UserError
+from selfdistill.models.load import empty_model, load_config, load_model, load_tokenizer
 from selfdistill.recipe.schema import ModelSettings
 from tiny_models import make_model
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.engines import models, shared
-from selfdistill.engines.load import on_demand
+from selfdistill.engines import shared
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
+from selfdistill.models import load as models
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_model
 

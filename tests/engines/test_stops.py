@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Completion, Request, SparseTargets
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
 from selfdistill.engines.stops import StopStrings, cut_at_stop
 from selfdistill.engines.text import Detokenizer
 from selfdistill.files import read_records
+from selfdistill.models.load import load_tokenizer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.targets import read_targets
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.targets import read_targets
 from tiny_models import make_model, make_tokenizer
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import decode, dense, draw
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model
+from selfdistill.models.load import load_model
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.seeds import generator
 from tests.decoded import decoded

@@ -16,16 +16,17 @@ from engines.agreement import check_distributions, check_draws, check_stops
 from plan.test_scale_page import VLLM
 from run.small import SMALL, command, run, run_command
 from run.test_other_models import overrides
-from selfdistill.decoding import Decoding, MinP, TopNSigma
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
+from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import MinP, TopNSigma
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Sample
-from selfdistill.sampling.targets import read_targets
+from selfdistill.steps.sampling.targets import read_targets
 from tests.decoded import decoded
 from tiny_models import make_model
 

@@ -23,11 +23,11 @@ import pytest
 from engines.agreement import check_distributions, check_draws, check_stops
 from run.small import run, run_command
 from run.test_other_models import overrides
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_model, load_tokenizer
 from selfdistill.files import read_json
+from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_model

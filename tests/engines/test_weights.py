@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from run.small import command, run
-from selfdistill.engines.models import load_model
+from selfdistill import events
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_model
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.run import events
 from tiny_models import make_model
 
 Tensors = dict[str, torch.Tensor]

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.decoding import Decoding, MinP
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
-from selfdistill.evaluation.evaluate import by_engine, sample_systems, systems_of
-from selfdistill.evaluation.systems import make_systems
 from selfdistill.files import read_records
+from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import MinP
 from selfdistill.records import Prompt, Sample
+from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
+from selfdistill.steps.evaluation.systems import make_systems
 from tiny_models import make_model
 
 PLAIN = Decoding(temperature=1.2, top_k=40)

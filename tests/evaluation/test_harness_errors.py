@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 
 from report.simulated_run import Simulation, systems, write_run
-from selfdistill.analysis import run_input
 from selfdistill.cli import grade as grade_command
-from selfdistill.decoding import Decoding
+from selfdistill.directory import RunDirectory
 from selfdistill.files import append_records, read_records
-from selfdistill.others.problems import _shares
+from selfdistill.measure.evaluated import read_evaluated, read_problems
+from selfdistill.measure.regressions.problems import _shares
+from selfdistill.measure.scores import score_tables
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
-from selfdistill.report.evaluated import read_evaluated, read_problems
 from selfdistill.report.examples import examples
-from selfdistill.report.scores import score_tables
-from selfdistill.rivals.choose import choose
-from selfdistill.run.directory import RunDirectory
-from selfdistill.study import preview
-from selfdistill.study.scores import best_scores, over_seeds, read_run
-from selfdistill.training.filter import select_samples
-from selfdistill.training.keep import judge_samples
+from selfdistill.run import explained as run_input
+from selfdistill.steps.training.filter import select_samples
+from selfdistill.steps.training.keep import judge_samples
+from selfdistill.studies import preview
+from selfdistill.studies.decodings.choose import choose
+from selfdistill.studies.scores import best_scores, over_seeds, read_run
 
 OUTCOMES = {
     "some": (Outcome.PASSED, Outcome.HARNESS_ERROR, Outcome.WRONG_ANSWER, Outcome.PASSED),

@@ -9,9 +9,9 @@ import pytest
 
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.evaluation.problems import FAMILIES, check_lengths, embedded_problems, limited, load_problems
-from selfdistill.evaluation.problems import render_problem as render
-from selfdistill.prompts.render import Renderer
+from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_problems, limited, load_problems
+from selfdistill.problems.evaluation import render_problem as render
+from selfdistill.problems.render import Renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import PromptSettings
 from selfdistill.records import AssertTests, CallTests, Problem, Prompt

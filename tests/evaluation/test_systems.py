@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from selfdistill.decoding import Decoding, MinP, PythonSyntax
-from selfdistill.evaluation.systems import plan_systems
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.rules import MinP, PythonSyntax
+from selfdistill.steps.evaluation.systems import plan_systems
 
 BASE, STUDENT, SAMPLING = (Decoding(temperature=t, top_k=20, top_p=0.8) for t in (1.0, 1.1, 0.7))
 GREEDY = Decoding(temperature=0)

@@ -51,8 +51,8 @@ def test_references_pass_through_the_grader_and_others_documents_do_not():
 
 
 def test_a_problem_of_structured_text_can_be_read_from_a_file(tmp_path):
-    from selfdistill.benchmarks import load_benchmark
     from selfdistill.files import record_line
+    from selfdistill.problems.benchmarks import load_benchmark
 
     path = tmp_path / "own.jsonl"
     path.write_bytes(b"".join(map(record_line, structured_problems("validation")[:3])))

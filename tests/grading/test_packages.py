@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy
 import pytest
 
+from selfdistill import events
 from selfdistill.grading import Limits, Submission, grade, isolation, isolation_report, namespaces
 from selfdistill.records import StdinCase, StdinTests
-from selfdistill.run import events
 
 pytestmark = pytest.mark.usefixtures("sandbox_works")
 LAYER = "this interpreter's packages, for programs to import"

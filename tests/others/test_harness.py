@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfdistill.errors import UserError
-from selfdistill.others.settings import OthersSettings
+from selfdistill.recipe.regressions import OthersSettings
 from selfdistill.recipe.schema import ModelSettings
 
 pytestmark = pytest.mark.engines
@@ -70,7 +70,7 @@ def answers(path: str) -> list[float]:
 
 
 def test_items_are_scored_as_the_models_logits_say(model, settings):
-    from selfdistill.others.harness import run_task
+    from selfdistill.measure.regressions.harness import run_task
 
     result = run_task("own_choice", model, None, settings, chat=False)
     assert (result.metric, result.higher_is_better) == ("acc", True)
@@ -79,26 +79,26 @@ def test_items_are_scored_as_the_models_logits_say(model, settings):
 
 
 def test_the_limit_holds(model, settings):
-    from selfdistill.others.harness import run_task
+    from selfdistill.measure.regressions.harness import run_task
 
     limited = settings.model_copy(update={"limit": 2})
     assert len(run_task("own_choice", model, model.path, limited, chat=False).scores) == 2
 
 
 def test_an_unknown_task_is_one_line(model, settings):
-    from selfdistill.others.harness import run_task
+    from selfdistill.measure.regressions.harness import run_task
 
     with pytest.raises(UserError, match=r"lm-eval:no_such_task: lm-eval cannot run this task"):
         run_task("no_such_task", model, None, settings, chat=False)
 
 
 def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path):
-    from selfdistill.others.loading import load_task
-    from selfdistill.others.measure import measure
-    from selfdistill.others.registry import read_measured
-    from selfdistill.prompts.render import load_renderer
+    from selfdistill.measure.regressions.loading import load_task
+    from selfdistill.measure.regressions.measure import measure
+    from selfdistill.measure.regressions.registry import read_measured
+    from selfdistill.problems.render import load_renderer
     from selfdistill.recipe import load_recipe
-    from selfdistill.report.others import others
+    from selfdistill.report.regressions import others
 
     recipe = load_recipe(
         "demo",

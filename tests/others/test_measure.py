@@ -9,13 +9,13 @@ import pytest
 from selfdistill import embedded
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
-from selfdistill.others.loading import load_task
-from selfdistill.others.measure import measure, work
-from selfdistill.others.records import Score
-from selfdistill.others.registry import read_measured
-from selfdistill.prompts.render import load_renderer
+from selfdistill.measure.regressions.loading import load_task
+from selfdistill.measure.regressions.measure import measure, work
+from selfdistill.measure.regressions.records import Score
+from selfdistill.measure.regressions.registry import read_measured
+from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
-from selfdistill.report.others import others
+from selfdistill.report.regressions import others
 
 TASKS = ("embedded-strings", "embedded-json", "embedded-text")
 SMALL = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from selfdistill.errors import UserError
-from selfdistill.others.loading import decodings, load_task
-from selfdistill.others.tasks import task
-from selfdistill.prompts.render import load_renderer
+from selfdistill.measure.regressions.loading import decodings, load_task
+from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.tasks import task
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.others import texts
-from selfdistill.others.tasks import task
+from selfdistill.measure.regressions import texts
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.tasks import task
 from tiny_models import make_model
 
 DOCUMENTS = [(str(number), text) for number, text in enumerate(embedded.held_out(12))]

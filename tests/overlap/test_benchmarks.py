@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from selfdistill.benchmarks import load_benchmark
-from selfdistill.overlap import OverlapSettings
-from selfdistill.overlap.check import compare
-from selfdistill.overlap.sources import solutions, statements
+from selfdistill.measure.contamination.check import compare
+from selfdistill.measure.contamination.sources import solutions, statements
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.recipe.contamination import OverlapSettings
 
 FILES = ("HumanEval.jsonl.gz", "sanitized-mbpp.json", "cruxeval.jsonl")
 

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfdistill import embedded
-from selfdistill.overlap import KINDS, OverlapSettings, Reference
-from selfdistill.overlap.check import compare, overlaps
-from selfdistill.overlap.index import Index
-from selfdistill.overlap.near import MISSED, PERMUTATIONS, bands
-from selfdistill.overlap.shingles import jaccard, runs, shingles, words
-from selfdistill.overlap.sources import solutions, statements
+from selfdistill.measure.contamination.check import compare, overlaps
+from selfdistill.measure.contamination.index import Index
+from selfdistill.measure.contamination.near import MISSED, PERMUTATIONS, bands
+from selfdistill.measure.contamination.records import Reference
+from selfdistill.measure.contamination.shingles import jaccard, runs, shingles, words
+from selfdistill.measure.contamination.sources import solutions, statements
+from selfdistill.recipe.contamination import KINDS, OverlapSettings
 
 SETTINGS = OverlapSettings()
 TEXT = (

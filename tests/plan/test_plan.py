@@ -6,11 +6,11 @@ import pytest
 from transformers import Qwen3MoeConfig
 
 from run.small import command, run
-from selfdistill.evaluation.evaluate import systems_of
 from selfdistill.plan.estimate import Workload, estimate
 from selfdistill.plan.gpus import GPUS, TRAINING_SHARE, Gpu
 from selfdistill.plan.model import PUBLISHED, ModelSize, count
 from selfdistill.recipe import load_recipe
+from selfdistill.steps.evaluation.evaluate import systems_of
 
 QWEN3_30B = Qwen3MoeConfig(
     vocab_size=151936,

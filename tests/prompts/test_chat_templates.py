@@ -11,14 +11,14 @@ from tests.decoded import decoded
 from engines.fake_server import END, FakeServer
 from prompts.families import CHATML, FAMILIES, GEMMA, Family, family_tokenizer
 from run.small import command, run
-from selfdistill.decoding import Decoding
+from selfdistill import events
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import end_of_turn_ids, load_tokenizer
 from selfdistill.errors import UserError
-from selfdistill.prompts.render import Renderer, load_renderer
+from selfdistill.models.load import end_of_turn_ids, load_tokenizer
+from selfdistill.problems.render import Renderer, load_renderer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
-from selfdistill.run import events
 from tiny_models import make_model
 
 SYSTEM = "Be brief."

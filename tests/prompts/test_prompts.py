@@ -10,10 +10,10 @@ import pytest
 from pyarrow import parquet
 
 from selfdistill.errors import UserError
-from selfdistill.prompts.prepare import prepare_prompts
-from selfdistill.prompts.render import Renderer
-from selfdistill.prompts.sources import read_statements
-from selfdistill.prompts.templates import apply_template
+from selfdistill.problems.prepare import prepare_prompts
+from selfdistill.problems.render import Renderer
+from selfdistill.problems.sources import read_statements
+from selfdistill.problems.templates import apply_template
 from selfdistill.recipe.schema import Columns, PromptSettings
 from tiny_models import make_tokenizer
 

@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 from run.small import command, run
 from selfdistill.errors import UserError
-from selfdistill.overlap.sources import prompts_of_file
-from selfdistill.prompts.prepare import prepare_prompts
-from selfdistill.prompts.render import Renderer
-from selfdistill.prompts.sources import read_statements
+from selfdistill.measure.contamination.sources import prompts_of_file
+from selfdistill.problems.prepare import prepare_prompts
+from selfdistill.problems.render import Renderer
+from selfdistill.problems.sources import read_statements
 from selfdistill.recipe.schema import Columns, PromptSettings
 from tiny_models import make_tokenizer
 

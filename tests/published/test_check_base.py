@@ -11,12 +11,12 @@ from scipy.stats import binomtest
 
 from selfdistill.cli.check_base import check_base
 from selfdistill.errors import UserError
-from selfdistill.prompts.render import Renderer
-from selfdistill.published.check import _prompt, _prompt_settings
-from selfdistill.published.protocols import load_protocol, protocol_names
-from selfdistill.published.scores import difference, published_model, published_names
+from selfdistill.measure.published.check import _prompt, _prompt_settings
+from selfdistill.measure.published.protocols import load_protocol, protocol_names
+from selfdistill.measure.published.scores import difference, published_model, published_names
+from selfdistill.measure.statistics import Estimate
+from selfdistill.problems.render import Renderer
 from selfdistill.records import AssertTests, Problem, Prompt
-from selfdistill.statistics import Estimate
 from tiny_models import make_model, make_tokenizer
 
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample, Verdict
-from selfdistill.run.directory import RunDirectory
-from selfdistill.run.loop import run_recipe
+from selfdistill.run.pipeline import run_recipe
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -119,8 +119,8 @@ def test_greedy_answers_are_those_of_generate(run: RunDirectory, tokenizer, base
     samples = list(read_records(run.system_samples("base-greedy"), Sample))
     problems = [json.loads(line) for line in run.problems.read_text().splitlines()]
     recipe = load_recipe(str(run.root.parent / "recipe.yaml"))
-    from selfdistill.evaluation.problems import load_problems, render_problem
-    from selfdistill.prompts.render import load_renderer
+    from selfdistill.problems.evaluation import load_problems, render_problem
+    from selfdistill.problems.render import load_renderer
 
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     prompts = [render_problem(problem, renderer) for problem in load_problems(recipe)]
@@ -139,7 +139,7 @@ def test_greedy_answers_are_those_of_generate(run: RunDirectory, tokenizer, base
 
 def test_training_began_at_the_bases_own_loss(run: RunDirectory, base) -> None:
     """Soft targets under the base: the cross-entropy of q_s to the base, from logits of one sequence at a time."""
-    from selfdistill.sampling.targets import read_targets
+    from selfdistill.steps.sampling.targets import read_targets
 
     prompts = {prompt.prompt_id: prompt for prompt in read_records(run.prompts, Prompt)}
     losses = []

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from selfdistill import files, seeds
-from selfdistill.decoding import Decoding
-from selfdistill.evaluation.systems import System, plan_systems
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.steps.evaluation.systems import System, plan_systems
 
 LIMIT = 128
 TEMPERATURES = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)

@@ -15,12 +15,13 @@ from test_report_page import Document, forms, leaves, numbers
 
 from selfdistill import files
 from selfdistill.errors import UserError
-from selfdistill.others.problems import write_scores
-from selfdistill.others.records import Measured, Score, scores_path
-from selfdistill.others.registry import register
-from selfdistill.overlap import OverlapSettings, Reference
-from selfdistill.overlap.check import compare
-from selfdistill.overlap.run import write_overlap
+from selfdistill.measure.contamination.check import compare
+from selfdistill.measure.contamination.records import Reference
+from selfdistill.measure.contamination.run import write_overlap
+from selfdistill.measure.regressions.problems import write_scores
+from selfdistill.measure.regressions.records import Measured, Score, scores_path
+from selfdistill.measure.regressions.registry import register
+from selfdistill.recipe.contamination import OverlapSettings
 from selfdistill.report import build_summary
 from selfdistill.report.html import render
 
@@ -143,7 +144,7 @@ def test_overlap_is_counted_and_left_out(summary: dict[str, Any]) -> None:
 
 
 def test_leaving_out_problems_gives_the_score_of_the_others(checked: Path, summary: dict[str, Any]) -> None:
-    from selfdistill.report.evaluated import read_evaluated, read_problems, read_systems
+    from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
 
     problems = read_problems(checked)
     default = next(each for each in summary["comparisons"] if each["kind"] == "default")

@@ -9,13 +9,13 @@ import pytest
 from simulated_run import Simulation, systems, write_run
 
 from selfdistill import seeds
-from selfdistill.evaluation.systems import System
+from selfdistill.measure.comparisons import comparisons
+from selfdistill.measure.scores import Measured, measure
+from selfdistill.measure.statistics import DIFFERENCE, Estimate, intervals
 from selfdistill.report import build_summary
-from selfdistill.report.comparisons import comparisons
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
 from selfdistill.report.html import render
-from selfdistill.report.scores import Measured, measure
-from selfdistill.statistics import DIFFERENCE, Estimate, intervals
+from selfdistill.steps.evaluation.systems import System
 
 PROBLEMS = 120
 

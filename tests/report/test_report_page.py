@@ -14,8 +14,9 @@ from rich.console import Console
 from simulated_run import Simulation, write_run
 
 from selfdistill import files
+from selfdistill.measure import words
 from selfdistill.records import Outcome
-from selfdistill.report import build_summary, terminal_table, words
+from selfdistill.report import build_summary, terminal_table
 from selfdistill.report.charts.style import COLOURS
 from selfdistill.report.html import render
 from selfdistill.report.programs import program_html

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated_run import TRAINING, systems
 
-from selfdistill.evaluation.systems import System
-from selfdistill.report import words
+from selfdistill.measure import words
+from selfdistill.measure.comparisons import best, comparisons, find
+from selfdistill.measure.evaluated import EvaluatedProblem, exception_type
 from selfdistill.report.answer import answer
 from selfdistill.report.charts.curves import Curves, Point, frontier_chart
 from selfdistill.report.charts.training import running_mean
-from selfdistill.report.comparisons import best, comparisons, find
 from selfdistill.report.cost import cost
-from selfdistill.report.evaluated import EvaluatedProblem, exception_type
 from selfdistill.report.examples import _program
 from selfdistill.report.frontier import beats, frontier
+from selfdistill.steps.evaluation.systems import System
 
 SCORES = st.tuples(st.floats(0, 1), st.floats(0, 1))
 

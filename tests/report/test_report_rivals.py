@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfdistill.files import write_json
 from selfdistill.report import build_summary
-from selfdistill.report.charts.rivals import rivals
+from selfdistill.report.charts.baselines import rivals
 from selfdistill.report.html import render
 
 TITLE = "Can a smarter decoder do it without training?"

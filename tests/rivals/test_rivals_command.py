@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from run.small import SMALL, command, run
-from selfdistill.decoding import Stages
 from selfdistill.files import read_json, read_records, write_json
+from selfdistill.recipe.decoding import Stages
 from selfdistill.records import Sample, Verdict
 
 GRID = """

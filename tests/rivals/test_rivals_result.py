@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from rivals.written import write_evaluation
+from selfdistill.decoding.families import PLAIN, read_grid, without_syntax
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.evaluation.systems import make_systems
 from selfdistill.files import write_json
 from selfdistill.recipe import load_recipe
-from selfdistill.rivals.choose import choose
-from selfdistill.rivals.compare import MODELS, _chosen, _systems, _validation
-from selfdistill.rivals.grid import PLAIN, read_grid, without_syntax
-from selfdistill.rivals.pool import pool
-from selfdistill.rivals.result import result
-from selfdistill.rivals.words import answers, markdown
-from selfdistill.run.directory import RunDirectory
+from selfdistill.steps.evaluation.systems import make_systems
+from selfdistill.studies.decodings.choose import choose
+from selfdistill.studies.decodings.compare import MODELS, _chosen, _systems, _validation
+from selfdistill.studies.decodings.pool import pool
+from selfdistill.studies.decodings.result import result
+from selfdistill.studies.decodings.words import answers, markdown
 
 GRID_TEXT = """
 plain: [{temperature: 0}, {temperature: 1}]

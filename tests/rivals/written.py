@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from selfdistill import files
-from selfdistill.evaluation.systems import System
 from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.steps.evaluation.systems import System
 
 SAMPLES = 5
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from run.small import environment, results, run, run_command
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import StageError, UserError
 from selfdistill.files import read_json
 from selfdistill.recipe import load_recipe
-from selfdistill.run import apart, loop
+from selfdistill.run import apart
+from selfdistill.run import pipeline as loop
 from selfdistill.run.apart import VARIABLE, run_apart, wanted
-from selfdistill.run.directory import RunDirectory
 from tiny_models import make_model
 
 APART = {**environment(), VARIABLE: "always"}
@@ -29,7 +30,7 @@ def test_a_gpu_decides_unless_the_environment_does(monkeypatch):
     recipe = load_recipe("demo")
     monkeypatch.delenv(VARIABLE, raising=False)
     assert not wanted(recipe)
-    monkeypatch.setattr("selfdistill.engines.models.resolve_device", lambda device: torch.device("cuda"))
+    monkeypatch.setattr("selfdistill.models.load.resolve_device", lambda device: torch.device("cuda"))
     assert wanted(recipe)
     monkeypatch.setenv(VARIABLE, "never")
     assert not wanted(recipe)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from engines.architectures import tiny_model
+from selfdistill.directory import RunDirectory
 from selfdistill.engines import choose, precision
-from selfdistill.engines.models import load_model
 from selfdistill.files import read_json
+from selfdistill.models.load import load_model
 from selfdistill.recipe import Recipe, load_recipe
-from selfdistill.run.directory import RunDirectory
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import open_manifest
 from tiny_models import make_tokenizer

@@ -6,13 +6,13 @@ from importlib.util import find_spec
 
 import pytest
 
+from selfdistill.directory import RunDirectory
 from selfdistill.engines.choose import Choice
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.recipe import load_recipe
 from selfdistill.run import engine as module
-from selfdistill.run import loop
-from selfdistill.run.directory import RunDirectory
+from selfdistill.run import pipeline as loop
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import open_manifest
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from run.small import command, run, run_command
-from selfdistill.evaluation.evaluate import systems_of
+from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import changed_keys, load_recipe, with_whole_grid
 from selfdistill.records import Sample
-from selfdistill.run.directory import RunDirectory
-from selfdistill.run.manifest import open_manifest, read_recipe, timed_together, update_manifest
+from selfdistill.run.manifest import open_manifest, read_recipe, update_manifest
+from selfdistill.run.timing import timed_together
+from selfdistill.steps.evaluation.evaluate import systems_of
 
 
 def test_without_a_grid_there_are_the_defaults_the_baselines_and_greedy():

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from run.small import command, run, run_command
+from selfdistill import progress as progress_module
 from selfdistill.cli.app import app
+from selfdistill.events import VARIABLE, emit, json_log
 from selfdistill.files import read_json
-from selfdistill.run import progress as progress_module
-from selfdistill.run.events import VARIABLE, emit, json_log
-from selfdistill.run.progress import progress
+from selfdistill.progress import progress
 
 
 def events_of(text: str) -> list[dict]:

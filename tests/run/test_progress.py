@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from selfdistill.run import progress as progress_module
-from selfdistill.run.progress import Done, progress
+from selfdistill import progress as progress_module
+from selfdistill.progress import Done, progress
 
 LENGTHS = [20, 45, 60, 128, 33, 128, 90, 12, 70, 128, 51, 64]
 

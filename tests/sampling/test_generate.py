@@ -6,14 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
 from selfdistill.files import read_records
+from selfdistill.models.load import load_tokenizer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.targets import read_targets
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.targets import read_targets
 from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5)), "") for n in range(11)]

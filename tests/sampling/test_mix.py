@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from selfdistill.decoding import Decoding
+from selfdistill.directory import RunDirectory
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_records
+from selfdistill.models.load import load_tokenizer
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.run.directory import RunDirectory
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.mix import _stored, mixed
-from selfdistill.sampling.targets import read_targets
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.mix import _stored, mixed
+from selfdistill.steps.sampling.targets import read_targets
 from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5))) for n in range(10)]

@@ -11,17 +11,17 @@ from tests.decoded import decoded
 
 from run.small import command, run, run_command
 from selfdistill import embedded
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import end_of_turn_ids, load_model, load_tokenizer
 from selfdistill.files import read_json, read_records
-from selfdistill.prompts.built_in import built_in_statements
+from selfdistill.models.load import end_of_turn_ids, load_model, load_tokenizer
+from selfdistill.problems.built_in import built_in_statements
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.targets import read_targets
-from selfdistill.sampling.texts import load_text_reader
+from selfdistill.steps.sampling.targets import read_targets
+from selfdistill.steps.sampling.texts import load_text_reader
 
 STAGES = (Decoding(temperature=0.7, top_k=20, top_p=0.8),)
 MODEL = ModelSettings(path="embedded", device="cpu")

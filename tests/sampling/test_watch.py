@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from selfdistill.decoding import Decoding
+from selfdistill import events
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
-from selfdistill.evaluation.evaluate import sample_systems, systems_of
+from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt
-from selfdistill.run import events
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.watch import ENOUGH, LONG, Limit, Watch
+from selfdistill.steps.evaluation.evaluate import sample_systems, systems_of
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.watch import ENOUGH, LONG, Limit, Watch
 from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5)), "") for n in range(160)]

@@ -10,11 +10,11 @@ import fsspec
 import pytest
 
 from run.small import SMALL, results, run, run_command
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.recipe import load_recipe
 from selfdistill.run import mirror, stages
-from selfdistill.run.directory import RunDirectory
 
 FEW = (*SMALL, "prompts.limit=16", "evaluation.grid.temperatures=[1.0]")
 

@@ -9,9 +9,9 @@ import fsspec
 import pytest
 from typer.testing import CliRunner
 
-from selfdistill.benchmarks import load_benchmark
 from selfdistill.errors import UserError
-from selfdistill.prompts.sources import read_statements
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.sources import read_statements
 from selfdistill.recipe.schema import PromptSettings
 from selfdistill.urls import is_url, reading, suffixes
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from selfdistill.directory import RunDirectory
 from selfdistill.recipe import load_recipe
-from selfdistill.run.directory import RunDirectory
-from selfdistill.study.curve import Variant, cells
-from selfdistill.study.execute import _Samples, _Students
+from selfdistill.studies.curve import Variant, cells
+from selfdistill.studies.execute import _Samples, _Students
 
 
 def test_cells_are_trained_in_order_and_share_their_samples(tmp_path):

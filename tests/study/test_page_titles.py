@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from selfdistill.study.rounds_page import rounds_page
+from selfdistill.report.pages.rounds import rounds_page
 
 
 def rounds(scores: list[float], programs: list[float], width: float) -> str:

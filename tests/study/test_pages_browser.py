@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from pages import assert_stands, chromium
-from selfdistill.study.advice_page import advice_page
-from selfdistill.study.curve_page import curve_page
-from selfdistill.study.page import Page, write_page
-from selfdistill.study.preview_page import preview_page
-from selfdistill.study.related import METHODS
-from selfdistill.study.related_page import related_page
-from selfdistill.study.rounds_page import rounds_page
-from selfdistill.study.sweep import fit
-from selfdistill.study.sweep_page import sweep_page
+from selfdistill.report.pages.advice import advice_page
+from selfdistill.report.pages.curve import curve_page
+from selfdistill.report.pages.methods import related_page
+from selfdistill.report.pages.page import Page, write_page
+from selfdistill.report.pages.preview import preview_page
+from selfdistill.report.pages.rounds import rounds_page
+from selfdistill.report.pages.sweep import sweep_page
+from selfdistill.studies.methods import METHODS
+from selfdistill.studies.sweep import fit
 
 MEASURES = ["pass@1", "pass@5"]
 

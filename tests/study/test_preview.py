@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from run.small import command, run
+from selfdistill.directory import RunDirectory
 from selfdistill.files import append_records, read_json, read_records
+from selfdistill.measure.evaluated import read_problems, read_systems
+from selfdistill.measure.statistics import pass_at_k
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Outcome, Sample, Verdict
-from selfdistill.report.evaluated import read_problems, read_systems
-from selfdistill.run.directory import RunDirectory
-from selfdistill.statistics import pass_at_k
-from selfdistill.study import preview as module
-from selfdistill.study.preview import Setting, preview, proposals_of, settings_of
-from selfdistill.study.sweep import Grid, Truncation
+from selfdistill.studies import preview as module
+from selfdistill.studies.preview import Setting, preview, proposals_of, settings_of
+from selfdistill.studies.sweep import Grid, Truncation
 
 SETS = (
     "evaluation.limit=24",

@@ -14,10 +14,10 @@ from run.small import command, run
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_json, read_records, write_bytes, write_json
 from selfdistill.records import Outcome, Verdict
-from selfdistill.study import regret as module
-from selfdistill.study.advise import advise
-from selfdistill.study.regret import regret
-from selfdistill.study.sweep import cell_name
+from selfdistill.studies import regret as module
+from selfdistill.studies.advise import advise
+from selfdistill.studies.regret import regret
+from selfdistill.studies.sweep import cell_name
 
 GAINS = {0.5: 0.2, 0.7: 1.5, 1.0: 0.8, 1.3: -0.3}
 T_EVALS = (0.0, 0.7, 1.3)

@@ -10,8 +10,8 @@ from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run import stages
-from selfdistill.sampling.targets import read_targets
-from selfdistill.study.rounds import measure_certainty
+from selfdistill.steps.sampling.targets import read_targets
+from selfdistill.studies.rounds import measure_certainty
 
 TINY = [part for override in SMALL for part in ("--set", override)]
 

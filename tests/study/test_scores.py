@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from selfdistill.decoding import Decoding
 from selfdistill.errors import UserError
-from selfdistill.evaluation.systems import make_systems
-from selfdistill.study.scores import (
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.steps.evaluation.systems import make_systems
+from selfdistill.studies.scores import (
     Run,
     best_scores,
     differences,

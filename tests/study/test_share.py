@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.decoding import Decoding
-from selfdistill.evaluation.systems import plan_systems
+from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, write_json, write_text
-from selfdistill.run.directory import RunDirectory
-from selfdistill.study.share import take_prompts, take_samples, take_student, take_system
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.steps.evaluation.systems import plan_systems
+from selfdistill.studies.share import take_prompts, take_samples, take_student, take_system
 
 BASE, STUDENT = (Decoding(temperature=t) for t in (0.7, 1.0))
 FIRST, *_, LAST = plan_systems(BASE, STUDENT, BASE, [])

@@ -8,8 +8,8 @@ import pytest
 from run.small import SMALL, command, results, run, run_command
 from selfdistill.files import read_json, read_records
 from selfdistill.records import Sample
-from selfdistill.study.curve import matching_size
-from selfdistill.study.sweep import fit
+from selfdistill.report.pages.curve import matching_size
+from selfdistill.studies.sweep import fit
 
 TINY = [part for override in SMALL for part in ("--set", override)]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfdistill.statistics import pass_at_k
-from selfdistill.study.weighting import weighted_scores
+from selfdistill.measure.statistics import pass_at_k
+from selfdistill.studies.weighting import weighted_scores
 
 
 @settings(max_examples=60, deadline=None)

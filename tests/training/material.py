@@ -9,7 +9,7 @@ import numpy as np
 
 from selfdistill.engines.base import SparseTargets
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.targets import target_path, write_targets
+from selfdistill.steps.sampling.targets import target_path, write_targets
 from tiny_models import make_model
 from training.plain_torch import Example
 

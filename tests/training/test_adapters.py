@@ -22,13 +22,13 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
-from selfdistill.engines.models import empty_model
 from selfdistill.errors import UserError
+from selfdistill.models.load import empty_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import LoraSettings
-from selfdistill.training.adapters import lora_config, lora_targets
-from selfdistill.training.extras import require_extras
-from selfdistill.training.train import train_student
+from selfdistill.steps.training.adapters import lora_config, lora_targets
+from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.train import train_student
 from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -213,7 +213,7 @@ def test_the_students_experts_have_learned_and_the_log_says_the_share(gpt_oss, t
 
 
 def test_a_student_of_nan_is_not_saved(gpt_oss, tmp_path, monkeypatch):
-    from selfdistill.training import saving
+    from selfdistill.steps.training import saving
 
     def diverged(trained: Any, weights: Any, plain: Any, adapter: Path) -> Any:
         plain.model.norm.weight.data[3] = torch.nan

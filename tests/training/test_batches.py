@@ -6,7 +6,7 @@ import random
 
 from accelerate.data_loader import SeedableRandomSampler
 
-from selfdistill.training.batches import SimilarLengths
+from selfdistill.steps.training.batches import SimilarLengths
 
 LENGTHS = random.Random(0).choices(range(1, 400), k=50)
 STEP = 8

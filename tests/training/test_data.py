@@ -10,22 +10,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
-from selfdistill.engines.models import load_tokenizer
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
+from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample
-from selfdistill.sampling.generate import Job, generate_samples
-from selfdistill.sampling.targets import read_targets, target_path, write_targets
-from selfdistill.training import batches
-from selfdistill.training.batches import Collator
-from selfdistill.training.data import IGNORED, TargetStore
-from selfdistill.training.filter import select_samples
-from selfdistill.training.soft import soft_cross_entropy
-from selfdistill.training.train import build_data
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.targets import read_targets, target_path, write_targets
+from selfdistill.steps.training import batches
+from selfdistill.steps.training.batches import Collator
+from selfdistill.steps.training.data import IGNORED, TargetStore
+from selfdistill.steps.training.filter import select_samples
+from selfdistill.steps.training.soft import soft_cross_entropy
+from selfdistill.steps.training.train import build_data
 from tiny_models import make_model
 
 SETTINGS = load_recipe("demo").training

@@ -15,13 +15,13 @@ from tests.conftest import REPOSITORY
 
 from run.small import SMALL, environment, run
 from run.test_other_models import overrides
-from selfdistill.engines.models import load_model
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
+from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
 from selfdistill.run import stages
-from selfdistill.run.directory import RunDirectory
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 

@@ -11,11 +11,11 @@ from itertools import product
 import pytest
 import torch
 
-from selfdistill.decoding import Decoding
 from selfdistill.decoding.distribution import Ranked, decode
-from selfdistill.engines.models import load_model
+from selfdistill.models.load import load_model
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.training.soft import soft_cross_entropy
+from selfdistill.steps.training.soft import soft_cross_entropy
 from tiny_models import make_model
 
 PROMPT = [40, 50, 60]

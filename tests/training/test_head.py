@@ -20,9 +20,9 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
-from selfdistill.run import events
-from selfdistill.training.head import Scored, add_scoring
-from selfdistill.training.soft import soft_cross_entropy
+from selfdistill import events
+from selfdistill.steps.training.head import Scored, add_scoring
+from selfdistill.steps.training.soft import soft_cross_entropy
 from tiny_models import SIZES
 
 EXPERTS = {"moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2}

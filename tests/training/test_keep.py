@@ -12,7 +12,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample, Verdict
-from selfdistill.training.keep import judge_samples
+from selfdistill.steps.training.keep import judge_samples
 
 BODIES = {
     "right": "\n    return x + 1",

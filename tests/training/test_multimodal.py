@@ -20,14 +20,14 @@ from transformers import (
     Qwen3_5ForConditionalGeneration,
 )
 
-from selfdistill.engines.models import load_config, load_model
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_config, load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.training import whole
-from selfdistill.training.extras import require_extras
-from selfdistill.training.train import train_student
-from selfdistill.training.whole import PROCESSOR_FILES, require_whole
+from selfdistill.steps.training import whole
+from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.train import train_student
+from selfdistill.steps.training.whole import PROCESSOR_FILES, require_whole
 from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")

@@ -11,15 +11,15 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from selfdistill.engines.models import load_model
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.training import extras, kernels
-from selfdistill.training.arguments import training_arguments
-from selfdistill.training.extras import require_extras
-from selfdistill.training.train import build_data, train_student
-from selfdistill.training.trainer import SelfDistillationTrainer
+from selfdistill.steps.training import extras, kernels
+from selfdistill.steps.training.arguments import training_arguments
+from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.train import build_data, train_student
+from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from tiny_models import SIZES
 from training.material import MAX_LENGTH, Material, make_material
 

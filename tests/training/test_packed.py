@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from selfdistill.errors import UserError
-from selfdistill.training.packed import PACKED, flat_rows, in_one_row, keeps_apart
+from selfdistill.steps.training.packed import PACKED, flat_rows, in_one_row, keeps_apart
 from tiny_models import SIZES
 
 SMALL = {"vocab_size": 261, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -12,14 +12,15 @@ from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from run.small import SMALL
 from run.test_other_models import overrides
-from selfdistill.engines.models import load_model
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.run import loop, stages
-from selfdistill.run.directory import RunDirectory
-from selfdistill.training import callbacks, extras
-from selfdistill.training.quantized import float32_adapters, load_quantized, require_quantization
+from selfdistill.run import pipeline as loop
+from selfdistill.run import stages
+from selfdistill.steps.training import callbacks, extras
+from selfdistill.steps.training.quantized import float32_adapters, load_quantized, require_quantization
 from tiny_models import make_tokenizer
 
 engines = pytest.mark.engines

@@ -11,13 +11,13 @@ import torch
 from pydantic import ValidationError
 
 from run.small import SMALL
-from selfdistill.engines.models import load_model
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
+from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
 from selfdistill.run import stages
-from selfdistill.run.directory import RunDirectory
-from selfdistill.training import callbacks
+from selfdistill.steps.training import callbacks
 from tiny_models import make_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")

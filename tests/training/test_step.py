@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.engines.models import load_config, load_model, load_tokenizer
+from selfdistill.models.load import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
-from selfdistill.training import arguments, batches, train
-from selfdistill.training.batches import Collator
-from selfdistill.training.train import build_data, train_student
-from selfdistill.training.trainer import SelfDistillationTrainer
+from selfdistill.steps.training import arguments, batches, train
+from selfdistill.steps.training.batches import Collator
+from selfdistill.steps.training.train import build_data, train_student
+from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from training import plain_torch
 from training.material import END, MAX_LENGTH, Material, make_material
 from training.plain_torch import Example

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from selfdistill.training import tiles
-from selfdistill.training.soft import soft_cross_entropy
-from selfdistill.training.tiles import Transform, tiled_cross_entropy
+from selfdistill.steps.training import tiles
+from selfdistill.steps.training.soft import soft_cross_entropy
+from selfdistill.steps.training.tiles import Transform, tiled_cross_entropy
 
 POSITIONS, WIDTH, VOCABULARY = 11, 16, 61
 TRANSFORMS = {

@@ -10,8 +10,8 @@ from run.small import SMALL
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
 from selfdistill.run import stages
-from selfdistill.training import extras
-from selfdistill.training.extras import require_extras
+from selfdistill.steps.training import extras
+from selfdistill.steps.training.extras import require_extras
 
 
 @pytest.mark.engines

@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _say(event: str, message: str, line: str) -> None:
-    from selfdistill.run.events import emit, json_log
+    from selfdistill.events import emit, json_log
 
     if json_log():
         emit(event, message=message)

@@ -9,25 +9,25 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.check_base import check_base
+from selfdistill.cli.contamination import overlap
 from selfdistill.cli.curve import curve
+from selfdistill.cli.decoding_baselines import rivals
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
-from selfdistill.cli.others import others
-from selfdistill.cli.overlap import overlap
+from selfdistill.cli.method_baselines import related
 from selfdistill.cli.plan import plan
 from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
-from selfdistill.cli.related import related
-from selfdistill.cli.rivals import rivals
+from selfdistill.cli.regressions import others
 from selfdistill.cli.rounds import rounds
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
 from selfdistill.cli.sweep import sweep
 from selfdistill.cli.toy import toy
-from selfdistill.run.events import VARIABLE
+from selfdistill.events import VARIABLE
 
 
 class Log(StrEnum):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from selfdistill.cli.options import one_of, quiet_libraries
+from selfdistill.cli.options import one_of
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
-    from selfdistill.published.check import Score
-    from selfdistill.published.protocols import Protocol
-    from selfdistill.published.scores import PublishedModel
+    from selfdistill.measure.published.check import Score
+    from selfdistill.measure.published.protocols import Protocol
+    from selfdistill.measure.published.scores import PublishedModel
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
 
@@ -49,12 +50,12 @@ def check_base(
     """
     quiet_libraries()
     from selfdistill.cli.settings import keep_settings
-    from selfdistill.engines.models import load_config, resolve_path
     from selfdistill.files import write_json
     from selfdistill.grading.isolation import require
-    from selfdistill.published.check import measure, samples_path
-    from selfdistill.published.protocols import load_protocol
-    from selfdistill.published.scores import published_model
+    from selfdistill.measure.published.check import measure, samples_path
+    from selfdistill.measure.published.protocols import load_protocol
+    from selfdistill.measure.published.scores import published_model
+    from selfdistill.models.load import load_config, resolve_path
     from selfdistill.recipe.schema import ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
@@ -96,7 +97,7 @@ def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) ->
 
 
 def _print_protocols() -> None:
-    from selfdistill.published.protocols import load_protocol, protocol_names
+    from selfdistill.measure.published.protocols import load_protocol, protocol_names
 
     for name in protocol_names():
         print(f"{name}: {load_protocol(name).title}")
@@ -106,8 +107,8 @@ def _sources(given: list[str]) -> dict[str, str]:
     """Benchmarks by their published name: `NAME=FILE`, or a name that the hub knows."""
     import re
 
-    from selfdistill.benchmarks.loading import NAMES
     from selfdistill.errors import UserError
+    from selfdistill.problems.benchmarks import NAMES
 
     sources = {}
     for each in given:
@@ -130,7 +131,7 @@ def _compared(score: Score, row: PublishedModel | None) -> dict[str, Any]:
     """One benchmark's numbers, ours and theirs, as JSON."""
     from dataclasses import asdict
 
-    from selfdistill.published.scores import difference
+    from selfdistill.measure.published.scores import difference
 
     theirs = row.scores.get(score.benchmark) if row else None
     problems = row.problems[score.benchmark] if row and theirs is not None else None
@@ -147,7 +148,7 @@ def _print(rows: list[dict[str, Any]], protocol: Protocol, row: PublishedModel |
     from rich.console import Console
     from rich.table import Table
 
-    from selfdistill.report.words import percent, percent_interval, point_interval
+    from selfdistill.measure.words import percent, percent_interval, point_interval
 
     table = Table("benchmark", "problems", "ours, pass@1 [95 %]", "published", "ours - published [95 %]", box=None)
     for each in rows:
@@ -197,7 +198,7 @@ _ENDS = {"stop": "end their turn", "stop_string": "reach a stop string", "length
 
 
 def _print_unknown(protocol: str) -> None:
-    from selfdistill.published.scores import published_names
+    from selfdistill.measure.published.scores import published_names
 
     known = ", ".join(published_names(protocol))
     print(f"no published score is known for this model under {protocol}; known: {known or 'none'} (--published NAME)")

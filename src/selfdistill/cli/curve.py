@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
+from selfdistill.libraries import quiet_libraries
 
 
 def curve(
@@ -30,9 +31,9 @@ def curve(
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
-    from selfdistill.study.curve import Variant, cells, summarise
-    from selfdistill.study.curve_page import curve_page
-    from selfdistill.study.execute import execute
+    from selfdistill.report.pages.curve import curve_page
+    from selfdistill.studies.curve import Variant, cells, summarise
+    from selfdistill.studies.execute import execute
 
     given = load_recipe(recipe, overrides or ())
     sizes = [int(size) for size in numbers(sequences, "--sequences", above=0)]

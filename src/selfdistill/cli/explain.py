@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from selfdistill.cli.options import quiet_libraries
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
-    from selfdistill.analysis.records import ExplainResult
+    from selfdistill.explain.records import ExplainResult
 
 
 def explain(
@@ -56,8 +56,8 @@ def explain(
 
 
 def _of_run(directory: Path) -> ExplainResult:
-    from selfdistill.analysis.run_input import explain_run
-    from selfdistill.run.progress import progress
+    from selfdistill.progress import progress
+    from selfdistill.run.explained import explain_run
 
     with progress("explaining", None, "positions") as update:
         return explain_run(directory, progress=update)
@@ -66,13 +66,13 @@ def _of_run(directory: Path) -> ExplainResult:
 def _of_models(
     base: str, student: str, source: dict[str, Any], decoding: dict[str, Any], *, max_new_tokens: int, seed: int
 ) -> ExplainResult:
-    from selfdistill.analysis.explain import explain_models
-    from selfdistill.analysis.sample_base import sample_base
-    from selfdistill.analysis.settings import AnalysisSettings
     from selfdistill.cli.validated import validated
-    from selfdistill.decoding import Decoding
+    from selfdistill.explain.explain import explain_models
+    from selfdistill.explain.sample_base import sample_base
+    from selfdistill.progress import progress
+    from selfdistill.recipe.decoding import Decoding
+    from selfdistill.recipe.explain import AnalysisSettings
     from selfdistill.recipe.schema import PromptSettings
-    from selfdistill.run.progress import progress
 
     sampling = validated(Decoding, decoding, {"temperature": "t-train"})
     chosen = validated(PromptSettings, source, {"columns.statement": "column", "limit": "samples"})
@@ -83,8 +83,8 @@ def _of_models(
 
 
 def _write(result: ExplainResult, out: Path, figures: Path | None) -> None:
-    from selfdistill.analysis import words
-    from selfdistill.analysis.page import write_explain, write_figures
+    from selfdistill.report.pages import explain_words as words
+    from selfdistill.report.pages.explain import write_explain, write_figures
 
     path = write_explain(result, out)
     if figures is not None:

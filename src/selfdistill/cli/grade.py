@@ -56,13 +56,13 @@ def grade(
 
       selfdistill grade answers.jsonl --chat --benchmark test6.jsonl --since 2025-02-01 --out verdicts.jsonl
     """
-    from selfdistill.benchmarks import load_benchmark
-    from selfdistill.benchmarks.completions import read_answers
     from selfdistill.errors import UserError
     from selfdistill.files import append_records
     from selfdistill.grading import Limits
     from selfdistill.grading import grade as run
     from selfdistill.grading.answers import grade_answers
+    from selfdistill.problems.benchmarks import load_benchmark
+    from selfdistill.problems.completions import read_answers
 
     one_of("--rules", rules, ("judge", "livecodebench"))
     one_of("--answers", answers, ("needed", "whole"))
@@ -142,11 +142,11 @@ def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
 def _print_result(problems: Sequence[Problem], out: Path) -> None:
     """pass@k with intervals by problem, and how many programs ended how."""
     from selfdistill import seeds
-    from selfdistill.evaluation.tally import tally
     from selfdistill.files import read_records
+    from selfdistill.measure.statistics import SHARE, intervals
+    from selfdistill.measure.tally import tally
+    from selfdistill.measure.words import number
     from selfdistill.records import Verdict
-    from selfdistill.report.words import number
-    from selfdistill.statistics import SHARE, intervals
 
     counts = tally(read_records(out, Verdict))
     outcomes, under = counts.outcomes, counts.passed_under

@@ -29,23 +29,6 @@ def run_directory(out: Path | None, name: str, seed: int) -> Path:
     return out or Path("runs") / f"{name}-seed{seed}"
 
 
-def quiet_libraries() -> None:
-    """Let the run's own progress be the only progress: libraries speak up only on errors."""
-    import logging
-    import os
-    import warnings
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    warnings.simplefilter("ignore")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it says that it has no fast kernel
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-
-
 def one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> None:
     """Refuse a value that the option does not have.
 

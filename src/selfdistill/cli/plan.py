@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from selfdistill.plan.estimate import Plan
@@ -39,13 +40,13 @@ def plan(
     """
     quiet_libraries()
     from selfdistill.errors import UserError
-    from selfdistill.evaluation.evaluate import systems_of
     from selfdistill.plan.estimate import Workload, estimate
     from selfdistill.plan.gpus import GPUS, UNTESTED
     from selfdistill.plan.measured import all_measured
     from selfdistill.plan.model import model_size
-    from selfdistill.plan.run import device_name
     from selfdistill.recipe import load_recipe
+    from selfdistill.run.prediction import device_name
+    from selfdistill.steps.evaluation.evaluate import systems_of
 
     loaded = load_recipe(recipe, overrides or ())
     devices = {**GPUS, **UNTESTED, "cpu": None}

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.cli.studies import numbers, publish
 from selfdistill.cli.sweep import truncations
+from selfdistill.libraries import quiet_libraries
 
 _T_TRAIN, _TRUNCATIONS, _T_EVAL = "0.5,0.7,1.0,1.3,1.6,2.0", "20/0.8,0/1", "0.5,0.7,0.9,1.1,1.3"
 
@@ -35,9 +36,9 @@ def preview(
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
-    from selfdistill.study.preview import preview as run_preview
-    from selfdistill.study.preview_page import preview_page
-    from selfdistill.study.sweep import Grid
+    from selfdistill.report.pages.preview import preview_page
+    from selfdistill.studies.preview import preview as run_preview
+    from selfdistill.studies.sweep import Grid
 
     given = load_recipe(recipe, overrides or ())
     temperatures = numbers(t_train, "--t-train", above=0), numbers(t_eval, "--t-eval", above=0)
@@ -63,14 +64,14 @@ def advise(
       selfdistill advise runs/preview --against runs/sweep
     """
     from selfdistill.files import write_json
-    from selfdistill.study.advice_page import advice_page, advice_words, regret_words
-    from selfdistill.study.advise import advise as run_advise
+    from selfdistill.report.pages.advice import advice_page, advice_words, regret_words
+    from selfdistill.studies.advise import advise as run_advise
 
     advice = run_advise(directory, measure)
     print(advice_words(advice))
     if against:
-        from selfdistill.study.page import write_page
-        from selfdistill.study.regret import regret
+        from selfdistill.report.pages.page import write_page
+        from selfdistill.studies.regret import regret
 
         advice["against"] = regret(directory, against, advice["recommended"], measure)
         print("\n".join(regret_words(advice)))

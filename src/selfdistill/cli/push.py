@@ -20,9 +20,9 @@ def push(
 
       selfdistill push runs/mine me/my-student
     """
+    from selfdistill.directory import RunDirectory
     from selfdistill.errors import UserError
-    from selfdistill.hub import push_student
-    from selfdistill.run.directory import RunDirectory
+    from selfdistill.run.hub import push_student
 
     student = RunDirectory(directory).student
     if not (student / "config.json").is_file():

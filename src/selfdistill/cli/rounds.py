@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.cli.studies import SeedsOption, publish
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -41,8 +42,8 @@ def rounds(
 
 def run_all(recipes: list[Recipe], out: Path) -> None:
     """The rounds of each seed, then the page over all of them."""
-    from selfdistill.study.rounds import run_rounds, summarise
-    from selfdistill.study.rounds_page import rounds_page
+    from selfdistill.report.pages.rounds import rounds_page
+    from selfdistill.studies.rounds import run_rounds, summarise
 
     places = [out / f"seed-{recipe.seed}" if len(recipes) > 1 else out for recipe in recipes]
     for recipe, place in zip(recipes, places, strict=True):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, quiet_libraries, run_directory
+from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -60,7 +61,7 @@ def run_recipe(recipe: Recipe, out: Path | None) -> None:
 
         run_all([recipe], run_directory(out, recipe.name, recipe.seed))
         return
-    from selfdistill.run import loop
+    from selfdistill.run import pipeline as loop
 
     directory = loop.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
     print_result(directory.root)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
+from selfdistill.libraries import quiet_libraries
 
 
 def seeds(
@@ -25,8 +26,8 @@ def seeds(
     quiet_libraries()
     from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
-    from selfdistill.report.seeds import markdown, summarise_seeds
-    from selfdistill.run import loop
+    from selfdistill.run import pipeline as loop
+    from selfdistill.studies.seeds import markdown, summarise_seeds
 
     runs = []
     for seed in range(count):

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption, quiet_libraries
+from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selfdistill.directory import RunDirectory
     from selfdistill.recipe import Recipe
-    from selfdistill.run.directory import RunDirectory
 
 
 def sample(
@@ -56,8 +57,8 @@ def evaluate(directory: DirectoryArgument, grid: GridOption = False) -> None:
 
       selfdistill evaluate runs/mine --grid
     """
+    from selfdistill.directory import RunDirectory
     from selfdistill.recipe import with_whole_grid
-    from selfdistill.run.directory import RunDirectory
     from selfdistill.run.manifest import read_recipe
 
     _stage(directory, "evaluate", with_whole_grid(read_recipe(RunDirectory(directory))) if grid else None)
@@ -71,8 +72,8 @@ def report(directory: DirectoryArgument) -> None:
       selfdistill report runs/mine
     """
     from selfdistill.cli.run import print_result
+    from selfdistill.directory import RunDirectory
     from selfdistill.run import stages
-    from selfdistill.run.directory import RunDirectory
     from selfdistill.run.manifest import read_recipe
     from selfdistill.run.mirror import push as mirror_run
 
@@ -85,8 +86,8 @@ def report(directory: DirectoryArgument) -> None:
 
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
     quiet_libraries()
+    from selfdistill.directory import RunDirectory, exclusive
     from selfdistill.run import stages
-    from selfdistill.run.directory import RunDirectory, exclusive
     from selfdistill.run.manifest import read_recipe
 
     if given is not None:

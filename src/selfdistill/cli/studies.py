@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from selfdistill.study.page import Page
+    from selfdistill.report.pages.page import Page
 
 JobsOption = Annotated[
     int, typer.Option("--jobs", min=1, help="Runs at the same time, each in a process with its share of the cores.")
@@ -19,7 +19,7 @@ SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds
 def publish(name: str, summary: dict[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
     from selfdistill.files import write_json, write_text
-    from selfdistill.study.page import write_page
+    from selfdistill.report.pages.page import write_page
 
     write_json(out / f"{name}.json", summary)
     write_text(out / f"{name}.md", page.markdown())

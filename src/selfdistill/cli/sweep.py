@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption, quiet_libraries
+from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
+from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
-    from selfdistill.study.sweep import Truncation
+    from selfdistill.studies.sweep import Truncation
 
 
 def sweep(
@@ -40,9 +41,9 @@ def sweep(
     quiet_libraries()
     from selfdistill.recipe import load_recipe
     from selfdistill.recipe.schema import WHOLE_GRID
-    from selfdistill.study.execute import execute
-    from selfdistill.study.sweep import Grid, Truncation, cells, summarise
-    from selfdistill.study.sweep_page import sweep_page
+    from selfdistill.report.pages.sweep import sweep_page
+    from selfdistill.studies.execute import execute
+    from selfdistill.studies.sweep import Grid, Truncation, cells, summarise
 
     given = load_recipe(recipe, overrides or ())
     sampling = given.sampling.decoding
@@ -65,7 +66,7 @@ def truncations(text: str) -> tuple[Truncation, ...]:
         UserError: one of them is not of this form, or out of range.
     """
     from selfdistill.errors import UserError
-    from selfdistill.study.sweep import Truncation
+    from selfdistill.studies.sweep import Truncation
 
     found = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):

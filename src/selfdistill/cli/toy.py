@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from selfdistill.analysis.toy.experiment import Experiment, ToyResult
+    from selfdistill.explain.toy.experiment import Experiment, ToyResult
 
 _OPTIONS = {"sampling.temperature": "t-train", "sampling.top_p": "train-top-p", "machine": ""}
 _HEAD = "probabilities of tok0,tok1,... (the rest of the vocabulary is a geometric tail)"
@@ -40,9 +40,9 @@ def toy(
 
     What if programs were longer?  selfdistill toy --locks 10 --out toy/
     """
-    from selfdistill.analysis.toy.experiment import run_experiment, summary
-    from selfdistill.analysis.toy.figures import write_figures
+    from selfdistill.explain.toy.experiment import run_experiment, summary
     from selfdistill.files import write_json
+    from selfdistill.report.charts.toy import write_figures
 
     machine = {
         "root": _numbers("--root", root),
@@ -82,8 +82,8 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
 
 
 def _experiment(machine: dict[str, Any], sampling: dict[str, Any], rest: dict[str, Any]) -> Experiment:
-    from selfdistill.analysis.toy.experiment import Experiment
     from selfdistill.cli.validated import validated
+    from selfdistill.explain.toy.experiment import Experiment
 
     def given(options: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in options.items() if value is not None}

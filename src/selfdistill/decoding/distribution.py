@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from selfdistill.decoding.rules import apply
-from selfdistill.decoding.settings import Decoding, Stage
 from selfdistill.errors import NotNumbersError
+from selfdistill.recipe.decoding import Decoding, Stage
 
 SPARE = 12
 """Tokens ranked beyond top-k: in bfloat16 some often tie with the k-th."""

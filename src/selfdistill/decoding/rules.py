@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from selfdistill.decoding.rivals import EntropyTemperature, ForkLock, MinP, TopNSigma
-from selfdistill.decoding.settings import GREEDY_BELOW, Decoding, Stage
+from selfdistill.recipe.decoding import GREEDY_BELOW, Decoding, Stage
+from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, TopNSigma
 
 EDT_BASE = 0.8
 """N of the entropy-adaptive temperature; the paper fixes it."""

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from selfdistill.decoding import Decoding, Stages
+from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.records import FinishReason
 
 

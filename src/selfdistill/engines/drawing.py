@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfdistill.decoding import PythonSyntax, Stages, split_syntax
 from selfdistill.decoding.distribution import Ranked, decode, draw
 from selfdistill.engines.base import Request
 from selfdistill.errors import MissingExtraError
+from selfdistill.recipe.decoding import Stages, split_syntax
+from selfdistill.recipe.rules import PythonSyntax
 
 if TYPE_CHECKING:
     from selfdistill.decoding.syntax.masks import SyntaxMasks

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from selfdistill.decoding import Decoding, Stages, split_syntax
 from selfdistill.engines.base import Engine
 from selfdistill.engines.choose import require_vllm, settle
-from selfdistill.engines.shared import is_kept, shared_engine
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.run.events import warn
+from selfdistill.events import warn
+from selfdistill.recipe.decoding import Decoding, Stages, split_syntax
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
@@ -42,44 +40,6 @@ def load_engine(
     return _LOADERS[engine.kind](model, engine, path, ends)
 
 
-@contextmanager
-def on_demand(
-    model: ModelSettings,
-    engine: EngineSettings,
-    path: str | None = None,
-    cluster: str | None = None,
-    ends: tuple[int, ...] = (),
-) -> Iterator[Callable[[], Engine]]:
-    """A function that loads the engine when it is first called, once; at the end the engine's memory is free again.
-
-    Within `shared.kept_loaded` it stays for the next one that wants the same.
-
-    Args:
-        model, engine, path, ends: see `load_engine`.
-        cluster: a Ray cluster's address; the engines then run there.
-    """
-    loaded: list[Engine] = []
-
-    def load() -> Engine:
-        if not loaded:
-            loaded.append(open_engine())
-        return loaded[0]
-
-    def open_engine() -> Engine:
-        arguments = (model, engine, path, ends)
-        return _on_cluster(cluster, *arguments) if cluster else load_engine(*arguments)
-
-    # A cluster's engines are not kept: they would hold the room that the next model's engines wait for.
-    if is_kept() and not cluster:
-        yield lambda: shared_engine(model, engine, path, ends, open_engine)
-        return
-    try:
-        yield load
-    finally:
-        while loaded:
-            loaded.pop().close()
-
-
 def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
     """The engine that can run a decoding: a server does one ordinary stage, and only transformers here minds syntax."""
     syntax, others = split_syntax(stages)
@@ -89,19 +49,11 @@ def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
     return engine
 
 
-def _on_cluster(
-    address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]
-) -> Engine:
-    from selfdistill.cluster.engines import open_engines
-
-    return open_engines(address, model, engine, path, ends)
-
-
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_model, read_tokenizer
     from selfdistill.engines.probe import choose_mode, probe_ids
     from selfdistill.engines.steps import Mode
     from selfdistill.engines.transformers import TransformersEngine
+    from selfdistill.models.load import context_length, end_of_turn_ids, load_model, read_tokenizer
 
     source, revision = path or settings.path, None if path else settings.revision
     tokenizer = read_tokenizer(source, revision)
@@ -136,7 +88,7 @@ def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, end
 
 
 def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.models import context_length, end_of_turn_ids, load_config, read_tokenizer
+    from selfdistill.models.load import context_length, end_of_turn_ids, load_config, read_tokenizer
 
     try:
         from selfdistill.engines.asking import Server

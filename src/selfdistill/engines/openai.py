@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.decoding import Decoding
 from selfdistill.engines.answers import Answer, read_answer, to_completion
 from selfdistill.engines.asking import BrokenAnswerError, Server
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.errors import UserError
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from selfdistill.run.events import say
+from selfdistill.events import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ def choose_dtype(model: ModelSettings) -> DtypeChoice | None:
     import torch
 
     from selfdistill.engines.choose import is_small
-    from selfdistill.engines.models import load_config, resolve_device
+    from selfdistill.models.load import load_config, resolve_device
 
     if model.dtype != "auto" or resolve_device(model.device).type != "cpu":
         return None

@@ -73,7 +73,7 @@ def shared_engine(
 
 def shared_model(model: ModelSettings, path: str | None = None) -> Any:
     """The weights that transformers has loaded, or loads now: see `engines.models.load_model`."""
-    from selfdistill.engines.models import load_model
+    from selfdistill.models.load import load_model
 
     found = _take(_weights(model, path), _has_model, "", _on_gpu(model), lambda: load_model(model, path))
     return found.model if _is_engine(found) else found
@@ -111,6 +111,6 @@ def _weights(model: ModelSettings, path: str | None) -> tuple[str, ...]:
 
 
 def _on_gpu(model: ModelSettings) -> bool:
-    from selfdistill.engines.models import resolve_device
+    from selfdistill.models.load import resolve_device
 
     return resolve_device(model.device).type != "cpu"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from selfdistill.benchmarks.thoughts import SPECIAL_MARKS
+from selfdistill.problems.programs.thoughts import SPECIAL_MARKS
 
 CONTEXT = 16
 """Tokens of the prompt before a completion that are decoded with it; a character takes at most four."""

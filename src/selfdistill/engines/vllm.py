@@ -23,12 +23,12 @@ from vllm import LLM, SamplingParams
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
-from selfdistill.decoding import Decoding, Stages
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
-from selfdistill.engines.models import end_of_turn_ids, resolve_path
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K, MAX_LOGPROBS, TIES
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
 from selfdistill.errors import NotNumbersError, UserError
+from selfdistill.models.load import end_of_turn_ids, resolve_path
+from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from vllm.v1.sample.logits_processor import LogitsProcessor
 
-from selfdistill.decoding import Stage, Stages
 from selfdistill.decoding.distribution import decode
+from selfdistill.recipe.decoding import Stage, Stages
 
 EARLIER_STAGES = "selfdistill_stages"
 """The key in a request's `extra_args`."""

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from selfdistill.errors import HarnessError, UserError
+from selfdistill.events import warn
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.limits import Isolation, Limits
-from selfdistill.run.events import warn
 
 INSTALL = "apt-get install bubblewrap"
 _IMPORT = """try:

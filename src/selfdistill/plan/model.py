@@ -56,7 +56,7 @@ def model_size(path: str, revision: str | None = None) -> ModelSize:
     Raises:
         UserError: neither its configuration nor its published size is at hand.
     """
-    from selfdistill.engines.models import load_config
+    from selfdistill.models.load import load_config
 
     try:
         config = load_config(path, revision)
@@ -75,7 +75,7 @@ def _embeddings(model: Any) -> Iterator[Any]:
 
 def count(config: Any, where: str = "the model") -> ModelSize:
     """Count on an empty model of this configuration; takes no memory for weights."""
-    from selfdistill.engines.models import empty_model
+    from selfdistill.models.load import empty_model
 
     model = empty_model(config, where)
     total = sum(parameter.numel() for parameter in model.parameters())

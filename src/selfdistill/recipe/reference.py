@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from selfdistill.decoding import Stages
+from selfdistill.recipe.decoding import Stages
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 _INTRODUCTION = """# The recipe

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from selfdistill.analysis.settings import AnalysisSettings
-from selfdistill.decoding import Decoding, Stages
-from selfdistill.others.settings import OthersSettings
-from selfdistill.overlap.records import OverlapSettings
+from selfdistill.recipe.contamination import OverlapSettings
+from selfdistill.recipe.decoding import Decoding, Stages
+from selfdistill.recipe.explain import AnalysisSettings
+from selfdistill.recipe.regressions import OthersSettings
 from selfdistill.records import Answers
 
 EMBEDDED = "embedded"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfdistill.report.words import listed, percent, plural, point_interval, points, sentence, unbroken
+from selfdistill.measure.words import listed, percent, plural, point_interval, points, sentence, unbroken
 
 Comparison = dict[str, Any]
 """A comparison of the summary: kind, titles, scores by measure and group."""

@@ -55,7 +55,7 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
 def _results(summary: dict[str, Any] | None) -> list[str]:
     if summary is None:
         return ["Not evaluated yet."]
-    from selfdistill.report.words import percent_interval
+    from selfdistill.measure.words import percent_interval
 
     measures = summary["measures"]
     rows = [

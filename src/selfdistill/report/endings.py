@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from selfdistill import seeds
-from selfdistill.report.evaluated import Completions, Evaluated
-from selfdistill.report.words import count, number, percent, plural, point_interval, sentence
-from selfdistill.sampling.watch import WARN_ABOVE
-from selfdistill.statistics import DIFFERENCE, SHARE, Estimate, intervals
+from selfdistill.measure.evaluated import Completions, Evaluated
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, Estimate, intervals
+from selfdistill.measure.words import count, number, percent, plural, point_interval, sentence
+from selfdistill.steps.sampling.watch import WARN_ABOVE
 
 
 def described(completions: Completions) -> dict[str, Any]:

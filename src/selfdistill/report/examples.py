@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill import seeds
+from selfdistill.measure.evaluated import Evaluated, EvaluatedProblem, first_samples
 from selfdistill.records import Outcome, Sample
-from selfdistill.report.evaluated import Evaluated, EvaluatedProblem, first_samples
 
 SHOWN_PER_CATEGORY = 2
 MAX_CHARACTERS = 4_000

@@ -6,15 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from selfdistill.decoding.settings import GREEDY_BELOW
+from selfdistill.decoding.families import PLAIN
+from selfdistill.recipe.decoding import GREEDY_BELOW
 from selfdistill.report.answer import pick
 from selfdistill.report.charts.bars import bars
+from selfdistill.report.charts.baselines import rivals
 from selfdistill.report.charts.curves import MARKERS, Curves, Point, frontier_chart, temperature_curve
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.charts.outcomes import outcomes
-from selfdistill.report.charts.rivals import rivals
 from selfdistill.report.charts.training import training_curve
-from selfdistill.rivals.grid import PLAIN
 
 Summary = dict[str, Any]
 

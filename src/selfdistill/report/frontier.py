@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from selfdistill.evaluation.systems import System
+from selfdistill.steps.evaluation.systems import System
 
 Point = tuple[float, float]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selfdistill import seeds
-from selfdistill.evaluation.systems import System
-from selfdistill.report.comparisons import Comparison
-from selfdistill.report.scores import Measured
-from selfdistill.statistics import CONFIDENCE, DIFFERENCE, Estimate, intervals
+from selfdistill.measure.comparisons import Comparison
+from selfdistill.measure.scores import Measured
+from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, Estimate, intervals
+from selfdistill.steps.evaluation.systems import System
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from selfdistill.decoding import Decoding
-from selfdistill.report import claims, words
+from selfdistill.measure import words
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.report import claims
 from selfdistill.report.answer import pick
 from selfdistill.report.figures import figures
 from selfdistill.report.programs import program_html

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from selfdistill.report.evaluated import Evaluated
-from selfdistill.report.words import count
+from selfdistill.measure.evaluated import Evaluated
+from selfdistill.measure.words import count
 
 POINT = 0.01
 """Both counts are shown where they differ by more than this share of the programs."""

@@ -18,23 +18,23 @@ from typing import Any
 import numpy as np
 
 from selfdistill import files
-from selfdistill.evaluation.systems import System
+from selfdistill.measure.comparisons import Comparison, best, comparisons, find
+from selfdistill.measure.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
+from selfdistill.measure.scores import Measured, groups, measure, score_tables
+from selfdistill.measure.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
+from selfdistill.measure.words import VERDICTS
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
-from selfdistill.report.comparisons import Comparison, best, comparisons, find
+from selfdistill.report.contamination import overlap
 from selfdistill.report.cost import cost
 from selfdistill.report.endings import described, endings
-from selfdistill.report.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
-from selfdistill.report.others import others
-from selfdistill.report.overlap import overlap
+from selfdistill.report.regressions import others
 from selfdistill.report.rules import answer_rules
-from selfdistill.report.scores import Measured, groups, measure, score_tables
 from selfdistill.report.unchecked import unchecked
-from selfdistill.report.words import VERDICTS
-from selfdistill.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
+from selfdistill.steps.evaluation.systems import System
 
 FORMAT = 1
 _DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from selfdistill.measure.words import percent_interval, point_interval
 from selfdistill.report.answer import pick
-from selfdistill.report.words import percent_interval, point_interval
 
 
 def terminal_table(summary: dict[str, Any]) -> Group:

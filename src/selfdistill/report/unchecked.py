@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfdistill.report.words import plural
+from selfdistill.measure.words import plural
 
 ABSENT = {
     "overlap": "Whether the training prompts, or the samples, overlap with the benchmark’s problems.",

@@ -19,12 +19,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from selfdistill import events
 from selfdistill.errors import KilledError, StageError, UserError
-from selfdistill.run import events
 
 if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
     from selfdistill.recipe import Recipe
-    from selfdistill.run.directory import RunDirectory
 
 VARIABLE = "SELFDISTILL_STAGE_PROCESSES"
 """`always`, `never`, or `auto`: where the model's device is not the CPU."""
@@ -43,7 +43,7 @@ def wanted(recipe: Recipe) -> bool:
         raise UserError(f"{VARIABLE} is {chosen!r}", fix="set it to auto, always or never")
     if chosen != "auto":
         return chosen == "always"
-    from selfdistill.engines.models import resolve_device
+    from selfdistill.models.load import resolve_device
 
     return resolve_device(recipe.model.device).type != "cpu"
 

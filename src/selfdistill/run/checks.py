@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
-from selfdistill.others.records import MODELS
+from selfdistill.measure.regressions.records import MODELS
+from selfdistill.progress import progress
 from selfdistill.run.engine import settled
-from selfdistill.run.manifest import timed_stage
-from selfdistill.run.progress import progress
+from selfdistill.run.timing import timed_stage
 
 if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
     from selfdistill.recipe import Recipe
-    from selfdistill.run.directory import RunDirectory
 
 
 def check_others(recipe: Recipe) -> None:
@@ -23,8 +23,8 @@ def check_others(recipe: Recipe) -> None:
     Raises:
         UserError: no such benchmark or file, or lm-eval is not installed.
     """
-    from selfdistill.others.loading import load_task
-    from selfdistill.prompts.render import load_renderer
+    from selfdistill.measure.regressions.loading import load_task
+    from selfdistill.problems.render import load_renderer
 
     if recipe.checks.others.tasks:
         renderer, context = load_renderer(recipe.model, recipe.prompts)
@@ -36,8 +36,8 @@ def check_overlap(recipe: Recipe, directory: RunDirectory) -> None:
     """overlap.json: do the prompts, or the samples so far, repeat the evaluation's problems? Nothing if it is there."""
     if directory.overlap.is_file():
         return
-    from selfdistill.evaluation.problems import load_problems
-    from selfdistill.overlap.run import compare_run, write_overlap
+    from selfdistill.measure.contamination.run import compare_run, write_overlap
+    from selfdistill.problems.evaluation import load_problems
 
     settings = recipe.checks.overlap
     with timed_stage(directory, "overlap"), progress("comparing with the benchmark", None, "texts") as update:
@@ -64,9 +64,9 @@ def measure_others(
         return
     if "student" in models and not directory.student.is_dir():
         raise UserError("there is no student yet", where=directory.root, fix=f"run selfdistill train {directory.root}")
-    from selfdistill.others.loading import load_task
-    from selfdistill.others.measure import measure, work
-    from selfdistill.prompts.render import load_renderer
+    from selfdistill.measure.regressions.loading import load_task
+    from selfdistill.measure.regressions.measure import measure, work
+    from selfdistill.problems.render import load_renderer
 
     recipe = settled(recipe, directory)
     renderer, context = load_renderer(recipe.model, recipe.prompts)

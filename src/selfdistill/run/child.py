@@ -16,8 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from selfdistill import events
 from selfdistill.errors import UserError
-from selfdistill.run import events
 from selfdistill.run.apart import GRACE
 
 INTERRUPTED = 130
@@ -48,10 +48,10 @@ def main() -> int:
 
 
 def _run(work: dict[str, Any]) -> None:
-    from selfdistill.cli.options import quiet_libraries
+    from selfdistill.directory import RunDirectory
+    from selfdistill.libraries import quiet_libraries
     from selfdistill.recipe.load import parse_recipe
-    from selfdistill.run import loop
-    from selfdistill.run.directory import RunDirectory
+    from selfdistill.run import pipeline as loop
 
     quiet_libraries()
     if work["threads"]:

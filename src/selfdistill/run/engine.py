@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from selfdistill.directory import RunDirectory
 from selfdistill.engines.choose import announce, choose
 from selfdistill.engines.precision import choose_dtype
 from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
-from selfdistill.run.directory import RunDirectory
 from selfdistill.run.manifest import settled_kind, update_manifest, with_engine
 
 

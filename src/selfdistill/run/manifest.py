@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import os
 import platform
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
-from selfdistill.plan.run import note
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
-from selfdistill.run.directory import RunDirectory
-from selfdistill.run.events import emit
-from selfdistill.run.gpu_memory import gpu_peak
 
 FORMAT = 1
 PACKAGES = (
@@ -114,43 +108,6 @@ def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
 def finished(directory: RunDirectory, stage: str) -> bool:
     """Whether a stage is in the run's manifest, where it is written at its end."""
     return directory.manifest.is_file() and stage in read_json(directory.manifest)["stages"]
-
-
-@contextmanager
-def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
-    """Add the time of a block, and what it puts into the yielded dictionary, to a stage's record.
-
-    Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
-    that this process's tensors took on one GPU; there is none without a GPU, or where another process uses it.
-    """
-    with timed_together(directory, (name,)) as facts:
-        yield facts[name]
-
-
-@contextmanager
-def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[dict[str, dict[str, Any]]]:
-    """`timed_stage` for several that run as one; each gets a share of the time, by the `tokens` that it gained."""
-    facts: dict[str, dict[str, Any]] = {name: {} for name in names}
-    common: dict[str, Any] = {}
-    started = time.perf_counter()
-    for name in names:
-        emit("stage started", stage=name, run=str(directory.root))
-    with gpu_peak(common):
-        yield facts
-    seconds = time.perf_counter() - started
-    stages = read_json(directory.manifest)["stages"]
-    before = {name: stages.get(name, {}) for name in names}
-    gained = {name: max(0, facts[name].get("tokens", 0) - before[name].get("tokens", 0)) for name in names}
-    total = sum(gained.values())
-    for name in names:
-        own = seconds * (gained[name] / total if total else 1 / len(names))
-        found = {**facts[name], **common}
-        emit("stage finished", stage=name, run=str(directory.root), seconds=round(own, 3), **found)
-        stages[name] = {**before[name], **found, "seconds": round(before[name].get("seconds", 0.0) + own, 3)}
-    update_manifest(directory, "stages", stages)
-    if is_main_process():
-        for name in names:
-            note(directory, name, stages[name], first=not before[name])
 
 
 def settled_kind(directory: RunDirectory) -> str | None:

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError, first_line
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe
-from selfdistill.run.directory import RunDirectory
 from selfdistill.run.fingerprints import fingerprint_file
 from selfdistill.urls import filesystem
 

@@ -11,24 +11,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
+from selfdistill.events import emit
 from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
-from selfdistill.plan.run import predict
 from selfdistill.processes import is_main_process, process_count
+from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.checks import check_others
-from selfdistill.run.directory import RunDirectory
 from selfdistill.run.engine import settled
-from selfdistill.run.events import emit
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
-from selfdistill.run.manifest import open_manifest, set_fingerprint, timed_stage, timed_together, update_manifest
+from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
-from selfdistill.run.progress import progress
+from selfdistill.run.prediction import predict
+from selfdistill.run.timing import timed_stage, timed_together
 
 if TYPE_CHECKING:
-    from selfdistill.evaluation.systems import System
-    from selfdistill.prompts.prepare import PromptCounts
+    from selfdistill.problems.prepare import PromptCounts
+    from selfdistill.steps.evaluation.systems import System
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -37,10 +38,10 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
     """
-    from selfdistill.engines.models import resolve_device
-    from selfdistill.evaluation.problems import check_lengths, load_problems, render_problem
     from selfdistill.grading.isolation import require
-    from selfdistill.training.extras import require_extras
+    from selfdistill.models.load import resolve_device
+    from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
+    from selfdistill.steps.training.extras import require_extras
 
     resolve_device(recipe.model.device)
     require_extras(recipe)
@@ -54,7 +55,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
-    from selfdistill.engines.models import resolve_path
+    from selfdistill.models.load import resolve_path
 
     directory = RunDirectory(out)
     pull(recipe, directory)
@@ -73,8 +74,8 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
 
 def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     """The recipe's prompts, rendered, and what was dropped; writes nothing."""
-    from selfdistill.overlap.run import prompt_filter
-    from selfdistill.prompts.prepare import prepare_prompts
+    from selfdistill.measure.contamination.run import prompt_filter
+    from selfdistill.problems.prepare import prepare_prompts
 
     renderer, context = _renderer(recipe)
     texts = recipe.sampling.source == "texts"
@@ -84,10 +85,10 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
-    from selfdistill.engines.models import read_tokenizer
-    from selfdistill.sampling.generate import Job, generate_samples
-    from selfdistill.sampling.source import TITLES, sampler
-    from selfdistill.sampling.watch import Limit
+    from selfdistill.models.load import read_tokenizer
+    from selfdistill.steps.sampling.generate import Job, generate_samples
+    from selfdistill.steps.sampling.source import TITLES, sampler
+    from selfdistill.steps.sampling.watch import Limit
 
     recipe = settled(recipe, directory)
     renderer, context = _renderer(recipe)
@@ -130,8 +131,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         return
     _require(directory.samples, "sample")
     from selfdistill.report.card import model_card
-    from selfdistill.training.keep import judge_samples
-    from selfdistill.training.train import build_data, train_student
+    from selfdistill.steps.training.keep import judge_samples
+    from selfdistill.steps.training.train import build_data, train_student
 
     prompts = list(read_records(directory.prompts, Prompt))
     samples = list(read_records(directory.samples, Sample))
@@ -175,7 +176,7 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _refuse_launcher("evaluate")
     _require(directory.student, "train")
-    from selfdistill.evaluation.evaluate import systems_of
+    from selfdistill.steps.evaluation.evaluate import systems_of
 
     evaluate_systems(recipe, directory, systems_of(recipe), directory.student)
 
@@ -189,9 +190,9 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         systems: what to evaluate.
         student: the tuned model.
     """
-    from selfdistill.evaluation.grade import grade_systems
-    from selfdistill.evaluation.problems import load_problems, render_problem
     from selfdistill.grading import isolation_report
+    from selfdistill.problems.evaluation import load_problems, render_problem
+    from selfdistill.steps.evaluation.grade import grade_systems
 
     recipe = settled(recipe, directory)
     renderer, _ = _renderer(recipe)
@@ -222,9 +223,9 @@ def _sample_systems(
 
     Systems of one engine share batches, so their seconds are shares of one time, by tokens.
     """
-    from selfdistill.engines.load import on_demand
-    from selfdistill.engines.models import read_tokenizer
-    from selfdistill.evaluation.evaluate import by_engine, sample_systems
+    from selfdistill.engines.on_demand import on_demand
+    from selfdistill.models.load import read_tokenizer
+    from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
 
     renderer, context = _renderer(recipe)
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
@@ -255,8 +256,8 @@ def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
     if (directory.root / "explain.html").is_file():
         return
-    from selfdistill.analysis.page import write_explain
-    from selfdistill.analysis.run_input import explain_run
+    from selfdistill.report.pages.explain import write_explain
+    from selfdistill.run.explained import explain_run
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
         write_explain(explain_run(directory.root, progress=update), directory.root)
@@ -282,7 +283,7 @@ def speaks_chat(recipe: Recipe) -> bool:
 
 
 def _renderer(recipe: Recipe) -> tuple[Any, int]:
-    from selfdistill.prompts.render import load_renderer
+    from selfdistill.problems.render import load_renderer
 
     return load_renderer(recipe.model, recipe.prompts)
 

@@ -18,9 +18,9 @@ from llguidance import LLExecutor, LLMatcher
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from torch import Tensor
 
-from selfdistill.decoding.rivals import PythonSyntax
 from selfdistill.decoding.syntax.grammar import python_body
 from selfdistill.errors import UserError
+from selfdistill.recipe.rules import PythonSyntax
 
 
 class SyntaxMasks:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfdistill.measure.words import number, percent_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, OTHER, RULE, STUDENT, WIDTH, canvas, svg
-from selfdistill.report.words import number, percent_interval
 
 _BAR, _HEADING = 19, 34
 _RIGHT = 36

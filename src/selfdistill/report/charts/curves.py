@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from selfdistill.measure.words import number
 from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg, widen
-from selfdistill.report.words import number
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfdistill.measure.words import UNDEFINED, point_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, STUDENT, canvas, round_ticks, svg
-from selfdistill.report.words import UNDEFINED, point_interval
 
 _ROW = 46
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from selfdistill.measure.words import number
 from selfdistill.report.charts.style import BASE, INK, MUTED, RULE, STUDENT, WIDTH, canvas, round_ticks, svg
-from selfdistill.report.words import number
 
 _ROW = 30
 _LEFT, _RIGHT = 96, 82

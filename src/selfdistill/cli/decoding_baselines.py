@@ -1,0 +1,47 @@
+"""`selfdistill rivals`: does a smarter decoder do without training what SSD does with it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfdistill.libraries import quiet_libraries
+
+
+def rivals(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Trained runs; several seeds of one recipe are pooled.")
+    ],
+    grid: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML of families and their settings; unset: the built-in one.")
+    ] = None,
+    tune_on: Annotated[
+        str | None,
+        typer.Option(metavar="BENCHMARK", help="Validation problems; embedded runs have their own."),
+    ] = None,
+    tune_limit: Annotated[int | None, typer.Option(min=1, help="Tune on a subset of this many problems.")] = None,
+) -> None:
+    """Compare SSD with decoders: min-p, top-n-sigma, adaptive temperatures, Python syntax. Nothing is trained.
+
+    Each is tuned on validation problems, for base and student apart, and tested once on the run's own problems.
+    Results: rivals.json in each run, and a section of its report. The same command resumes.
+
+    Examples:
+
+      selfdistill rivals runs/demo-seed0
+
+      selfdistill rivals runs/seeds/seed-0 runs/seeds/seed-1
+    """
+    quiet_libraries()
+    from selfdistill.decoding.families import read_grid
+    from selfdistill.studies.decodings.compare import compare
+    from selfdistill.studies.decodings.pool import pool
+    from selfdistill.studies.decodings.words import markdown
+
+    families = read_grid(grid)
+    found = [compare(root, families, tune_on=tune_on, tune_limit=tune_limit) for root in directories]
+    print(markdown(found[0] if len(found) == 1 else pool(directories)))
+    for root in directories:
+        print(f"also in: {(root / 'rivals.json').resolve()}")

@@ -1,0 +1,46 @@
+"""`selfdistill related`: SSD beside related methods, same prompts, same budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfdistill.cli.options import RecipeArgument, SetOption
+from selfdistill.cli.studies import JobsOption, SeedsOption, publish
+from selfdistill.libraries import quiet_libraries
+
+
+def related(
+    recipe: RecipeArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Holds the runs, related.json and related.html.")],
+    methods: Annotated[
+        str, typer.Option("--methods", metavar="LIST", help="Which, see the page on related methods.")
+    ] = "ssd,soft,texts,online,fixed-point,compiles,lint,passing",
+    seeds: SeedsOption = 1,
+    jobs: JobsOption = 1,
+    overrides: SetOption = None,
+) -> None:
+    """Compare with online resampling, filters by compiler, lint and tests, and the fixed point. Resumes.
+
+    Example:
+
+      selfdistill related demo --methods ssd,soft,passing --seeds 3 --out runs/related
+    """
+    quiet_libraries()
+    from selfdistill.recipe import load_recipe
+    from selfdistill.report.pages.methods import related_page
+    from selfdistill.studies.execute import execute
+    from selfdistill.studies.methods import cells, resample, summarise
+
+    given = load_recipe(recipe, overrides or ())
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    each = list(range(seeds))
+    planned = cells(given, names, each)
+    for cell in planned:
+        if cell.name.startswith("online-"):
+            resample(cell, out)
+    execute(planned, out, jobs=jobs)
+    summary = summarise(given, names, each, out)
+    publish("related", summary, related_page(summary), out)

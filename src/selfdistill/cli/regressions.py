@@ -1,0 +1,65 @@
+"""`selfdistill others`: what got worse, on other tasks than the one that the student was trained for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfdistill.cli.options import DirectoryArgument
+from selfdistill.libraries import quiet_libraries
+
+
+def others(
+    directory: DirectoryArgument,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(metavar="[TASK]...", help="Further tasks besides the recipe's.")
+    ] = None,
+) -> None:
+    """Compare base and student on other tasks at equal decodings, and put it into the run's report. It resumes.
+
+    A TASK is `embedded-scalars`, `embedded-strings`, `embedded-json`, `embedded-text`, `text:FILE`, a benchmark's name
+    or file, or `lm-eval:TASK`.
+
+    Examples:
+
+      selfdistill others runs/demo embedded-json embedded-text
+
+      selfdistill others runs/mine HumanEval.jsonl.gz lm-eval:hellaswag
+    """
+    quiet_libraries()
+    from selfdistill.directory import RunDirectory, exclusive
+    from selfdistill.run import stages
+    from selfdistill.run.checks import measure_others
+    from selfdistill.run.manifest import finished, read_recipe
+
+    run = RunDirectory(directory)
+    recipe = read_recipe(run)
+    with exclusive(run):
+        measure_others(recipe, run, tasks or ())
+        if finished(run, "grade"):
+            print(f"report: {stages.write_report(run).resolve()}")
+    _print(run.root, recipe.seed)
+
+
+def _print(root: Path, seed: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from selfdistill.measure.words import number, percent, point_interval, sentence
+    from selfdistill.report.regressions import others as found
+
+    summary = found(root, [], ["pass@1"], seed)
+    if summary is None:
+        print("no other tasks: name some, or set checks.others.tasks in the recipe")
+        return
+    table = Table("task", "base", "student", "gain [95 %]", "student is", box=None)
+    for row in summary["tasks"]:
+        show = percent if row["measure"] == "share" else (lambda value: number(value, 3))
+        values = [show(row[side]["value"]) for side in ("base", "student")]
+        gain = number(row["gain"]["value"], 3) if row["measure"] == "other" else point_interval(row["gain"])
+        title = ", ".join(filter(None, [sentence(row["title"]), row["decoding"]]))
+        table.add_row(title, *values, gain, row["verdict"])
+    Console(markup=False).print(table)
+    print(*summary["sentences"])

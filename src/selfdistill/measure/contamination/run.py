@@ -1,0 +1,70 @@
+"""The overlap of a run's prompts and samples with its benchmark, and the file that holds it: overlap.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.files import write_json
+from selfdistill.measure.contamination.check import compare, overlaps
+from selfdistill.measure.contamination.records import Part
+from selfdistill.measure.contamination.sources import (
+    programs_of_run,
+    prompts_of_run,
+    samples_of_run,
+    solutions,
+    statements,
+)
+from selfdistill.recipe.contamination import OverlapSettings
+from selfdistill.records import Problem
+
+if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
+    from selfdistill.recipe import Recipe
+
+FORMAT = 1
+
+
+def compare_run(
+    directory: RunDirectory,
+    problems: Sequence[Problem],
+    settings: OverlapSettings,
+    progress: Callable[[int], None] | None = None,
+) -> list[Part]:
+    """Prompts with statements; samples, where there are any, with statements and with the solutions that are known."""
+    asked, solved = statements(problems), solutions(problems)
+    parts = [compare(prompts_of_run(directory), asked, settings, progress=progress)]
+    if directory.samples.is_file():
+        names = ("samples", "statements")
+        parts.append(compare(samples_of_run(directory), asked, settings, names=names, progress=progress))
+        if solved:
+            names = ("samples", "solutions")
+            parts.append(compare(programs_of_run(directory), solved, settings, names=names, progress=progress))
+    return parts
+
+
+def write_overlap(path: Path, benchmark: str, settings: OverlapSettings, parts: Sequence[Part]) -> None:
+    """Write overlap.json whole."""
+    write_json(path, overlap_json(benchmark, settings, parts))
+
+
+def overlap_json(benchmark: str, settings: OverlapSettings, parts: Sequence[Part]) -> dict[str, Any]:
+    """The content of overlap.json; docs/formats.md describes it."""
+    return {
+        "format": FORMAT,
+        "benchmark": benchmark,
+        "settings": settings.model_dump(mode="json", exclude={"check"}),
+        "parts": [asdict(part) for part in parts],
+    }
+
+
+def prompt_filter(recipe: Recipe) -> Callable[[str], bool] | None:
+    """Whether a statement overlaps so that the recipe drops it; None where it drops none."""
+    settings = recipe.checks.overlap
+    if settings.drop is None:
+        return None
+    from selfdistill.problems.evaluation import load_problems
+
+    return overlaps(statements(load_problems(recipe)), settings)

@@ -1,0 +1,124 @@
+"""Measure every task under base and student; what is finished is kept, so that the same call goes on after a crash.
+
+Files are under others/ in the run's directory (docs/formats.md). Compares nothing: report/others.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfdistill.measure.regressions.loading import Loaded, decodings, measured
+from selfdistill.measure.regressions.problems import beside, grade_problems, sample_problems, write_scores
+from selfdistill.measure.regressions.records import MODELS, OWN, scores_path
+from selfdistill.measure.regressions.registry import describe, register
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.tasks import EMBEDDED_TEXT
+
+if TYPE_CHECKING:
+    from selfdistill.engines.base import Progress
+    from selfdistill.problems.render import Renderer
+    from selfdistill.recipe import Recipe
+
+
+def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
+    """How many items are sampled or read in all; lm-eval's are not known before it runs."""
+    samples = recipe.checks.others.samples_per_problem * len(decodings(recipe))
+    return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
+
+
+def measure(
+    recipe: Recipe,
+    root: Path,
+    student: Path,
+    loaded: Sequence[Loaded],
+    renderer: Renderer,
+    context: int,
+    progress: Progress,
+    models: Sequence[str] = MODELS,
+) -> None:
+    """Write the models' scores on every task, and enter the tasks into others/tasks.json.
+
+    Args:
+        recipe: of the run.
+        root: the run's directory.
+        student: the tuned model.
+        loaded: the tasks.
+        renderer: has rendered them.
+        context: tokens that the models can hold.
+        progress: told of items sampled or read.
+        models: `base`, `student` or both.
+
+    Raises:
+        UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
+    """
+    chosen = decodings(recipe)
+    register(root, [measured(recipe, each, chosen) for each in loaded])
+    with_problems = [each for each in loaded if each.problems]
+    for model in models:
+        path = None if model == "base" else str(student)
+        _sample(recipe, root, with_problems, model, path, chosen, renderer.end_of_answer, progress)
+        for each in loaded:
+            scores = scores_path(root, each.task.slug, model, OWN)
+            if each.documents:
+                _read(recipe, scores, each, path, context, progress)
+            elif each.task.form == "lm-eval":
+                _run_harness(recipe, root, scores, each, path, chat=renderer.chat)
+    for each in with_problems:
+        files = [scores_path(root, each.task.slug, model, decoding.slug) for model in models for decoding in chosen]
+        grade_problems(recipe, each.problems, files, chat=renderer.chat)
+
+
+def _sample(
+    recipe: Recipe,
+    root: Path,
+    loaded: Sequence[Loaded],
+    model: str,
+    path: str | None,
+    chosen: Sequence[Decoding],
+    ends: tuple[int, ...],
+    progress: Progress,
+) -> None:
+    """All tasks and decodings with one loaded engine."""
+    from selfdistill.engines.on_demand import on_demand
+    from selfdistill.models.load import read_tokenizer
+
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
+    with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
+        for each in loaded:
+            for decoding in chosen:
+                samples = beside(scores_path(root, each.task.slug, model, decoding.slug), "samples")
+                sample_problems(recipe, each.prompts, decoding, samples, engine, tokenizer, progress)
+
+
+def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
+    from selfdistill.engines.shared import shared_model
+    from selfdistill.measure.regressions.texts import score_documents
+    from selfdistill.models.load import read_tokenizer
+
+    if scores.exists():
+        progress(len(loaded.documents), 0)
+        return
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
+    model = shared_model(recipe.model, path)
+    ends = loaded.task.source == EMBEDDED_TEXT
+    write_scores(
+        scores, score_documents(model, tokenizer, loaded.documents, context=context, ends=ends, progress=progress)
+    )
+
+
+def _run_harness(recipe: Recipe, root: Path, scores: Path, loaded: Loaded, path: str | None, *, chat: bool) -> None:
+    from selfdistill.measure.regressions.harness import run_task
+
+    if scores.exists():
+        return
+    result = run_task(loaded.task.source, recipe.model, path, recipe.checks.others, chat=chat)
+    describe(
+        root,
+        loaded.task.slug,
+        score=result.metric,
+        measure=result.measure,
+        higher_is_better=result.higher_is_better,
+    )
+    write_scores(scores, result.scores)  # last: a file of scores that is there is finished

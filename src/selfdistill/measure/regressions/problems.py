@@ -1,0 +1,96 @@
+"""Tasks with problems: sampled under each decoding by the evaluation's own code, graded by its own grader."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.files import read_records, record_line, write_bytes
+from selfdistill.measure.regressions.records import Score
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.evaluation import FAMILIES, embedded_problems, limited
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.records import Outcome, Problem, Prompt, Verdict
+from selfdistill.steps.evaluation.grade import grade_systems
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.watch import Limit
+
+if TYPE_CHECKING:
+    from selfdistill.engines.base import Progress
+    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.tasks import Task
+
+
+def task_problems(recipe: Recipe, task: Task) -> tuple[Problem, ...]:
+    """The task's problems; of the embedded ones the split that the recipe evaluates on.
+
+    Raises:
+        UserError: no such benchmark or file, or a broken line in it.
+    """
+    if task.source in FAMILIES:
+        problems = embedded_problems(FAMILIES[task.source], recipe.evaluation.split)
+    else:
+        problems = load_benchmark(task.source)
+    return limited(problems, recipe.checks.others.limit)
+
+
+def sample_problems(
+    recipe: Recipe,
+    prompts: Sequence[Prompt],
+    decoding: Decoding,
+    path: Path,
+    load_engine: Callable[[], Any],
+    tokenizer: Any,
+    progress: Progress,
+) -> None:
+    """Append what is missing of one model's answers. All models and decodings draw from the same random streams."""
+    job = Job(
+        prompts=prompts,
+        samples_per_prompt=recipe.checks.others.samples_per_problem,
+        stages=(decoding,),
+        max_new_tokens=recipe.evaluation.max_new_tokens,
+        stream=(recipe.seed, "others"),
+        limit=Limit(f"other tasks, {decoding.label}", "evaluation.max_new_tokens"),
+        stop=recipe.prompts.stop,
+    )
+    generate_samples(
+        job,
+        path,
+        load_engine=load_engine,
+        tokenizer=tokenizer,
+        shard_size=recipe.engine.shard_size,
+        progress=progress,
+    )
+
+
+def grade_problems(recipe: Recipe, problems: Sequence[Problem], scores: Sequence[Path], *, chat: bool) -> None:
+    """Grade the samples beside each file of scores, then write the scores: each problem's share of passed answers.
+
+    Verdicts are kept beside them; a harness error counts neither as right nor as wrong.
+    """
+    missing = [path for path in scores if not path.exists()]
+    systems = [(path.name, beside(path, "samples"), beside(path, "verdicts")) for path in missing]
+    grade_systems(systems, problems, recipe.evaluation.grading, chat=chat, cluster=recipe.cluster)
+    for path in missing:
+        write_scores(path, _shares(problems, beside(path, "verdicts")))
+
+
+def beside(scores: Path, what: str) -> Path:
+    """The samples' or verdicts' file that belongs to a file of scores."""
+    return scores.with_name(scores.name.removesuffix(".scores.jsonl") + f".{what}.jsonl")
+
+
+def write_scores(path: Path, scores: Sequence[Score]) -> None:
+    """All of them at once: a file of scores that is there is finished."""
+    write_bytes(path, b"".join(record_line(score) for score in scores))
+
+
+def _shares(problems: Sequence[Problem], verdicts: Path) -> list[Score]:
+    judged: defaultdict[str, list[bool]] = defaultdict(list)
+    for verdict in read_records(verdicts, Verdict):
+        if verdict.outcome is not Outcome.HARNESS_ERROR:
+            judged[verdict.key.rpartition("/")[0]].append(verdict.passed)
+    shares = {task_id: sum(passed) / len(passed) for task_id, passed in judged.items()}
+    return [Score(problem.task_id, shares.get(problem.task_id)) for problem in problems]

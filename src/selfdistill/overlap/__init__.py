@@ -1,9 +1,0 @@
-"""Overlap of training prompts and samples with a benchmark: same text, same but for white space, near, shared words.
-
-It sees copies and near copies in the data that a run trains on. It does not see paraphrases, translations, or what the
-base model had read before. What each kind means: docs/overlap.md.
-"""
-
-from selfdistill.overlap.records import KINDS, Counts, Kind, Match, OverlapSettings, Part, Reference
-
-__all__ = ["KINDS", "Counts", "Kind", "Match", "OverlapSettings", "Part", "Reference"]

@@ -1,0 +1,1 @@
+"""Rows of the common benchmarks as `Problem` records, one file a format."""

@@ -1,0 +1,115 @@
+"""Reading problem statements: the embedded set, a table in a file, a `datasets` directory, or a hub data set.
+
+Files may be on object storage. Only reads; what is kept and how it is rendered is decided in `prepare.py`. No code of a
+data set is ever run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.errors import UserError
+from selfdistill.problems.built_in import BUILT_IN, built_in_statements
+from selfdistill.problems.cells import encodable, name_of, statement_of, text_of
+from selfdistill.problems.tables import KINDS, table_kind, table_rows
+from selfdistill.urls import is_url
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import PromptSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row of a source."""
+
+    statement: str
+    starter_code: str = ""
+    prompt_id: str | None = None
+    continuation: str = ""
+    """An existing text after it."""
+
+    @property
+    def encodable(self) -> bool:
+        """Whether all of it can be written as UTF-8."""
+        return encodable(self.statement, self.starter_code, self.prompt_id or "", self.continuation)
+
+
+def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:
+    """Yield the source's rows in order.
+
+    Args:
+        settings: the recipe's prompts section.
+        texts: also the existing texts.
+
+    Raises:
+        UserError: the source is missing, broken (file and line named), empty of the columns, or not a data set.
+    """
+    if settings.source in BUILT_IN:
+        yield from built_in_statements(settings.source, texts=texts)
+        return
+    source = settings.source
+    if table_kind(source) is not None and not Path(source).is_dir():
+        if not is_url(source) and not Path(source).is_file():
+            raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
+        rows = table_rows(source)
+    elif is_url(source) or Path(source).is_file():
+        raise UserError(f"is none of the kinds that are read: {', '.join(KINDS)}, each also with .gz", where=source)
+    else:
+        rows = _dataset(settings)
+    yield from _statements(rows, settings, texts=texts)
+
+
+def _dataset(settings: PromptSettings) -> Iterator[tuple[str, Any]]:
+    rows: Iterable[Any] = _load_dataset(settings)
+    for number, row in enumerate(rows, start=1):
+        yield f"{settings.source}: row {number}", row
+
+
+def _load_dataset(settings: PromptSettings) -> Any:
+    import datasets
+
+    path = Path(settings.source)
+    try:
+        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+            loaded = datasets.load_from_disk(str(path))
+            return loaded[settings.split] if isinstance(loaded, datasets.DatasetDict) else loaded
+        return datasets.load_dataset(settings.source, settings.subset, split=settings.split)
+    except (ValueError, KeyError, OSError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        # The libraries underneath raise many kinds of errors for "no such data set", "no such split", "no network".
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"cannot load this data set (subset {settings.subset}, split {settings.split}): {reason}",
+            where=settings.source,
+            fix="check the name, prompts.subset and prompts.split, and the network",
+        ) from error
+
+
+def _statements(rows: Iterable[tuple[str, Any]], settings: PromptSettings, *, texts: bool) -> Iterator[Statement]:
+    columns = settings.columns
+    for where, row in rows:
+        if not isinstance(row, dict):
+            raise UserError("not an object with named columns", where=where)
+        question = _cell(row, columns.statement, "statement", where)
+        yield Statement(
+            statement=statement_of(question, columns.statement, where, settings.system),
+            starter_code=_text(row, columns.starter_code, "starter_code", where) if columns.starter_code else "",
+            prompt_id=name_of(_cell(row, columns.id, "id", where), columns.id, where) if columns.id else None,
+            continuation=_text(row, columns.text, "text", where) if texts else "",
+        )
+
+
+def _text(row: dict[str, Any], column: str, role: str, where: str) -> str:
+    return text_of(_cell(row, column, role, where), column, role, where)
+
+
+def _cell(row: dict[str, Any], column: str, role: str, where: str) -> Any:
+    if column not in row:
+        raise UserError(
+            f"no column {column}; there are: {', '.join(map(str, row))}",
+            where=where,
+            fix=f"set prompts.columns.{role}",
+        )
+    return row[column]

@@ -1,1 +1,0 @@
-"""Prompts: reading (`sources`), wording (`templates`), rendering and tokenising (`render`), cleaning (`prepare`)."""

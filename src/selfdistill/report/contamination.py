@@ -1,0 +1,99 @@
+"""The overlap check in the report: what was found, and the headline's comparison without the problems it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfdistill import files, seeds
+from selfdistill.measure.comparisons import Comparison
+from selfdistill.measure.contamination.check import at_least
+from selfdistill.measure.scores import Tables
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, intervals
+from selfdistill.measure.words import VERDICTS, plural
+from selfdistill.recipe.contamination import KINDS, Kind
+
+SHOWN = 12
+"""Matches that the page lists of each part, the strongest first."""
+LEVELS: tuple[Kind, ...] = ("near", "ngram")
+"""The headline's comparison is repeated without the problems that prompts overlap with in these kinds or stronger."""
+
+
+def overlap(
+    run_dir: Path, task_ids: Sequence[str], tables: Tables, default: Comparison | None, seed: int
+) -> dict[str, Any] | None:
+    """The summary's part on overlap; None where it was not checked.
+
+    Args:
+        run_dir: holds overlap.json, if the run was checked.
+        task_ids: the evaluated problems.
+        tables: from `score_tables`, in the order of `task_ids`.
+        default: the headline's comparison, if there is one.
+        seed: the recipe's.
+    """
+    path = run_dir / "overlap.json"
+    if not path.exists():
+        return None
+    found = files.read_json(path)
+    prompts = found["parts"][0]
+    return {
+        "benchmark": found["benchmark"],
+        "settings": found["settings"],
+        "sentences": [_sentence(part, found["settings"]) for part in found["parts"]],
+        "parts": [_shown(part) for part in found["parts"]],
+        "without": _without(prompts, task_ids, tables, default, seed) if default else [],
+    }
+
+
+def _sentence(part: dict[str, Any], settings: dict[str, Any]) -> str:
+    counts = {kind: part["counts"][kind]["texts"] for kind in KINDS}
+    against = {"statements": "statements", "solutions": "reference solutions"}[part["against"]]
+    same = counts["exact"] + counts["normalised"]
+    return (
+        f"Of {plural(part['compared'], part['texts'][:-1])}, compared with the problems’ {against}: "
+        f"{_number(same)} the same up to white space, {_number(counts['near'])} nearly the same (similarity of "
+        f"at least {settings['similarity']:g}), {_number(counts['ngram'])} otherwise with {settings['words']} "
+        "or more words in a row in common."
+    )
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "none"
+
+
+def _shown(part: dict[str, Any]) -> dict[str, Any]:
+    strongest = sorted(part["matches"], key=lambda match: (KINDS.index(match["kind"]), -match["similarity"]))
+    return {key: value for key, value in part.items() if key != "matches"} | {
+        "pairs": len(strongest),
+        "shown": strongest[:SHOWN],
+    }
+
+
+def _without(
+    prompts: dict[str, Any], task_ids: Sequence[str], tables: Tables, default: Comparison, seed: int
+) -> list[dict[str, Any]]:
+    repeated = []
+    for level in LEVELS:
+        touched = {match["task_id"] for match in prompts["matches"] if match["kind"] in at_least(level)}
+        kept = np.array([task_id not in touched for task_id in task_ids])
+        if kept.all():
+            continue
+        scores = {}
+        for name, table in tables.items():
+            pair = table[kept][:, [default.base, default.student]]
+            columns = np.hstack([pair, pair[:, 1:] - pair[:, :1]])
+            generator = seeds.generator(seed, "report", "overlap", level)
+            base, student, difference = intervals(columns, generator, (SHARE, SHARE, DIFFERENCE))
+            verdict = VERDICTS[difference.sign] if difference.problems else "not measured"
+            scores[name] = {
+                "base": base.value,
+                "student": student.value,
+                "difference": asdict(difference),
+                "verdict": verdict,
+            }
+        repeated.append({"kind": level, "problems": int(kept.sum()), "removed": int((~kept).sum()), "scores": scores})
+    return repeated

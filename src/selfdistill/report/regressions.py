@@ -1,0 +1,118 @@
+"""What got worse: base and student on other tasks at equal decodings, beside the task that the student was trained for.
+
+A gain is oriented so that more is better for the student: its share minus the base's, or the base's nats per token
+minus its own (0.01 nats are about 1 % of perplexity). Paired by item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfdistill import seeds
+from selfdistill.errors import UserError
+from selfdistill.files import read_records
+from selfdistill.measure.regressions.records import Measured, Score, scores_path
+from selfdistill.measure.regressions.registry import read_measured
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, UNBOUNDED, intervals
+from selfdistill.measure.words import VERDICTS, plural
+
+
+def others(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int) -> Any:
+    """The summary's part on other tasks; None where none was measured.
+
+    Args:
+        run_dir: holds others/, if anything was measured.
+        comparisons: of the summary; those at equal decodings show the task that was trained for.
+        measures: of the summary, `pass@1` first.
+        seed: the recipe's.
+    """
+    tasks = [task for task in read_measured(run_dir) if _finished(run_dir, task)]
+    if not tasks:
+        return None
+    labels = dict.fromkeys(label for task in tasks for label in task.labels if label)
+    rows = [row for task in tasks for row in _rows(run_dir, task, seed)]
+    trained = [row for label in labels for row in _trained(comparisons, measures[0], label)]
+    return {"sentences": _sentences(rows), "trained": trained, "tasks": rows}
+
+
+def _finished(run_dir: Path, task: Measured) -> bool:
+    return all(
+        scores_path(run_dir, task.slug, model, decoding).exists()
+        for model in ("base", "student")
+        for decoding in task.decodings
+    )
+
+
+def _rows(run_dir: Path, task: Measured, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for decoding, label in zip(task.decodings, task.labels, strict=True):
+        base, student = (_scores(scores_path(run_dir, task.slug, model, decoding)) for model in ("base", "student"))
+        if base.keys() != student.keys():
+            raise UserError(
+                "base and student were measured on different items",
+                where=run_dir / "others" / task.slug,
+                fix="delete this folder to measure the task anew",
+            )
+        table = np.array([[base[item], student[item]] for item in base], dtype=np.float64).reshape(-1, 2)
+        sign = 1 if task.higher_is_better else -1
+        columns = np.hstack([table, sign * (table[:, 1:] - table[:, :1])])
+        generator = seeds.generator(seed, "report", "others", task.slug, decoding)
+        shares = task.measure == "share" and not ((table < 0) | (table > 1)).any()
+        bounds = (SHARE, SHARE, DIFFERENCE) if shares else (UNBOUNDED,) * 3
+        before, after, gain = map(asdict, intervals(columns, generator, bounds))
+        rows.append(_row(task.title, task.score, task.measure, label, before, after, gain) | {"name": task.name})
+    return rows
+
+
+def _scores(path: Path) -> dict[str, float]:
+    return {score.item: np.nan if score.value is None else score.value for score in read_records(path, Score)}
+
+
+def _trained(comparisons: Sequence[dict[str, Any]], measure: str, label: str) -> list[dict[str, Any]]:
+    """The evaluation's own benchmark at this decoding, where both models were evaluated at it."""
+    for each in comparisons:
+        if (each["base_title"], each["student_title"]) == (f"base, {label}", f"student, {label}"):
+            score = each["scores"][measure]["all"]
+            base, student = ({"value": score[side], "low": None, "high": None} for side in ("base", "student"))
+            return [_row("the task trained for", measure, "share", label, base, student, score["difference"])]
+    return []
+
+
+def _row(
+    title: str,
+    score: str,
+    measure: str,
+    decoding: str,
+    base: dict[str, Any],
+    student: dict[str, Any],
+    gain: dict[str, Any],
+) -> dict[str, Any]:
+    sign = int((gain["low"] or 0) > 0) - int((gain["high"] or 0) < 0)
+    return {
+        "title": title,
+        "score": score,
+        "measure": measure,
+        "decoding": decoding,
+        "base": base,
+        "student": student,
+        "gain": gain,
+        "verdict": VERDICTS[sign] if gain["problems"] else "not measured",
+    }
+
+
+def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
+    worse, better = ([row for row in rows if row["verdict"] == verdict] for verdict in ("worse", "better"))
+    return [
+        f"Of {plural(len(rows), 'comparison')} on other tasks the student is measurably worse in {_named(worse)}.",
+        f"It is measurably better in {_named(better)}.",
+    ]
+
+
+def _named(rows: Sequence[dict[str, Any]]) -> str:
+    names = [row["title"] + (f" ({row['decoding']})" if row["decoding"] else "") for row in rows]
+    return f"{len(rows):,}: {'; '.join(names)}" if rows else "none"

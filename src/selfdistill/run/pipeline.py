@@ -1,0 +1,106 @@
+"""The whole loop over a run's stages, each in a process of its own where it would hold a GPU.
+
+Everything in `STAGES` loads each of its models once (`engines/shared.py`), however many of its parts need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.engines.choose import require_vllm
+from selfdistill.engines.shared import kept_loaded
+from selfdistill.files import read_json
+from selfdistill.recipe import Recipe
+from selfdistill.run import apart, stages
+from selfdistill.run.checks import check_overlap, measure_others
+from selfdistill.run.engine import settled
+from selfdistill.run.manifest import finished
+from selfdistill.run.mirror import push
+from selfdistill.steps.evaluation.evaluate import systems_of
+
+
+def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
+    """The whole loop, from where it stands.
+
+    Raises:
+        UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
+    """
+    stages.check_recipe(recipe)
+    directory = stages.begin(recipe, Path(out))
+    with exclusive(directory):
+        chosen = settled(recipe, directory)
+        if chosen.engine.kind == "vllm" and not (chosen.cluster or finished(directory, "grade")):
+            require_vllm()
+        run_stage("sample+others", recipe, directory)
+        if recipe.checks.overlap.check:
+            check_overlap(recipe, directory)
+        run_stage("train", recipe, directory)
+        with kept_loaded():  # where they share this process, evaluate's models explain as well
+            run_stage("evaluate+others", recipe, directory)
+            run_stage("explain", recipe, directory)
+        stages.write_report(directory)
+        push(recipe, directory)
+    return directory
+
+
+def run_stage(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
+    """One of `STAGES`, from where it stands: in a process of its own where it would hold a GPU, else in this one.
+
+    Raises:
+        UserError: as the stage.
+        StageError, KilledError: its own process failed, or was ended.
+    """
+    if not apart.wanted(recipe):
+        STAGES[stage](recipe, directory)
+    elif not _is_done(stage, recipe, directory):
+        apart.run_apart(stage, recipe, directory)
+
+
+def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
+    """Whether a stage would find nothing to do, so that no process need start for it; False where it takes a look."""
+    if stage == "train":
+        return directory.student.is_dir()
+    if stage == "explain":
+        return (directory.root / "explain.html").is_file()
+    name, _, others = stage.partition("+")
+    if others and recipe.checks.others.tasks:
+        return False
+    record, result = {"sample": ("sample", directory.samples), "evaluate": ("grade", directory.systems)}[name]
+    if not (finished(directory, record) and result.is_file()):
+        return False
+    if name == "sample":
+        return True
+    evaluated = [system["name"] for system in read_json(directory.systems)]
+    return evaluated == [system.name for system in systems_of(recipe)]  # else `--grid` has been asked for since
+
+
+def _sample_with_others(recipe: Recipe, directory: RunDirectory) -> None:
+    """With the other tasks of the base, while it is loaded or served: one server may have base and student in turn."""
+    with kept_loaded():
+        stages.sample(recipe, directory)
+        measure_others(recipe, directory, models=("base",))
+
+
+def _evaluate_with_others(recipe: Recipe, directory: RunDirectory) -> None:
+    with kept_loaded():
+        stages.evaluate(recipe, directory)
+        measure_others(recipe, directory, models=("student",))
+
+
+def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
+    """Where a server generates, the models may not fit on this machine."""
+    if recipe.engine.kind != "openai":
+        stages.explain(directory)
+
+
+STAGES: dict[str, Callable[[Recipe, RunDirectory], None]] = {
+    "sample": stages.sample,
+    "sample+others": _sample_with_others,
+    "train": stages.train,
+    "evaluate": stages.evaluate,
+    "evaluate+others": _evaluate_with_others,
+    "explain": _explain_where_possible,
+}
+"""What `run_stage` runs: everything of a run that loads a model, a process each."""

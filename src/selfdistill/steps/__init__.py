@@ -1,0 +1,1 @@
+"""The three steps of SSD: sample from the frozen base, train on the samples, evaluate base and student."""

@@ -1,0 +1,86 @@
+"""Step 3: decode base and student under every system's decoding, then grade.
+
+Each model is loaded once. All systems draw from common random numbers: the stream of a sample is named by its problem
+and index, not by the system, so paired differences carry less noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.engines.base import Engine, Progress
+from selfdistill.engines.load import engine_for
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.records import Prompt
+from selfdistill.steps.evaluation.systems import System, plan_systems
+from selfdistill.steps.sampling.generate import Job, generate_together
+from selfdistill.steps.sampling.watch import Limit
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.schema import EngineSettings, Recipe
+
+
+def systems_of(recipe: Recipe) -> tuple[System, ...]:
+    """The systems that a recipe compares."""
+    settings = recipe.evaluation
+    grid = [
+        Decoding(temperature=temperature, top_k=settings.grid.top_k, top_p=settings.grid.top_p)
+        for temperature in settings.grid.temperatures
+    ]
+    return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid, settings.rivals)
+
+
+def sample_systems(
+    recipe: Recipe,
+    systems: Sequence[tuple[System, Path]],
+    prompts: Sequence[Prompt],
+    *,
+    title: str,
+    engine: Callable[[], Engine],
+    tokenizer: Any,
+    progress: Progress | None = None,
+) -> None:
+    """Append what is missing of the completions of systems of one model, each to its own file.
+
+    Decoding is each request's own, so the rows of all of them share batches.
+    """
+    jobs = [
+        (
+            Job(
+                prompts=prompts,
+                samples_per_prompt=recipe.evaluation.samples_per_problem,
+                stages=system.stages,
+                max_new_tokens=recipe.evaluation.max_new_tokens,
+                stream=(recipe.seed, "evaluate"),
+                stop=recipe.prompts.stop,
+            ),
+            path,
+        )
+        for system, path in systems
+    ]
+    generate_together(
+        jobs,
+        load_engine=engine,
+        tokenizer=tokenizer,
+        shard_size=recipe.engine.shard_size,
+        limit=Limit(title, "evaluation.max_new_tokens"),
+        progress=progress,
+    )
+
+
+def by_engine(
+    recipe: Recipe, systems: Sequence[System], student: Path
+) -> Iterator[tuple[EngineSettings, str | None, list[System]]]:
+    """Systems that one loaded engine can run, the base's first, with the engine's section and the model's path.
+
+    The path is None for the base. Two stages of decoding are beyond a server (see `engine_for`), hence the section.
+    """
+    for model, path in (("base", None), ("student", str(student))):
+        left = [system for system in systems if system.model == model]
+        while left:
+            settings = engine_for(recipe.engine, left[0].stages)
+            group = [system for system in left if engine_for(recipe.engine, system.stages) == settings]
+            left = [system for system in left if system not in group]
+            yield settings, path, group

@@ -1,0 +1,64 @@
+"""What a recipe's training needs beside the package, found out before hours of sampling rather than after them."""
+
+from __future__ import annotations
+
+from importlib import util
+from typing import TYPE_CHECKING
+
+from selfdistill.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+TRACKERS = ("tensorboard", "trackio", "wandb")
+"""Those that the extra `trackers` brings; transformers knows others."""
+
+
+def require_extras(recipe: Recipe) -> None:
+    """Make sure that training will find what the recipe asks for.
+
+    Raises:
+        MissingExtraError: bitsandbytes, Liger's kernels or a tracker is not installed.
+        UserError: nobody knows this tracker, Liger's kernels cannot run, this model cannot be held in 4 bits, the
+            adapters' targets are wrong, or a student could not be saved whole.
+    """
+    from selfdistill.steps.training.whole import require_whole
+
+    require_whole(recipe.model)
+    for tracker in recipe.training.report_to:
+        _require_tracker(tracker)
+    if recipe.training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
+        raise MissingExtraError("training.optimizer adamw_8bit", extra="qlora")
+    if recipe.training.kernels == "liger":
+        from selfdistill.steps.training.kernels import require_liger
+
+        require_liger(recipe.model)
+    if recipe.training.method == "qlora":
+        from selfdistill.steps.training.quantized import require_quantization
+
+        require_quantization(recipe.model)
+    if recipe.training.method != "full":
+        _require_targets(recipe)
+
+
+def _require_targets(recipe: Recipe) -> None:
+    from selfdistill.models.load import empty_model, load_config
+    from selfdistill.steps.training.adapters import lora_targets
+
+    model = recipe.model
+    lora_targets(empty_model(load_config(model.path, model.revision), model.path), recipe.training.lora)
+
+
+def _require_tracker(tracker: str) -> None:
+    if tracker in TRACKERS:
+        if util.find_spec(tracker) is None:
+            raise MissingExtraError(f"training.report_to {tracker}", extra="trackers")
+        return
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK as KNOWN
+
+    if tracker not in KNOWN:
+        raise UserError(
+            f"transformers knows no tracker {tracker}",
+            where="training.report_to",
+            fix=f"known: {', '.join(sorted(KNOWN))}",
+        )

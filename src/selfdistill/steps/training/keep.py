@@ -1,0 +1,146 @@
+"""Filters of related methods, for comparison only: SSD itself trains on every sample.
+
+`compiles` and `lint` are deterministic tools as weak filters; `passing` is rejection sampling (ReST, arXiv 2308.08998)
+and uses the prompts' tests as a verifier.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.files import append_records, read_records
+from selfdistill.grading import Limits, Submission, grade
+from selfdistill.problems.programs.extract import answer_of, assemble_program
+from selfdistill.processes import is_main_process
+from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
+
+if TYPE_CHECKING:
+    from selfdistill.recipe import Recipe
+
+APPEND_EVERY = 256
+
+
+def judge_samples(
+    recipe: Recipe, prompts: Sequence[Prompt], samples: Sequence[Sample], verdicts: Path, *, chat: bool
+) -> dict[int, str]:
+    """Which samples `training.keep` refuses, with the reason.
+
+    Args:
+        recipe: its training section says what is kept.
+        prompts: those that were sampled.
+        samples: in order.
+        verdicts: where the grader's verdicts are kept, for `passing`.
+        chat: whether completions are answers from which the code must be extracted.
+
+    Raises:
+        UserError: tests are wanted and a prompt has none.
+        MissingExtraError: ruff is wanted and not installed.
+    """
+    keep = recipe.training.keep
+    if keep == "all":
+        return {}
+    if keep == "passing":
+        return _failing(recipe, samples, verdicts, chat=chat)
+    by_id = {prompt.prompt_id: prompt for prompt in prompts}
+    programs = [_program(by_id[sample.prompt_id], sample, chat=chat) for sample in samples]
+    if keep == "compiles":
+        return {index: "does not compile" for index, text in enumerate(programs) if not _compiles(text)}
+    return dict.fromkeys(_lint(programs), "lint")
+
+
+def _program(prompt: Prompt, sample: Sample, *, chat: bool) -> str | None:
+    prefix = "" if chat else prompt.statement
+    return assemble_program(
+        Problem(prompt.prompt_id, "", AssertTests(""), program_prefix=prefix), sample.text, chat=chat
+    )
+
+
+def _compiles(program: str | None) -> bool:
+    """Only parsed and compiled, never run."""
+    if program is None:
+        return False
+    try:
+        compile(program, "sample", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return False
+    return True
+
+
+def _lint(programs: Sequence[str | None]) -> list[int]:
+    """Indices of the programs in which ruff finds a fault of rules E9 (cannot be run) or F (pyflakes)."""
+    with tempfile.TemporaryDirectory() as folder:
+        for index, program in enumerate(programs):
+            (Path(folder) / f"{index:08d}.py").write_text(program if program is not None else "(")
+        command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "E9,F"]
+        done = subprocess.run(
+            [*command, "--output-format", "json", folder], capture_output=True, text=True, check=False
+        )
+    if done.returncode not in (0, 1) or "No module named ruff" in done.stderr:
+        raise MissingExtraError("training.keep lint", extra="lint")
+    return sorted({int(Path(fault["filename"]).stem) for fault in json.loads(done.stdout)})
+
+
+def _failing(recipe: Recipe, samples: Sequence[Sample], path: Path, *, chat: bool) -> dict[int, str]:
+    verdicts = {verdict.key: verdict for verdict in read_records(path, Verdict)}
+    if is_main_process():
+        waiting: list[Verdict] = []
+        for verdict in _grade(recipe, [s for s in samples if _key(s) not in verdicts], chat=chat):
+            verdicts[verdict.key] = verdict
+            waiting.append(verdict)
+            if len(waiting) >= APPEND_EVERY:
+                append_records(path, waiting)
+                waiting.clear()
+        append_records(path, waiting)
+    found = ((index, verdicts[_key(sample)].outcome) for index, sample in enumerate(samples))
+    return {index: _reason(outcome) for index, outcome in found if outcome is not Outcome.PASSED}
+
+
+def _reason(outcome: Outcome) -> str:
+    """A sample without a verdict has not failed; but only samples that are known to pass may be kept."""
+    return "could not be judged" if outcome is Outcome.HARNESS_ERROR else "fails its tests"
+
+
+def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator[Verdict]:
+    if not samples:
+        return iter(())
+    problems = {problem.task_id: problem for problem in _problems(recipe)}
+    missing = next((sample.prompt_id for sample in samples if sample.prompt_id not in problems), None)
+    if missing is not None:
+        raise UserError(
+            f"prompt {missing} has no tests",
+            where="training.keep",
+            fix="set training.verifier to a benchmark with them",
+        )
+    settings = recipe.evaluation.grading
+    limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
+    submissions = (
+        Submission(answer.key, answer.program, answer.tests)
+        for s in samples
+        for answer in [
+            answer_of(problems[s.prompt_id], s.text, _key(s), chat=chat, answers=settings.answers, rules=settings.rules)
+        ]
+    )
+    return grade(
+        submissions, limits=limits, rules=settings.rules, isolation=settings.isolation, workers=settings.workers
+    )
+
+
+def _problems(recipe: Recipe) -> Sequence[Problem]:
+    if recipe.training.verifier is not None:
+        from selfdistill.problems.benchmarks import load_benchmark
+
+        return load_benchmark(recipe.training.verifier)
+    from selfdistill import embedded
+
+    return tuple(embedded.prompt_problems()) if recipe.prompts.source.startswith("embedded") else ()
+
+
+def _key(sample: Sample) -> str:
+    return f"{sample.prompt_id}/{sample.sample_index}"

@@ -1,0 +1,88 @@
+"""From a preview to a recommendation: which T_train, truncation and T_eval to train for, and how sure that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfdistill import seeds
+from selfdistill.errors import UserError
+from selfdistill.files import read_json
+from selfdistill.measure.statistics import RESAMPLES, bootstrap, means
+from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.studies.scores import interval
+
+Summary = dict[str, Any]
+RULE_OF_THUMB = 0.75
+"""T_train * T_eval should be above this: a journal club's reading of the paper's sweeps."""
+
+
+def advise(directory: Path, measure: str = "pass@1") -> Summary:
+    """Read a finished preview and recommend.
+
+    Of the settings whose estimate can be trusted, `highest` has the highest previewed score; with it, how often it is
+    the best when the problems are drawn anew, and every setting that cannot be told from it. Of all these `recommended`
+    is the one with the lowest T_eval, and of several the one with the highest score: a real student leaves some mass
+    where the ideal one has none, and a hot T_eval brings it back. No preview sees that.
+
+    Raises:
+        UserError: there is no preview, not this measure, or no estimate that can be trusted.
+    """
+    if not (directory / "preview.json").is_file():
+        raise UserError("holds no preview", where=directory, fix="run selfdistill preview RECIPE --out DIR")
+    summary = read_json(directory / "preview.json")
+    if measure not in summary["measures"]:
+        raise UserError(f"no {measure} in this preview", where=directory, fix=f"one of {summary['measures']}")
+    table = np.load(directory / "preview.npz", allow_pickle=False)[measure]
+    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"][measure]]
+    if not usable:
+        raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
+    scores = table[:, usable]
+    points = [summary["points"][index] for index in usable]
+    found = means(scores)
+    top = int(found.argmax())
+    generator = seeds.generator(summary["seed"], "advise")
+    behind = bootstrap(scores[:, [top]] - scores, generator)
+    equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
+    chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -found[index]))]
+    return {
+        "measure": measure,
+        "recommended": chosen,
+        "highest": points[top],
+        "chance_of_being_best": _chance_of_being_best(scores, top, generator),
+        "cannot_be_told_from_it": [
+            {**_name(points[index]), "behind": interval(behind[index])} for index in equal if index != top
+        ],
+        "greedy": summary["greedy"].get(measure),
+        "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},
+        "paper": _paper(),
+        "left_out": len(summary["points"]) - len(usable),
+    }
+
+
+def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.Generator) -> float:
+    """Share of resamples of the problems in which the chosen column has the highest mean."""
+    problems = len(scores)
+    wins = 0
+    for _ in range(RESAMPLES // 10):
+        rows = generator.integers(problems, size=problems)
+        wins += int(means(scores[rows]).argmax() == chosen)
+    return wins / (RESAMPLES // 10)
+
+
+def _name(point: Summary) -> Summary:
+    return {key: point[key] for key in ("t_train", "truncation", "t_eval")}
+
+
+def _paper() -> list[Summary]:
+    """The paper's own settings, from the built-in recipes."""
+    found = []
+    for name in builtin_recipes():
+        recipe = load_recipe(name)
+        if recipe.model.path != "embedded":
+            sampling, student = recipe.sampling.decoding, recipe.evaluation.student
+            t_eff = sampling.temperature * student.temperature
+            found.append({"recipe": name, "sampling": sampling.label, "student": student.label, "t_eff": t_eff})
+    return found

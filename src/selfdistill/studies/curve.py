@@ -1,0 +1,155 @@
+"""Learning curves: the gain against the number of training sequences, for hard and soft targets and for texts.
+
+One run for each variant, number of sequences and seed, all with the same prompts; samples are drawn once a seed, and a
+run with fewer sequences trains on a subset of them. Compute is counted in floating-point operations (2 a parameter and
+token for generating or reading, 6 for training; Kaplan et al. 2020, arXiv 2001.08361, Sec. 2.1) and in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfdistill.errors import UserError
+from selfdistill.files import read_json
+from selfdistill.measure.comparisons import find
+from selfdistill.recipe.load import parse_recipe
+from selfdistill.recipe.schema import Recipe
+from selfdistill.studies.cells import Cell
+from selfdistill.studies.scores import differences, greedy_gain, over_seeds, read_run, same_problems
+
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is trained on: `hard`, `soft`, `texts` (of the recipe's own prompts), or `texts:SOURCE`."""
+
+    name: str
+
+    @property
+    def slug(self) -> str:
+        """Fit for a directory's name."""
+        return self.name.replace(":", "-").replace("/", "_")
+
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """What it changes in the recipe, by section.
+
+        Raises:
+            UserError: there is no such variant.
+        """
+        if self.name in ("hard", "soft"):
+            return {"training": {"targets": self.name}}
+        kind, _, source = self.name.partition(":")
+        if kind != "texts":
+            raise UserError(
+                f"{self.name!r} is no variant", where="--variants", fix="choose from hard, soft, texts, texts:SOURCE"
+            )
+        prompts = {"prompts": {"source": source}} if source else {}
+        return {"training": {"targets": "soft"}, "sampling": {"source": "texts"}, **prompts}
+
+
+def cells(recipe: Recipe, variants: Sequence[Variant], sizes: Sequence[int], seeds: Sequence[int]) -> list[Cell]:
+    """The runs of a learning curve."""
+    return [
+        Cell(cell_name(variant, size, seed), _recipe(recipe, variant, size, seed))
+        for seed in seeds
+        for variant in variants
+        for size in sizes
+    ]
+
+
+def cell_name(variant: Variant, size: int, seed: int) -> str:
+    """The run's directory in the study's."""
+    return f"{variant.slug}-{size}-seed-{seed}"
+
+
+def summarise(
+    recipe: Recipe, variants: Sequence[Variant], sizes: Sequence[int], seeds: Sequence[int], out: Path
+) -> Summary:
+    """Gains over the base at the base's default, and at greedy, with intervals; `curve.json`."""
+    roots = {(v.name, size, seed): out / cell_name(v, size, seed) for v in variants for size in sizes for seed in seeds}
+    runs = {key: read_run(root, recipe.evaluation.pass_at) for key, root in roots.items()}
+    same_problems(list(runs.values()))
+    points = []
+    for variant in variants:
+        for size in sizes:
+            found = [runs[variant.name, size, seed] for seed in seeds]
+            paths = [roots[variant.name, size, seed] for seed in seeds]
+            points.append(
+                {
+                    "variant": variant.name,
+                    "sequences": size,
+                    "kept": _mean([read_json(path / "training-data.json")["sequences"] for path in paths]),
+                    **_compute(paths, size),
+                    **_gains(found),
+                }
+            )
+    return {
+        "name": recipe.name,
+        "seeds": list(seeds),
+        "problems": len(next(iter(runs.values())).task_ids),
+        "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
+        "base": _base(list(runs.values())),
+        "points": points,
+    }
+
+
+def _recipe(recipe: Recipe, variant: Variant, size: int, seed: int) -> Recipe:
+    tree = recipe.model_dump(mode="json")
+    for section, values in variant.overrides().items():
+        tree[section] = {**tree[section], **values}
+    tree["training"]["limit"] = size
+    tree["seed"] = seed
+    return parse_recipe(tree, "--variants")
+
+
+def _gains(runs: Sequence[Any]) -> Summary:
+    """Student minus base, each seed's own base: both at their defaults, and both greedy where greedy is in the grid."""
+    default = [(find(r.systems, "student", "default"), find(r.systems, "base", "default")) for r in runs]
+    students = [run.of(run.systems[pair[0]]) for run, pair in zip(runs, default, strict=True)]
+    bases = [run.of(run.systems[pair[1]]) for run, pair in zip(runs, default, strict=True)]
+    found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
+    greedy = greedy_gain(runs, runs)
+    if greedy is not None:
+        found["greedy_gain"] = greedy
+    return found
+
+
+def _base(runs: Sequence[Any]) -> Summary:
+    positions = [find(run.systems, "base", "default") for run in runs]
+    return over_seeds([run.of(run.systems[position]) for run, position in zip(runs, positions, strict=True)])
+
+
+def _compute(roots: Sequence[Path], size: int) -> Summary:
+    """Mean over seeds of FLOPs and seconds: of making the samples that are trained on, and of training."""
+    totals = [_one_run(root, size) for root in roots]
+    return {key: _mean([total[key] for total in totals]) for key in totals[0]}
+
+
+def _one_run(root: Path, size: int) -> Summary:
+    from selfdistill.plan.model import model_size
+
+    manifest, data = read_json(root / "manifest.json"), read_json(root / "training-data.json")
+    model = manifest["recipe"]["model"]
+    parameters = model_size(model["path"], model["revision"]).active
+    tokens = data["prompt_tokens"] + data["completion_tokens"]
+    available = data["sequences"] + sum(data["dropped"].values())
+    share = min(1.0, (data["sequences"] + _other_drops(data)) / available)
+    sampling, training = (manifest["stages"][name]["seconds"] for name in ("sample", "train"))
+    return {
+        "flops": 8.0 * parameters * tokens,
+        "sampling_seconds": share * sampling,
+        "training_seconds": training,
+        "seconds": share * sampling + training,
+    }
+
+
+def _other_drops(data: Summary) -> int:
+    return sum(count for reason, count in data["dropped"].items() if reason != "over the limit")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

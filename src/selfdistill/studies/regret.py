@@ -1,0 +1,178 @@
+"""How good was the advice? A preview's recommendation against the full grid of trained students.
+
+The regret is what the best trained student scores above the one that was recommended, on the same problems. The best
+of many is picked for being high and flatters itself, so the regret is, if anything, too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from selfdistill import seeds
+from selfdistill.directory import RunDirectory
+from selfdistill.errors import UserError
+from selfdistill.files import read_json
+from selfdistill.measure.evaluated import read_problems
+from selfdistill.measure.statistics import RESAMPLES, means
+from selfdistill.studies.scores import Scores, differences, mean_score, over_seeds, pooled, read_run, same_problems
+from selfdistill.studies.sweep import cell_name, grid_system
+
+Summary = dict[str, Any]
+Name = tuple[float, str, float]
+"""T_train, truncation, T_eval."""
+
+
+def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Summary:
+    """Compare a preview and its recommendation with a finished sweep.
+
+    Args:
+        preview: its directory.
+        sweep: of the same recipe and problems, with the recommended setting in its grid.
+        recommended: a point of the preview.
+        measure: e.g. `pass@1`.
+
+    Returns:
+        `recommended`: the trained score at the recommended setting; `best` and `regret`: the best trained setting, and
+        its paired difference to the recommended one; `regret_across_seeds`: the same with the best picked on the other
+        seeds, null for a single one; `best_compared` and `regret_compared`: the best of the settings that the preview
+        tells apart (it scores greedy once for all T_train); `greedy`: score and regret of the recommended student
+        decoded greedily, null where the sweep has none; `random`: the mean regret of all settings;
+        `rank_correlation`: Spearman's, of previewed and trained scores; `points`: both scores of each setting; `cost`:
+        seconds of both.
+
+    Raises:
+        UserError: there is no finished sweep, it was judged on other problems, or it lacks the recommended setting.
+    """
+    if not (sweep / "sweep.json").is_file():
+        raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
+    summary = read_json(sweep / "sweep.json")
+    points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
+    cells = {point: [sweep / cell_name(*point, seed) for seed in summary["seeds"]] for point in points}
+    trained, task_ids = _trained(cells, summary["points"], measure)
+    previewed = _previewed(preview, task_ids, measure)
+    wanted = _name(recommended)
+    if wanted not in trained:
+        raise UserError(
+            f"the sweep has no student at T_train {wanted[0]:g}, truncation {wanted[1]}, T_eval {wanted[2]:g}",
+            where=sweep,
+            fix="sweep over the preview's grid",
+        )
+    common = [name for name in trained if name in previewed]
+    best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
+    scores = {name: over_seeds(trained[name])[measure] for name in trained}
+    before = np.column_stack([previewed[name] for name in common])
+    after = np.column_stack([pooled(trained[name], measure) for name in common])
+    return {
+        "sweep": str(sweep),
+        "seeds": summary["seeds"],
+        "problems": summary["problems"],
+        "settings": len(trained),
+        "recommended": scores[wanted],
+        "best": {**_named(best), "score": scores[best]},
+        "regret": differences(trained[best], trained[wanted])[measure],
+        "regret_across_seeds": _across_seeds(trained, wanted, measure),
+        "best_compared": {**_named(best_compared), "score": scores[best_compared]},
+        "regret_compared": differences(trained[best_compared], trained[wanted])[measure],
+        "greedy": _greedy(trained, wanted, best, measure),
+        "random": float(scores[best]["value"] - np.mean([each["value"] for each in scores.values()])),
+        "rank_correlation": _rank_correlation(before, after, summary["seeds"][0]),
+        "points": [
+            {**_named(name), "previewed": value, "trained": scores[name]}
+            for name, value in zip(common, means(before).tolist(), strict=True)
+        ],
+        "cost": {"preview": _seconds([preview]), "sweep": _seconds([cell for own in cells.values() for cell in own])},
+    }
+
+
+def _trained(
+    cells: dict[tuple[float, str], list[Path]], points: Sequence[Summary], measure: str
+) -> tuple[dict[Name, list[Scores]], Sequence[str]]:
+    """Every setting's scores, seed by seed, and the problems that they are in the order of."""
+    pass_at = [int(measure.partition("@")[2])]
+    found = {point: [read_run(cell, pass_at) for cell in own] for point, own in cells.items()}
+    every = [run for runs in found.values() for run in runs]
+    same_problems(every)
+    trained = {
+        _name(point): [
+            run.of(grid_system(run, "student", point["t_eval"])) for run in found[point["t_train"], point["truncation"]]
+        ]
+        for point in points
+    }
+    return trained, every[0].task_ids
+
+
+def _previewed(preview: Path, task_ids: Sequence[str], measure: str) -> dict[Name, np.ndarray]:
+    """Every trusted setting's previewed scores, problem by problem, in the order of the sweep's problems."""
+    known = [problem.task_id for problem in read_problems(preview)]
+    if sorted(known) != sorted(task_ids):
+        raise UserError(
+            "preview and sweep were judged on different problems",
+            where=preview,
+            fix="give both the same evaluation section",
+        )
+    rows = [known.index(task_id) for task_id in task_ids]
+    table = np.load(preview / "preview.npz", allow_pickle=False)[measure][rows]
+    points = read_json(preview / "preview.json")["points"]
+    return {_name(point): table[:, column] for column, point in enumerate(points) if point["trusted"][measure]}
+
+
+def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> Summary | None:
+    name = (*wanted[:2], 0.0)
+    if name not in trained:
+        return None
+    return {
+        "score": over_seeds(trained[name])[measure],
+        "regret": differences(trained[best], trained[name])[measure],
+    }
+
+
+def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str) -> Summary | None:
+    """In each seed, the setting that is best in all others against the recommended one: less flattered."""
+    seeds_there = range(len(trained[wanted]))
+    if len(seeds_there) < 2:
+        return None
+    pairs = []
+    for seed in seeds_there:
+        others = {name: [each for at, each in enumerate(scores) if at != seed] for name, scores in trained.items()}
+        pairs.append((trained[_best(others, list(others), measure)][seed], trained[wanted][seed]))
+    return differences([one for one, _ in pairs], [other for _, other in pairs])[measure]
+
+
+def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> Summary | None:
+    """Spearman's between the columns' means, with a 95 % interval by problem; None for fewer than three settings."""
+    if previewed.shape[1] < 3:
+        return None
+    generator = seeds.generator(seed, "regret")
+    problems = len(previewed)
+    drawn = [generator.integers(problems, size=problems) for _ in range(RESAMPLES // 10)]
+    resampled = [_spearman(means(previewed[rows]), means(trained[rows])) for rows in drawn]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    value = _spearman(means(previewed), means(trained))
+    return {"value": value, "low": float(low), "high": float(high), "settings": previewed.shape[1]}
+
+
+def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    return float(spearmanr(one, other).statistic)
+
+
+def _seconds(runs: Sequence[Path]) -> float:
+    """Of all stages that were not taken over from another run."""
+    stages = [stage for run in runs for stage in read_json(RunDirectory(run).manifest)["stages"].values()]
+    return float(sum(stage["seconds"] for stage in stages if not stage.get("shared")))
+
+
+def _best(trained: dict[Name, list[Scores]], names: Sequence[Name], measure: str) -> Name:
+    return max(names, key=lambda name: mean_score(trained[name], measure))
+
+
+def _name(point: Summary) -> Name:
+    return point["t_train"], point["truncation"], point["t_eval"]
+
+
+def _named(name: Name) -> Summary:
+    return dict(zip(("t_train", "truncation", "t_eval"), name, strict=True))

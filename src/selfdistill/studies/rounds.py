@@ -1,0 +1,163 @@
+"""Several rounds of self-distillation: each samples from, and trains, the last round's student. Does it collapse?
+
+Every round is an ordinary run directory. What is watched, beside the scores: how many different programs the samples
+and the solutions hold, and on the first round's contexts how certain each round's model has become (entropy) and how
+much of its mass lies on the first base's retained support.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selfdistill.decoding.distribution import decode
+from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.engines.stream import Contexts, stream_logits
+from selfdistill.files import read_records
+from selfdistill.measure.comparisons import find
+from selfdistill.measure.evaluated import describe
+from selfdistill.models.load import load_model
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.load import parse_recipe
+from selfdistill.recipe.schema import Recipe
+from selfdistill.records import Prompt, Sample
+from selfdistill.run import pipeline as loop
+from selfdistill.run import stages
+from selfdistill.steps.evaluation.evaluate import systems_of
+from selfdistill.studies import share
+from selfdistill.studies.scores import differences, over_seeds, read_run, same_problems
+
+Summary = dict[str, Any]
+CONTEXTS = 200
+"""Of the first round's samples, on which entropy and kept mass are measured."""
+CHUNK_LOGITS = 2**24
+
+
+def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
+    """All rounds of a recipe, from where they stand.
+
+    Raises:
+        UserError: a mistake in the recipe, its data or the machine's set-up.
+    """
+    done: list[RunDirectory] = []
+    for number in range(1, recipe.rounds.count + 1):
+        each = round_recipe(recipe, number, [directory.root for directory in done])
+        if number == 1:
+            stages.check_recipe(each)
+        directory = stages.begin(each, out / f"round-{number}")
+        with exclusive(directory):
+            loop.run_stage("sample", each, directory)
+            loop.run_stage("train", each, directory)
+            if done:
+                _take_over(done[-1], directory, each)
+            loop.run_stage("evaluate", each, directory)
+            stages.write_report(directory)
+        done.append(directory)
+    return done
+
+
+def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe:
+    """One round's recipe: what is trained, who samples, which prompts."""
+    tree = recipe.model_dump(mode="json")
+    settings = recipe.rounds
+    tree["rounds"] = {**tree["rounds"], "count": 1, "number": number}
+    if earlier:
+        tree["model"] = {**tree["model"], "path": str(earlier[-1] / "student"), "revision": None}
+        if settings.sample_from == "base":
+            tree["sampling"]["model"] = recipe.model.path
+        if settings.prompts == "fresh":
+            tree["prompts"]["skip"] = recipe.prompts.skip + (number - 1) * (recipe.prompts.limit or 0)
+        if settings.mix_first:
+            tree["sampling"]["mix"] = {"run": str(earlier[0]), "share": settings.mix_first}
+    return parse_recipe(tree, "rounds")
+
+
+def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
+    """Scores and diversity round by round, averaged over seeds; `rounds.json`.
+
+    Args:
+        recipe: of any of the seeds.
+        outs: one directory of rounds a seed.
+    """
+    count = recipe.rounds.count
+    runs = [[read_run(out / f"round-{n + 1}", recipe.evaluation.pass_at) for n in range(count)] for out in outs]
+    same_problems([run for rounds in runs for run in rounds])
+    first = [_default(rounds[0], "base") for rounds in runs]
+    scores = [first] + [[_default(rounds[n], "student") for rounds in runs] for n in range(count)]
+    watched = [_watch(recipe, out) for out in outs]
+    return {
+        "name": recipe.name,
+        "settings": recipe.rounds.model_dump(mode="json", exclude={"number"}),
+        "seeds": len(outs),
+        "problems": len(runs[0][0].task_ids),
+        "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
+        "rounds": [
+            {
+                "round": number,
+                "scores": over_seeds(found),
+                "minus_base": differences(found, first) if number else None,
+                **{key: _mean([each[number][key] for each in watched]) for key in watched[0][number]},
+            }
+            for number, found in enumerate(scores)
+        ],
+    }
+
+
+def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) -> None:
+    """The last round's student is this round's base: its programs are there already where the decoding is the same."""
+    known = {
+        system.stages: system
+        for system in systems_of(recipe)
+        if system.model == "student" and before.system_verdicts(system.name).is_file()
+    }
+    for system in systems_of(recipe):
+        source = known.get(system.stages)
+        if system.model == "base" and source and not directory.system_verdicts(system.name).is_file():
+            share.take_system(before, directory, source, system)
+
+
+def _default(run: Any, model: str) -> Any:
+    return run.of(run.systems[find(run.systems, model, "default")])
+
+
+def _watch(recipe: Recipe, out: Path) -> list[Summary]:
+    """Per model, the first base and then each round's student: diversity of its programs, certainty, kept mass."""
+    count = recipe.rounds.count
+    prompts = {p.prompt_id: p.token_ids for p in read_records(out / "round-1" / "prompts.jsonl", Prompt)}
+    samples = list(read_records(out / "round-1" / "samples.jsonl", Sample))[:CONTEXTS]
+    contexts = [Contexts(prompts[sample.prompt_id], sample.token_ids) for sample in samples]
+    models = [recipe.model.path] + [str(out / f"round-{n + 1}" / "student") for n in range(count)]
+    rows = []
+    for number, path in enumerate(models):
+        root = out / f"round-{max(number, 1)}"
+        system = next(
+            s for s in systems_of(recipe) if s.model == ("student" if number else "base") and "default" in s.roles
+        )
+        programs = describe(RunDirectory(root).system_samples(system.name))
+        certainty = measure_certainty(recipe, path, contexts)
+        rows.append({"distinct_programs": programs.distinct / max(1, programs.count), **certainty})
+    return rows
+
+
+@torch.inference_mode()
+def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> dict[str, float]:
+    """Mean over positions of a model's entropy (nats, T 1, no truncation) and its mass on the first base's support."""
+    base, model = load_model(recipe.model), load_model(recipe.model, path)
+    entropy = kept = 0.0
+    positions = 0
+    decoding: Decoding = recipe.sampling.decoding
+    for chunk in stream_logits((base, model), contexts, CHUNK_LOGITS):
+        ranked = decode(chunk.logits[0], (decoding,))
+        own = chunk.logits[1].float().log_softmax(-1)
+        retained = own.gather(-1, ranked.token_ids).exp() * (ranked.probabilities > 0)
+        entropy += float(-(own.exp() * own).sum())
+        kept += float(retained.sum())
+        positions += len(chunk.rows)
+    return {"entropy": entropy / max(1, positions), "kept_mass": kept / max(1, positions)}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
