@@ -45,6 +45,7 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff check --quiet src tests benchmarks scripts
 	$(BIN)/ruff format --quiet --check src tests benchmarks scripts
 	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix src tests benchmarks scripts

@@ -8,11 +8,12 @@ import pytest
 
 from run.small import command, run, run_command
 from selfdistill.files import read_json
-from selfdistill.plan.estimate import Workload, estimate
+from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import GPUS, UNTESTED, gpu_named
 from selfdistill.plan.measured import COMING_ALONG, VARIABLE, Measured, all_measured, find, measured_file, remember
 from selfdistill.plan.memory import TILE, activations
 from selfdistill.plan.model import ModelSize, Shape
+from selfdistill.plan.workload import Workload
 from selfdistill.recipe import load_recipe
 
 OLD = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 1e9, 100.0, "old")

@@ -6,9 +6,10 @@ import pytest
 from transformers import Qwen3MoeConfig
 
 from run.small import command, run
-from selfdistill.plan.estimate import Workload, estimate
+from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import GPUS, TRAINING_SHARE, Gpu
 from selfdistill.plan.model import PUBLISHED, ModelSize, count
+from selfdistill.plan.workload import Workload
 from selfdistill.recipe import load_recipe
 from selfdistill.steps.evaluation.evaluate import systems_of
 

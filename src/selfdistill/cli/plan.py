@@ -40,10 +40,11 @@ def plan(
     """
     quiet_libraries()
     from selfdistill.errors import UserError
-    from selfdistill.plan.estimate import Workload, estimate
+    from selfdistill.plan.estimate import estimate
     from selfdistill.plan.gpus import GPUS, UNTESTED
     from selfdistill.plan.measured import all_measured
     from selfdistill.plan.model import model_size
+    from selfdistill.plan.workload import Workload
     from selfdistill.recipe import load_recipe
     from selfdistill.run.prediction import device_name
     from selfdistill.steps.evaluation.evaluate import systems_of

@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from selfdistill.embedded import corpus, pretraining, tokenizer
+from selfdistill.embedded import tokenizer as tokenizer_module
+
 TOKENIZER_DOCUMENTS = 10_000
 DEFAULT_WIDTH = 128
 
@@ -52,9 +55,6 @@ def build(
     """Write the model and tokenizer of the given stage to `out`. `width` and `layers` are a new model's."""
     import torch
 
-    from selfdistill.embedded import corpus, pretraining
-    from selfdistill.embedded import tokenizer as tokenizer_module
-
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     if start is None:
@@ -76,8 +76,6 @@ def build(
 
 
 def _pretrain(settings: Any, width: int, layers: int, device: str) -> tuple[Any, Any]:
-    from selfdistill.embedded import corpus, pretraining, tokenizer
-
     print(f"generating {settings.documents} documents")
     documents = list(corpus.pretraining(settings.documents))
     learned = tokenizer.train(document.text for document in documents[:TOKENIZER_DOCUMENTS])
@@ -91,8 +89,6 @@ def _pretrain(settings: Any, width: int, layers: int, device: str) -> tuple[Any,
 
 def _load(directory: Path) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM
-
-    from selfdistill.embedded import tokenizer
 
     return AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=False), tokenizer.load(directory)
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from selfdistill.embedded.splits import Split, split_of
+from selfdistill.grading.documents import judge_document
 from selfdistill.records import Outcome
 
 NAMES = (
@@ -58,8 +59,6 @@ class Property:
 
 def fits(problem: JsonProblem, completion: str) -> bool:
     """Whether the completion is one JSON document that the schema accepts."""
-    from selfdistill.grading.documents import judge_document
-
     return judge_document(completion, problem.schema)[0] is Outcome.PASSED
 
 

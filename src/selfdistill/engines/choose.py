@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K
 from selfdistill.errors import UserError
 from selfdistill.events import say
+from selfdistill.models.load import load_config, resolve_path
 
 if TYPE_CHECKING:
     from selfdistill.recipe.decoding import Decoding
@@ -101,16 +102,12 @@ def _against_vllm(
 
 def is_small(path: str) -> bool:
     """Whether a model's weights are below `SMALL`; one that is not on this disk is not."""
-    from selfdistill.models.load import resolve_path
-
     files = list(Path(resolve_path(path)).glob("*.safetensors"))
     return bool(files) and sum(file.stat().st_size for file in files) < SMALL
 
 
 def _unknown_model(model: ModelSettings) -> Iterator[str]:
     """Ask vLLM which models it has, in a process of its own: importing it here would settle its environment."""
-    from selfdistill.models.load import load_config
-
     architectures: Sequence[str] = getattr(load_config(model.path, model.revision), "architectures", None) or ()
     asked = subprocess.run([sys.executable, "-c", _ARCHITECTURES], capture_output=True, text=True, check=False)
     if asked.returncode:

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.base import Engine
 from selfdistill.engines.choose import require_vllm, settle
+from selfdistill.engines.probe import choose_mode, probe_ids
+from selfdistill.engines.steps import Mode
+from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.events import warn
+from selfdistill.models.load import context_length, end_of_turn_ids, load_config, load_model, read_tokenizer
 from selfdistill.recipe.decoding import Decoding, Stages, split_syntax
 
 if TYPE_CHECKING:
@@ -50,11 +54,6 @@ def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
 
 
 def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.engines.probe import choose_mode, probe_ids
-    from selfdistill.engines.steps import Mode
-    from selfdistill.engines.transformers import TransformersEngine
-    from selfdistill.models.load import context_length, end_of_turn_ids, load_model, read_tokenizer
-
     source, revision = path or settings.path, None if path else settings.revision
     tokenizer = read_tokenizer(source, revision)
     end_of_turn = end_of_turn_ids(source, revision, ends)
@@ -88,8 +87,6 @@ def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, end
 
 
 def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    from selfdistill.models.load import context_length, end_of_turn_ids, load_config, read_tokenizer
-
     try:
         from selfdistill.engines.asking import Server
         from selfdistill.engines.openai import connect

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from selfdistill.engines.base import Engine
+from selfdistill.engines.cluster import open_engines
 from selfdistill.engines.load import load_engine
 from selfdistill.engines.shared import is_kept, shared_engine
 
@@ -58,6 +59,4 @@ def on_demand(
 def _on_cluster(
     address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]
 ) -> Engine:
-    from selfdistill.engines.cluster import open_engines
-
     return open_engines(address, model, engine, path, ends)

@@ -11,7 +11,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from selfdistill.engines.choose import is_small
 from selfdistill.events import say
+from selfdistill.models.load import load_config, resolve_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,9 +42,6 @@ def choose_dtype(model: ModelSettings) -> DtypeChoice | None:
         model: the recipe's model section.
     """
     import torch
-
-    from selfdistill.engines.choose import is_small
-    from selfdistill.models.load import load_config, resolve_device
 
     if model.dtype != "auto" or resolve_device(model.device).type != "cpu":
         return None

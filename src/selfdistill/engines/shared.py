@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from selfdistill.engines.transformers import TransformersEngine
+from selfdistill.models.load import load_model, resolve_device
+
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import EngineSettings, ModelSettings
 
@@ -73,8 +76,6 @@ def shared_engine(
 
 def shared_model(model: ModelSettings, path: str | None = None) -> Any:
     """The weights that transformers has loaded, or loads now: see `engines.models.load_model`."""
-    from selfdistill.models.load import load_model
-
     found = _take(_weights(model, path), _has_model, "", _on_gpu(model), lambda: load_model(model, path))
     return found.model if _is_engine(found) else found
 
@@ -100,8 +101,6 @@ def _has_model(loaded: _Loaded) -> bool:
 
 
 def _is_engine(held: Any) -> bool:
-    from selfdistill.engines.transformers import TransformersEngine
-
     return isinstance(held, TransformersEngine)
 
 
@@ -111,6 +110,4 @@ def _weights(model: ModelSettings, path: str | None) -> tuple[str, ...]:
 
 
 def _on_gpu(model: ModelSettings) -> bool:
-    from selfdistill.models.load import resolve_device
-
     return resolve_device(model.device).type != "cpu"

@@ -26,6 +26,7 @@ from selfdistill.explain.view import Viewer
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.explain import AnalysisSettings
+from selfdistill.recipe.schema import ModelSettings
 from selfdistill.records import Prompt, Sample
 
 Progress = Callable[[int], None]
@@ -126,8 +127,6 @@ def _load(
     dtype: str,
     device: str,
 ) -> Pair:
-    from selfdistill.recipe.schema import ModelSettings
-
     def of(path: str) -> ModelSettings:
         return ModelSettings.model_validate({"path": str(path), "dtype": dtype, "device": device})
 

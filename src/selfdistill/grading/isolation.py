@@ -10,7 +10,9 @@ from selfdistill.errors import HarnessError, UserError
 from selfdistill.events import warn
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
+from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
+from selfdistill.grading.sandbox import Sandbox
 
 INSTALL = "apt-get install bubblewrap"
 _IMPORT = """try:
@@ -90,9 +92,6 @@ def packages_fault() -> str | None:
 
 def _trial(program: str) -> str:
     """What a program prints in a fresh sandbox, or why there was none."""
-    from selfdistill.grading.jobs import run_job
-    from selfdistill.grading.sandbox import Sandbox
-
     sandbox = Sandbox("full", Limits())
     try:
         run = run_job(sandbox, {"kind": "stdin", "program": program.encode()}, Limits(), stdin="")

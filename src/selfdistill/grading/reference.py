@@ -10,6 +10,7 @@ from typing import Any
 from selfdistill.errors import HarnessError
 from selfdistill.grading.inside import plain
 from selfdistill.grading.isolation import require
+from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.official import split_replies
 from selfdistill.grading.sandbox import Sandbox
@@ -33,8 +34,6 @@ def call_reference(program: str, entry_point: str, inputs: Sequence[tuple[Any, .
             than a few.
         UserError: programs cannot be isolated on this machine.
     """
-    from selfdistill.grading.jobs import run_job
-
     require("full")
     results: list[tuple[int, Any]] = []
     start = stopped = 0

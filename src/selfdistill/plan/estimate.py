@@ -16,6 +16,7 @@ from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, SAMPLING_SHARE, TRAINING_SH
 from selfdistill.plan.measured import Measured, find
 from selfdistill.plan.memory import memory
 from selfdistill.plan.model import ModelSize
+from selfdistill.plan.workload import Workload
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -52,18 +53,6 @@ class Plan:
     def gpu_hours(self) -> float:
         """Of all stages."""
         return sum(stage.gpu_hours for stage in self.stages)
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """How much there is to do; what the recipe leaves open is the user's to say."""
-
-    prompts: int
-    problems: int
-    systems: int
-    prompt_tokens: float
-    completion_tokens: float
-    """The mean; the largest unknown of all."""
 
 
 def estimate(

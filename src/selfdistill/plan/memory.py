@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from selfdistill.plan.model import ModelSize, Shape
 
 if TYPE_CHECKING:
-    from selfdistill.plan.estimate import Workload
+    from selfdistill.plan.workload import Workload
     from selfdistill.recipe import Recipe
 
 BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)

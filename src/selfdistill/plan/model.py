@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfdistill.errors import UserError
+from selfdistill.models.load import empty_model, load_config
 
 PUBLISHED = {
     "meta-llama/Llama-3.1-8B-Instruct": (8.03e9, 8.03e9, 131072, 1.05e9),
@@ -56,8 +57,6 @@ def model_size(path: str, revision: str | None = None) -> ModelSize:
     Raises:
         UserError: neither its configuration nor its published size is at hand.
     """
-    from selfdistill.models.load import load_config
-
     try:
         config = load_config(path, revision)
     except UserError:
@@ -75,8 +74,6 @@ def _embeddings(model: Any) -> Iterator[Any]:
 
 def count(config: Any, where: str = "the model") -> ModelSize:
     """Count on an empty model of this configuration; takes no memory for weights."""
-    from selfdistill.models.load import empty_model
-
     model = empty_model(config, where)
     total = sum(parameter.numel() for parameter in model.parameters())
     experts = sum(parameter.numel() for name, parameter in model.named_parameters() if ".experts." in name)

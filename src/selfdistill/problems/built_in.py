@@ -9,8 +9,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Literal
 
+from selfdistill import embedded
+from selfdistill.embedded.problems import PROMPT_COUNT
+from selfdistill.problems.statement import Statement
+
 if TYPE_CHECKING:
-    from selfdistill.problems.sources import Statement
+    from selfdistill.problems.statement import Statement
 
 BUILT_IN = (
     "embedded",
@@ -42,24 +46,14 @@ def built_in_statements(source: str, *, texts: bool) -> Iterator[Statement]:
 
 
 def _prompts() -> Iterator[Statement]:
-    from selfdistill import embedded
-    from selfdistill.problems.sources import Statement
-
     return (Statement(statement, prompt_id=prompt_id) for prompt_id, statement in embedded.prompts())
 
 
 def _json_prompts() -> Iterator[Statement]:
-    from selfdistill import embedded
-    from selfdistill.embedded.problems import PROMPT_COUNT
-    from selfdistill.problems.sources import Statement
-
     return (Statement(text, prompt_id=prompt_id) for prompt_id, text in embedded.json_prompts(PROMPT_COUNT))
 
 
 def _texts(variant: str) -> Iterator[Statement]:
-    from selfdistill import embedded
-    from selfdistill.problems.sources import Statement
-
     family: Literal["lists", "strings", "scalars"] = variant if variant in ("strings", "scalars") else "lists"  # type: ignore[assignment]
     buggy = {"clean": 0.0, "buggy": 1.0}.get(variant)
     for text in embedded.texts(family=family, buggy_share=buggy):
@@ -68,8 +62,6 @@ def _texts(variant: str) -> Iterator[Statement]:
 
 def _standard_library() -> Iterator[Statement]:
     """A function's header is the statement, its body the text; in the order of file names and lines."""
-    from selfdistill.problems.sources import Statement
-
     root = Path(sysconfig.get_paths()["stdlib"])
     for path in sorted(root.rglob("*.py")):
         if any(part in _OUTSIDE for part in path.relative_to(root).parts):

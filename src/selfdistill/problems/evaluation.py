@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfdistill import embedded
+from selfdistill.embedded.structured import structured_problems
 from selfdistill.errors import UserError
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.questions import problem_prompt
 from selfdistill.problems.render import Renderer
 from selfdistill.records import PredictionTests, Problem, Prompt, SchemaTests
 from selfdistill.seeds import digest
@@ -32,8 +36,6 @@ def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
     if settings.benchmark in FAMILIES:
         problems = embedded_problems(FAMILIES[settings.benchmark], settings.split)
     else:
-        from selfdistill.problems.benchmarks import load_benchmark
-
         problems = load_benchmark(settings.benchmark, since=settings.since, until=settings.until)
     problems = limited(problems, settings.limit)
     if not problems:
@@ -50,9 +52,6 @@ def limited(problems: tuple[Problem, ...], limit: int | None) -> tuple[Problem, 
 
 def embedded_problems(family: str, split: str) -> tuple[Problem, ...]:
     """The embedded problems of one family in FAMILIES."""
-    from selfdistill import embedded
-    from selfdistill.embedded.structured import structured_problems
-
     return structured_problems(split) if family == "json" else embedded.problems(split, family)  # type: ignore[arg-type]
 
 
@@ -60,8 +59,6 @@ def render_problem(problem: Problem, renderer: Renderer) -> Prompt:
     """A problem as the model reads it: worded as an instruction for a chat model, as it is for one that goes on."""
     is_program = not isinstance(problem.tests, (PredictionTests, SchemaTests))
     if renderer.chat:
-        from selfdistill.problems.questions import problem_prompt
-
         rendered = renderer.render(problem.statement, instruction=problem_prompt(problem), is_program=is_program)
     elif problem.program_prefix:
         rendered = renderer.render(problem.statement, instruction=problem.statement, is_program=is_program)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from selfdistill.errors import UserError
 from selfdistill.problems.render import Renderer
-from selfdistill.problems.sources import Statement, read_statements
+from selfdistill.problems.sources import read_statements
+from selfdistill.problems.statement import Statement
 from selfdistill.records import Prompt
 from selfdistill.seeds import digest
 

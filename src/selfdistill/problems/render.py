@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
+from selfdistill.models.load import context_length, load_config, read_tokenizer
 from selfdistill.problems.chat import chat_text, end_of_answer
 from selfdistill.problems.programs.thoughts import opened_thought
 from selfdistill.problems.templates import apply_template
@@ -25,8 +26,6 @@ def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Rende
         UserError: the model cannot be found or has no tokenizer, or one of another model; or the chat template cannot
             be used.
     """
-    from selfdistill.models.load import context_length, load_config, read_tokenizer
-
     tokenizer = read_tokenizer(model.path, model.revision)
     config = load_config(model.path, model.revision)
     renderer = Renderer(tokenizer, settings)

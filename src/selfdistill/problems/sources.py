@@ -7,34 +7,18 @@ data set is ever run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.problems.built_in import BUILT_IN, built_in_statements
-from selfdistill.problems.cells import encodable, name_of, statement_of, text_of
+from selfdistill.problems.cells import name_of, statement_of, text_of
+from selfdistill.problems.statement import Statement
 from selfdistill.problems.tables import KINDS, table_kind, table_rows
 from selfdistill.urls import is_url
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import PromptSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One row of a source."""
-
-    statement: str
-    starter_code: str = ""
-    prompt_id: str | None = None
-    continuation: str = ""
-    """An existing text after it."""
-
-    @property
-    def encodable(self) -> bool:
-        """Whether all of it can be written as UTF-8."""
-        return encodable(self.statement, self.starter_code, self.prompt_id or "", self.continuation)
 
 
 def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:

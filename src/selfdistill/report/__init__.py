@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfdistill import files
+from selfdistill.report.html import render
 from selfdistill.report.summary import build_summary
 from selfdistill.report.terminal import terminal_table
 
@@ -24,8 +25,6 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         UserError: the evaluation is missing or unfinished, a file is broken, or the directory cannot be written to.
     """
-    from selfdistill.report.html import render  # brings matplotlib, which a terminal table does not need
-
     summary = build_summary(run_dir)
     page = render(summary)
     files.write_json(run_dir / "summary.json", summary)

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from selfdistill.measure.words import percent_interval
 from selfdistill.recipe import Recipe
 from selfdistill.report.claims import of_card
 
@@ -55,7 +56,6 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
 def _results(summary: dict[str, Any] | None) -> list[str]:
     if summary is None:
         return ["Not evaluated yet."]
-    from selfdistill.measure.words import percent_interval
 
     measures = summary["measures"]
     rows = [

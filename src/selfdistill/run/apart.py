@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from selfdistill import events
 from selfdistill.errors import KilledError, StageError, UserError
+from selfdistill.models.load import resolve_device
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
@@ -43,7 +44,6 @@ def wanted(recipe: Recipe) -> bool:
         raise UserError(f"{VARIABLE} is {chosen!r}", fix="set it to auto, always or never")
     if chosen != "auto":
         return chosen == "always"
-    from selfdistill.models.load import resolve_device
 
     return resolve_device(recipe.model.device).type != "cpu"
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
+from selfdistill.measure.contamination.run import compare_run, write_overlap
+from selfdistill.measure.regressions.loading import load_task
+from selfdistill.measure.regressions.measure import measure, work
 from selfdistill.measure.regressions.records import MODELS
+from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
 from selfdistill.run.engine import settled
 from selfdistill.run.timing import timed_stage
@@ -23,9 +28,6 @@ def check_others(recipe: Recipe) -> None:
     Raises:
         UserError: no such benchmark or file, or lm-eval is not installed.
     """
-    from selfdistill.measure.regressions.loading import load_task
-    from selfdistill.problems.render import load_renderer
-
     if recipe.checks.others.tasks:
         renderer, context = load_renderer(recipe.model, recipe.prompts)
         for name in recipe.checks.others.tasks:
@@ -36,8 +38,6 @@ def check_overlap(recipe: Recipe, directory: RunDirectory) -> None:
     """overlap.json: do the prompts, or the samples so far, repeat the evaluation's problems? Nothing if it is there."""
     if directory.overlap.is_file():
         return
-    from selfdistill.measure.contamination.run import compare_run, write_overlap
-    from selfdistill.problems.evaluation import load_problems
 
     settings = recipe.checks.overlap
     with timed_stage(directory, "overlap"), progress("comparing with the benchmark", None, "texts") as update:
@@ -64,9 +64,6 @@ def measure_others(
         return
     if "student" in models and not directory.student.is_dir():
         raise UserError("there is no student yet", where=directory.root, fix=f"run selfdistill train {directory.root}")
-    from selfdistill.measure.regressions.loading import load_task
-    from selfdistill.measure.regressions.measure import measure, work
-    from selfdistill.problems.render import load_renderer
 
     recipe = settled(recipe, directory)
     renderer, context = load_renderer(recipe.model, recipe.prompts)

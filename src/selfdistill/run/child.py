@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill import events
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
+from selfdistill.libraries import quiet_libraries
+from selfdistill.recipe.load import parse_recipe
+from selfdistill.run import pipeline as loop
 from selfdistill.run.apart import GRACE
 
 INTERRUPTED = 130
@@ -48,11 +52,6 @@ def main() -> int:
 
 
 def _run(work: dict[str, Any]) -> None:
-    from selfdistill.directory import RunDirectory
-    from selfdistill.libraries import quiet_libraries
-    from selfdistill.recipe.load import parse_recipe
-    from selfdistill.run import pipeline as loop
-
     quiet_libraries()
     if work["threads"]:
         import torch

@@ -15,8 +15,15 @@ from selfdistill.errors import UserError
 from selfdistill.explain.explain import Progress, explain_models
 from selfdistill.explain.records import MODELS, ExplainResult, Graded, PreviewGap
 from selfdistill.files import read_records
+from selfdistill.measure.comparisons import find
+from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
+from selfdistill.measure.scores import score_tables
 from selfdistill.measure.statistics import means
+from selfdistill.models.load import read_tokenizer
+from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.problems.render import Renderer
 from selfdistill.records import Outcome, Prompt, Sample, Verdict
+from selfdistill.run.manifest import read_recipe
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -31,8 +38,6 @@ def explain_run(root: Path, *, progress: Progress | None = None) -> ExplainResul
     Raises:
         UserError: the directory holds no run, or its student is not trained yet.
     """
-    from selfdistill.run.manifest import read_recipe
-
     directory = RunDirectory(root)
     recipe = read_recipe(directory)
     if not directory.student.is_dir():
@@ -57,9 +62,6 @@ def explain_run(root: Path, *, progress: Progress | None = None) -> ExplainResul
 
 def _systems(directory: RunDirectory) -> dict[str, System]:
     """The base's and the student's own decoding and the preview, where all of them were graded."""
-    from selfdistill.measure.comparisons import find
-    from selfdistill.measure.evaluated import read_systems
-
     if not directory.systems.is_file():
         return {}
     systems = read_systems(directory.root)
@@ -88,18 +90,11 @@ def _graded(directory: RunDirectory, systems: dict[str, System]) -> list[Graded]
 
 def _problem_prompts(recipe: Recipe) -> list[Prompt]:
     """The evaluation's problems as the models read them: rendered again, by the renderer that rendered them then."""
-    from selfdistill.models.load import read_tokenizer
-    from selfdistill.problems.evaluation import load_problems, render_problem
-    from selfdistill.problems.render import Renderer
-
     renderer = Renderer(read_tokenizer(recipe.model.path, recipe.model.revision), recipe.prompts)
     return [render_problem(problem, renderer) for problem in load_problems(recipe)]
 
 
 def _preview(directory: RunDirectory, systems: dict[str, System], ks: tuple[int, ...]) -> list[PreviewGap]:
-    from selfdistill.measure.evaluated import read_evaluated, read_problems
-    from selfdistill.measure.scores import score_tables
-
     if len(systems) < 3:
         return []
     problems = read_problems(directory.root)

@@ -13,8 +13,15 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.files import read_json
+from selfdistill.models.load import resolve_device
+from selfdistill.plan.estimate import estimate
+from selfdistill.plan.gpus import gpu_named
 from selfdistill.plan.measured import LONG_ENOUGH, Measured, all_measured, append, remember
+from selfdistill.plan.model import model_size
+from selfdistill.plan.workload import Workload
+from selfdistill.problems.evaluation import load_problems
 from selfdistill.run.manifest import update_manifest
+from selfdistill.steps.evaluation.evaluate import systems_of
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
@@ -77,13 +84,6 @@ def _note(directory: RunDirectory, stage: str, record: dict[str, Any], first: bo
 
 
 def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    from selfdistill.models.load import resolve_device
-    from selfdistill.plan.estimate import Workload, estimate
-    from selfdistill.plan.gpus import gpu_named
-    from selfdistill.plan.model import model_size
-    from selfdistill.problems.evaluation import load_problems
-    from selfdistill.steps.evaluation.evaluate import systems_of
-
     device = device_name(str(resolve_device(recipe.model.device)))
     size = model_size(recipe.model.path, recipe.model.revision)
     work = Workload(

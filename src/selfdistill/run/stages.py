@@ -11,21 +11,41 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfdistill import report
 from selfdistill.directory import RunDirectory
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.events import emit
-from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json
+from selfdistill.files import read_json, read_records, record_line, write_bytes, write_json, write_text
+from selfdistill.grading import isolation_report
+from selfdistill.grading.isolation import require
+from selfdistill.measure.contamination.run import prompt_filter
+from selfdistill.models.load import read_tokenizer, resolve_device, resolve_path
+from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
+from selfdistill.problems.prepare import prepare_prompts
+from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.report.card import model_card
+from selfdistill.report.pages.explain import write_explain
 from selfdistill.run.checks import check_others
 from selfdistill.run.engine import settled
+from selfdistill.run.explained import explain_run
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
-from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
+from selfdistill.run.manifest import open_manifest, read_recipe, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.prediction import predict
 from selfdistill.run.timing import timed_stage, timed_together
+from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
+from selfdistill.steps.evaluation.grade import grade_systems
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.source import TITLES, sampler
+from selfdistill.steps.sampling.watch import Limit
+from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.keep import judge_samples
+from selfdistill.steps.training.train import build_data, train_student
 
 if TYPE_CHECKING:
     from selfdistill.problems.prepare import PromptCounts
@@ -38,11 +58,6 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
     """
-    from selfdistill.grading.isolation import require
-    from selfdistill.models.load import resolve_device
-    from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
-    from selfdistill.steps.training.extras import require_extras
-
     resolve_device(recipe.model.device)
     require_extras(recipe)
     renderer, context = _renderer(recipe)
@@ -55,8 +70,6 @@ def check_recipe(recipe: Recipe) -> None:
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
-    from selfdistill.models.load import resolve_path
-
     directory = RunDirectory(out)
     pull(recipe, directory)
     fresh = not directory.prompts.is_file()
@@ -74,9 +87,6 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
 
 def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     """The recipe's prompts, rendered, and what was dropped; writes nothing."""
-    from selfdistill.measure.contamination.run import prompt_filter
-    from selfdistill.problems.prepare import prepare_prompts
-
     renderer, context = _renderer(recipe)
     texts = recipe.sampling.source == "texts"
     return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe))
@@ -85,10 +95,6 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
-    from selfdistill.models.load import read_tokenizer
-    from selfdistill.steps.sampling.generate import Job, generate_samples
-    from selfdistill.steps.sampling.source import TITLES, sampler
-    from selfdistill.steps.sampling.watch import Limit
 
     recipe = settled(recipe, directory)
     renderer, context = _renderer(recipe)
@@ -130,9 +136,6 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     if directory.student.is_dir():
         return
     _require(directory.samples, "sample")
-    from selfdistill.report.card import model_card
-    from selfdistill.steps.training.keep import judge_samples
-    from selfdistill.steps.training.train import build_data, train_student
 
     prompts = list(read_records(directory.prompts, Prompt))
     samples = list(read_records(directory.samples, Sample))
@@ -176,7 +179,6 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _refuse_launcher("evaluate")
     _require(directory.student, "train")
-    from selfdistill.steps.evaluation.evaluate import systems_of
 
     evaluate_systems(recipe, directory, systems_of(recipe), directory.student)
 
@@ -190,10 +192,6 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         systems: what to evaluate.
         student: the tuned model.
     """
-    from selfdistill.grading import isolation_report
-    from selfdistill.problems.evaluation import load_problems, render_problem
-    from selfdistill.steps.evaluation.grade import grade_systems
-
     recipe = settled(recipe, directory)
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe)
@@ -223,10 +221,6 @@ def _sample_systems(
 
     Systems of one engine share batches, so their seconds are shares of one time, by tokens.
     """
-    from selfdistill.engines.on_demand import on_demand
-    from selfdistill.models.load import read_tokenizer
-    from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
-
     renderer, context = _renderer(recipe)
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
@@ -256,8 +250,6 @@ def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
     if (directory.root / "explain.html").is_file():
         return
-    from selfdistill.report.pages.explain import write_explain
-    from selfdistill.run.explained import explain_run
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
         write_explain(explain_run(directory.root, progress=update), directory.root)
@@ -266,10 +258,6 @@ def explain(directory: RunDirectory) -> None:
 def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
     _require(directory.systems, "evaluate")
-    from selfdistill import report
-    from selfdistill.files import write_text
-    from selfdistill.report.card import model_card
-    from selfdistill.run.manifest import read_recipe
 
     path = report.write_report(directory.root)
     write_text(directory.student / "README.md", model_card(read_recipe(directory), read_json(directory.summary)))
@@ -283,8 +271,6 @@ def speaks_chat(recipe: Recipe) -> bool:
 
 
 def _renderer(recipe: Recipe) -> tuple[Any, int]:
-    from selfdistill.problems.render import load_renderer
-
     return load_renderer(recipe.model, recipe.prompts)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.measure.comparisons import find
+from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.studies.cells import Cell
@@ -130,8 +131,6 @@ def _compute(roots: Sequence[Path], size: int) -> Summary:
 
 
 def _one_run(root: Path, size: int) -> Summary:
-    from selfdistill.plan.model import model_size
-
     manifest, data = read_json(root / "manifest.json"), read_json(root / "training-data.json")
     model = manifest["recipe"]["model"]
     parameters = model_size(model["path"], model["revision"]).active

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.libraries import quiet_libraries
 from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.run import pipeline as loop
@@ -188,8 +189,6 @@ def _start_worker(threads: int, log: Path) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 2)
     import torch
-
-    from selfdistill.libraries import quiet_libraries
 
     torch.set_num_threads(threads)
     quiet_libraries()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from selfdistill import seeds
 from selfdistill.decoding.distribution import decode, further, logprob_of
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.shared import kept_loaded, shared_model
@@ -176,8 +177,6 @@ def _summary(
     wanted: Sequence[Setting],
     arrays: dict[str, np.ndarray],
 ) -> Summary:
-    from selfdistill import seeds
-
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     estimates = {m: bootstrap(arrays[m], seeds.generator(recipe.seed, "preview", m)) for m in measures}
     manifest = read_json(directory.manifest)["stages"]

@@ -17,6 +17,7 @@ from selfdistill.measure.contamination.sources import (
     solutions,
     statements,
 )
+from selfdistill.problems.evaluation import load_problems
 from selfdistill.recipe.contamination import OverlapSettings
 from selfdistill.records import Problem
 
@@ -65,6 +66,5 @@ def prompt_filter(recipe: Recipe) -> Callable[[str], bool] | None:
     settings = recipe.checks.overlap
     if settings.drop is None:
         return None
-    from selfdistill.problems.evaluation import load_problems
 
     return overlaps(statements(load_problems(recipe)), settings)

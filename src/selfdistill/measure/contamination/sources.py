@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selfdistill.files import read_records
 from selfdistill.measure.contamination.records import Reference
 from selfdistill.problems.programs.extract import extract_code
+from selfdistill.problems.sources import read_statements
 from selfdistill.records import PredictionTests, Problem, Prompt, Sample
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ def prompts_of_file(settings: PromptSettings) -> Texts:
     Raises:
         UserError: the source cannot be read, or lacks the column.
     """
-    from selfdistill.problems.sources import read_statements
-
     for number, row in enumerate(read_statements(settings), start=1):
         if row.encodable:  # no run keeps the others
             yield row.prompt_id or f"row {number}", row.statement

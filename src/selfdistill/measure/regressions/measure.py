@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfdistill.engines.on_demand import on_demand
+from selfdistill.engines.shared import shared_model
 from selfdistill.measure.regressions.loading import Loaded, decodings, measured
 from selfdistill.measure.regressions.problems import beside, grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN, scores_path
 from selfdistill.measure.regressions.registry import describe, register
+from selfdistill.measure.regressions.texts import score_documents
+from selfdistill.models.load import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
@@ -81,9 +85,6 @@ def _sample(
     progress: Progress,
 ) -> None:
     """All tasks and decodings with one loaded engine."""
-    from selfdistill.engines.on_demand import on_demand
-    from selfdistill.models.load import read_tokenizer
-
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
         for each in loaded:
@@ -93,10 +94,6 @@ def _sample(
 
 
 def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
-    from selfdistill.engines.shared import shared_model
-    from selfdistill.measure.regressions.texts import score_documents
-    from selfdistill.models.load import read_tokenizer
-
     if scores.exists():
         progress(len(loaded.documents), 0)
         return

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from selfdistill import embedded
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.measure.regressions.records import Score
+from selfdistill.problems.sources import read_statements
+from selfdistill.recipe.schema import Columns, PromptSettings
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
@@ -33,11 +36,7 @@ def task_documents(recipe: Recipe, task: Task) -> list[tuple[str, str]]:
     """
     limit = recipe.checks.others.limit or DOCUMENTS
     if task.source == EMBEDDED_TEXT:
-        from selfdistill import embedded
-
         return [(f"document {number}", text) for number, text in enumerate(embedded.held_out(limit), start=1)]
-    from selfdistill.problems.sources import read_statements
-    from selfdistill.recipe.schema import Columns, PromptSettings
 
     rows = read_statements(PromptSettings(source=task.source, columns=Columns(statement="text")))
     texts = (row.statement for row in rows if row.statement.strip() and row.encodable)

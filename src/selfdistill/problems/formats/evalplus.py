@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfdistill.grading.reference import call_reference
 from selfdistill.problems.formats.evalplus_mbpp import also_right, arguments, comparison
 from selfdistill.problems.formats.humaneval import preamble_of
 from selfdistill.records import CallCase, CallTests, Problem
@@ -16,8 +17,6 @@ from selfdistill.records import CallCase, CallTests, Problem
 
 def problem(row: dict[str, Any]) -> Problem:
     """One problem, its expected results computed. Raises KeyError for a missing field, ValueError for a failing one."""
-    from selfdistill.grading.reference import call_reference
-
     prompt, entry_point = row["prompt"], row["entry_point"]
     is_completion = f"def {entry_point}" in prompt
     reference = (prompt if is_completion else "") + row["canonical_solution"]

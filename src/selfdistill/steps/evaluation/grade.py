@@ -15,6 +15,7 @@ from selfdistill.grading import Limits, Submission, grade
 from selfdistill.grading.answers import Answer, grade_answers
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.records import Problem, Sample, Verdict
+from selfdistill.steps.evaluation.cluster import grade_on_cluster
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import GradingSettings
@@ -69,7 +70,6 @@ def _grade(
 ) -> Iterator[Verdict]:
     if cluster is None:
         return grade(submissions, **how, workers=workers)
-    from selfdistill.steps.evaluation.cluster import grade_on_cluster
 
     return grade_on_cluster(cluster, submissions, **how)
 

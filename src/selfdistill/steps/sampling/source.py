@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.base import Engine
 from selfdistill.engines.on_demand import on_demand
+from selfdistill.engines.shared import shared_model
+from selfdistill.models.load import end_of_turn_ids, read_tokenizer
 from selfdistill.records import Prompt
+from selfdistill.steps.sampling.mix import mixed
+from selfdistill.steps.sampling.texts import load_text_reader
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -31,9 +35,6 @@ def sampler(recipe: Recipe, prompts: Sequence[Prompt], ends: tuple[int, ...] = (
         with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster, ends) as engine:
             yield _with_mix(recipe, engine) if settings.mix else engine
         return
-    from selfdistill.engines.shared import shared_model
-    from selfdistill.models.load import end_of_turn_ids, read_tokenizer
-    from selfdistill.steps.sampling.texts import load_text_reader
 
     path, revision = recipe.model.path, recipe.model.revision
     texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}
@@ -46,8 +47,6 @@ def sampler(recipe: Recipe, prompts: Sequence[Prompt], ends: tuple[int, ...] = (
 
 
 def _with_mix(recipe: Recipe, engine: Callable[[], Engine]) -> Callable[[], Engine]:
-    from selfdistill.steps.sampling.mix import mixed
-
     mix = recipe.sampling.mix
     assert mix is not None
     return mixed(engine, mix.run, mix.share, recipe.seed, targets=recipe.training.stores_targets)

@@ -18,6 +18,7 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
 from selfdistill.engines.sparse import Support, by_row, support
 from selfdistill.engines.stream import Contexts, stream_logits
+from selfdistill.models.load import context_length
 
 CHUNK_LOGITS = 2**25  # 128 MB in float32
 
@@ -85,8 +86,6 @@ def load_text_reader(model: Any, tokenizer: Any, texts: Mapping[str, str], end_o
         texts: by prompt id.
         end_of_turn: every id that ends the base's turn; the tokenizer's own is taken where it is one.
     """
-    from selfdistill.models.load import context_length
-
     own = tokenizer.eos_token_id
     end = own if own in end_of_turn or not end_of_turn else end_of_turn[0]
     return TextReader(model, tokenizer, texts, int(end), context_length(model.config))

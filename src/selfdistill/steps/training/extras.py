@@ -6,6 +6,11 @@ from importlib import util
 from typing import TYPE_CHECKING
 
 from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.models.load import empty_model, load_config
+from selfdistill.steps.training.adapters import lora_targets
+from selfdistill.steps.training.kernels import require_liger
+from selfdistill.steps.training.quantized import require_quantization
+from selfdistill.steps.training.whole import require_whole
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
@@ -22,29 +27,20 @@ def require_extras(recipe: Recipe) -> None:
         UserError: nobody knows this tracker, Liger's kernels cannot run, this model cannot be held in 4 bits, the
             adapters' targets are wrong, or a student could not be saved whole.
     """
-    from selfdistill.steps.training.whole import require_whole
-
     require_whole(recipe.model)
     for tracker in recipe.training.report_to:
         _require_tracker(tracker)
     if recipe.training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
         raise MissingExtraError("training.optimizer adamw_8bit", extra="qlora")
     if recipe.training.kernels == "liger":
-        from selfdistill.steps.training.kernels import require_liger
-
         require_liger(recipe.model)
     if recipe.training.method == "qlora":
-        from selfdistill.steps.training.quantized import require_quantization
-
         require_quantization(recipe.model)
     if recipe.training.method != "full":
         _require_targets(recipe)
 
 
 def _require_targets(recipe: Recipe) -> None:
-    from selfdistill.models.load import empty_model, load_config
-    from selfdistill.steps.training.adapters import lora_targets
-
     model = recipe.model
     lora_targets(empty_model(load_config(model.path, model.revision), model.path), recipe.training.lora)
 

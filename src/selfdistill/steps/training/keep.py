@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfdistill import embedded
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
 from selfdistill.grading import Limits, Submission, grade
+from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.problems.programs.extract import answer_of, assemble_program
 from selfdistill.processes import is_main_process
 from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
@@ -134,10 +136,7 @@ def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator
 
 def _problems(recipe: Recipe) -> Sequence[Problem]:
     if recipe.training.verifier is not None:
-        from selfdistill.problems.benchmarks import load_benchmark
-
         return load_benchmark(recipe.training.verifier)
-    from selfdistill import embedded
 
     return tuple(embedded.prompt_problems()) if recipe.prompts.source.startswith("embedded") else ()
 

@@ -17,6 +17,7 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
+from selfdistill.problems.evaluation import load_problems
 from selfdistill.recipe import Recipe
 from selfdistill.run import stages
 from selfdistill.run.engine import settled
@@ -63,8 +64,6 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
 
 def _validation(recipe: Recipe, tune_on: str | None, limit: int | None) -> Recipe:
     """The recipe on the problems to tune on."""
-    from selfdistill.problems.evaluation import load_problems
-
     settings = recipe.evaluation
     if tune_on is None and settings.benchmark != "embedded":
         raise UserError(

@@ -1,0 +1,23 @@
+"""One row of a source of prompts or texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from selfdistill.problems.cells import encodable
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row of a source."""
+
+    statement: str
+    starter_code: str = ""
+    prompt_id: str | None = None
+    continuation: str = ""
+    """An existing text after it."""
+
+    @property
+    def encodable(self) -> bool:
+        """Whether all of it can be written as UTF-8."""
+        return encodable(self.statement, self.starter_code, self.prompt_id or "", self.continuation)
