@@ -19,7 +19,7 @@ installing=$!
         --no-build-isolation setuptools wheel deepspeed
 
 # The two halves use different environments and wait for servers much of the time: side by side.
-"$python" -m pytest -q -m engines tests/training tests/cluster tests/others tests/plan &
+"$python" -m pytest -q -m engines tests/steps/training tests/cluster tests/measure/regressions tests/plan &
 own=$!
 wait "$installing"
 failed=0

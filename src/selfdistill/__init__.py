@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from selfdistill.run.stages import begin, evaluate, sample, train, write_report
 
 _HOME = {
-    "Decoding": "selfdistill.decoding",
+    "Decoding": "selfdistill.recipe.decoding",
     "Limits": "selfdistill.grading",
     "Outcome": "selfdistill.records",
     "Problem": "selfdistill.records",

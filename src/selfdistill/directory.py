@@ -49,9 +49,9 @@ class RunDirectory:
         return self.root / "targets"
 
     @property
-    def overlap(self) -> Path:
-        """Overlap of prompts and samples with the evaluation's problems."""
-        return self.root / "overlap.json"
+    def contamination(self) -> Path:
+        """Contamination: prompts and samples with the evaluation's problems."""
+        return self.root / "contamination.json"
 
     @property
     def training_data(self) -> Path:

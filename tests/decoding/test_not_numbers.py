@@ -10,7 +10,7 @@ import torch
 from selfdistill.decoding.distribution import decode
 from selfdistill.errors import UserError
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, TopNSigma
+from selfdistill.recipe.decoding_rules import EntropyTemperature, ForkLock, MinP, TopNSigma
 
 STAGES = [
     Decoding(temperature=0),

@@ -23,7 +23,7 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.rules import PythonSyntax
+from selfdistill.recipe.decoding_rules import PythonSyntax
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from tiny_models import make_tokenizer
 

@@ -6,7 +6,7 @@ import pytest
 
 from selfdistill.engines.load import engine_for
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.rules import MinP, PythonSyntax
+from selfdistill.recipe.decoding_rules import MinP, PythonSyntax
 from selfdistill.recipe.schema import EngineSettings
 
 PLAIN = Decoding(temperature=0.7, top_k=20)

@@ -23,7 +23,7 @@ from selfdistill.files import read_json, read_records
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.rules import MinP, TopNSigma
+from selfdistill.recipe.decoding_rules import MinP, TopNSigma
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Sample
 from selfdistill.steps.sampling.targets import read_targets

@@ -144,6 +144,6 @@ def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "on")
     (tmp_path / "cache").write_text("a file where a directory should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    done = run(run_command(tmp_path / "run", "prompts.limit=8", "evaluation.limit=2", "checks.others.tasks=[]"))
+    done = run(run_command(tmp_path / "run", "prompts.limit=8", "evaluation.limit=2", "checks.regressions.tasks=[]"))
     assert done.returncode == 0, done.stderr
     assert read_json(tmp_path / "run" / "manifest.json")["plan"]["actual"]

@@ -51,7 +51,7 @@ training: {{targets: soft, steps: 4, warmup_steps: 1, batch_size: 4, micro_batch
   learning_rate: 1.0e-5, min_learning_rate: 1.0e-6, gradient_checkpointing: false, max_length: 512}}
 evaluation: {{benchmark: {problems}, base: {{temperature: 0.0}}, student: {{temperature: 0.0}},
   grid: {{temperatures: [0.0]}}, samples_per_problem: 2, pass_at: [1], max_new_tokens: {limit}}}
-checks: {{overlap: {{check: true}}}}
+checks: {{contamination: {{check: true}}}}
 """
 
 

@@ -17,11 +17,11 @@ from selfdistill import files
 from selfdistill.errors import UserError
 from selfdistill.measure.contamination.check import compare
 from selfdistill.measure.contamination.records import Reference
-from selfdistill.measure.contamination.run import write_overlap
+from selfdistill.measure.contamination.run import write_contamination
 from selfdistill.measure.regressions.problems import write_scores
 from selfdistill.measure.regressions.records import Measured, Score, scores_path
 from selfdistill.measure.regressions.registry import register
-from selfdistill.recipe.contamination import OverlapSettings
+from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.report import build_summary
 from selfdistill.report.html import render
 
@@ -72,13 +72,13 @@ def summary(checked: Path) -> dict[str, Any]:
     problems = list(files.read_records(checked / "evaluation" / "problems.jsonl", dict))
     references = [Reference(p["task_id"], f"{p['statement']} number {n}") for n, p in enumerate(problems)]
     texts = [("copy", references[4].text), ("spaced", references[7].text.replace(" ", "  ")), ("other", "nothing")]
-    settings = OverlapSettings(similarity=1.0, words=40)
-    write_overlap(checked / "overlap.json", "embedded", settings, [compare(texts, references, settings)])
+    settings = ContaminationSettings(similarity=1.0, words=40)
+    write_contamination(checked / "contamination.json", "embedded", settings, [compare(texts, references, settings)])
     return build_summary(checked)
 
 
 def test_gains_and_losses_are_called_by_their_names(summary: dict[str, Any]) -> None:
-    rows = {row["name"]: row for row in summary["others"]["tasks"]}
+    rows = {row["name"]: row for row in summary["regressions"]["tasks"]}
     assert {name: row["verdict"] for name, row in rows.items()} == {
         "lost": "worse",
         "gained": "better",
@@ -92,7 +92,7 @@ def test_gains_and_losses_are_called_by_their_names(summary: dict[str, Any]) -> 
     assert rows["loss"]["gain"]["value"] == pytest.approx(
         rows["loss"]["base"]["value"] - rows["loss"]["student"]["value"], abs=2e-6
     )
-    assert summary["others"]["sentences"] == [
+    assert summary["regressions"]["sentences"] == [
         "Of 5\u00a0comparisons on other tasks the student is measurably worse in 2: title of lost (greedy); title of "
         "prose.",
         "It is measurably better in 2: title of gained (greedy); title of loss (greedy).",
@@ -100,14 +100,14 @@ def test_gains_and_losses_are_called_by_their_names(summary: dict[str, Any]) -> 
 
 
 def test_a_gain_in_nats_is_the_bases_minus_the_students(summary: dict[str, Any]) -> None:
-    prose = next(row for row in summary["others"]["tasks"] if row["name"] == "prose")
+    prose = next(row for row in summary["regressions"]["tasks"] if row["name"] == "prose")
     assert prose["gain"]["value"] == pytest.approx(-0.035)
     assert prose["gain"]["problems"] == 4, "what could not be judged is left out"
     assert math.isclose(prose["base"]["value"], 0.6)
 
 
 def test_the_task_trained_for_stands_beside_them(summary: dict[str, Any]) -> None:
-    [row] = summary["others"]["trained"]
+    [row] = summary["regressions"]["trained"]
     assert (row["decoding"], row["score"]) == ("greedy", "pass@1")
     greedy = {system["model"]: system for system in summary["systems"] if system["name"].endswith("greedy")}
     for model in ("base", "student"):
@@ -124,11 +124,11 @@ def test_models_measured_on_different_items_are_not_compared(checked: Path, tmp_
 def test_an_unfinished_task_is_not_reported(checked: Path, tmp_path: Path) -> None:
     run_dir = Path(shutil.copytree(checked, tmp_path / "copy"))
     scores_path(run_dir, "kept", "student", "greedy").unlink()
-    assert "kept" not in [row["name"] for row in build_summary(run_dir)["others"]["tasks"]]
+    assert "kept" not in [row["name"] for row in build_summary(run_dir)["regressions"]["tasks"]]
 
 
 def test_overlap_is_counted_and_left_out(summary: dict[str, Any]) -> None:
-    found = summary["overlap"]
+    found = summary["contamination"]
     [part] = found["parts"]
     assert {kind: count["texts"] for kind, count in part["counts"].items()} == {
         "exact": 1,
@@ -154,7 +154,7 @@ def test_leaving_out_problems_gives_the_score_of_the_others(checked: Path, summa
         each = read_evaluated(checked, systems[name], problems)
         kept = [n for n in range(30) if n not in (4, 7)]
         scores.append(np.mean(each.passed[kept] / each.judged[kept]))
-    found = summary["overlap"]["without"][0]["scores"]["pass@1"]
+    found = summary["contamination"]["without"][0]["scores"]["pass@1"]
     assert (found["base"], found["student"]) == pytest.approx(tuple(scores), abs=2e-6)
     assert found["difference"]["value"] == pytest.approx(scores[1] - scores[0], abs=2e-6)
 
@@ -166,8 +166,8 @@ def test_what_was_checked_is_not_among_the_unchecked(checked: Path, summary: dic
 
     assert told(summary) == (False, False)
     bare = Path(shutil.copytree(checked, tmp_path / "bare"))
-    (bare / "overlap.json").unlink()
-    shutil.rmtree(bare / "others")
+    (bare / "contamination.json").unlink()
+    shutil.rmtree(bare / "regressions")
     assert told(build_summary(bare)) == (True, True)
 
 
@@ -181,5 +181,5 @@ def test_the_page_shows_both_with_numbers_of_the_summary_alone(summary: dict[str
         written = {number for text in Document(section).text for number in numbers(text)}
         assert written <= allowed
     assert page.count('aria-label="Difference in other tasks') == 1
-    assert 'href="#others"' in page
-    assert 'href="#overlap"' in page
+    assert 'href="#regressions"' in page
+    assert 'href="#contamination"' in page

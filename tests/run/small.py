@@ -25,7 +25,7 @@ SMALL = (
     "evaluation.samples_per_problem=2",
     "evaluation.pass_at=[1,2]",
     "evaluation.grid.temperatures=[0.0,1.0]",
-    "checks.others.limit=6",
+    "checks.regressions.limit=6",
 )
 
 

@@ -21,7 +21,7 @@ from selfdistill.run.apart import VARIABLE, run_apart, wanted
 from tiny_models import make_model
 
 APART = {**environment(), VARIABLE: "always"}
-FEW = ("prompts.limit=32", "evaluation.limit=4", "evaluation.grid.temperatures=[0.0]", "checks.others.limit=3")
+FEW = ("prompts.limit=32", "evaluation.limit=4", "evaluation.grid.temperatures=[0.0]", "checks.regressions.limit=3")
 
 
 def test_a_gpu_decides_unless_the_environment_does(monkeypatch):
@@ -65,16 +65,16 @@ def test_a_stage_that_is_done_starts_no_process(tmp_path, monkeypatch):
     monkeypatch.setattr(apart, "run_apart", lambda stage, *_: started.append(stage))
     (tmp_path / "student").mkdir()
     (tmp_path / "manifest.json").write_text('{"stages": {"sample": {}}}')
-    directory, plain = RunDirectory(tmp_path), load_recipe("demo", ["checks.others.tasks=[]"])
+    directory, plain = RunDirectory(tmp_path), load_recipe("demo", ["checks.regressions.tasks=[]"])
     for stage in loop.STAGES:
         loop.run_stage(stage, plain, directory)
-    assert started == ["sample", "sample+others", "evaluate", "evaluate+others", "explain"]
+    assert started == ["sample", "sample+regressions", "evaluate", "evaluate+regressions", "explain"]
     directory.samples.write_text("")
     started.clear()
-    loop.run_stage("sample+others", plain, directory)
+    loop.run_stage("sample+regressions", plain, directory)
     assert started == []
-    loop.run_stage("sample+others", load_recipe("demo", ["checks.others.tasks=[embedded-text]"]), directory)
-    assert started == ["sample+others"]
+    loop.run_stage("sample+regressions", load_recipe("demo", ["checks.regressions.tasks=[embedded-text]"]), directory)
+    assert started == ["sample+regressions"]
 
 
 def child_of(process: subprocess.Popen[str]) -> int:

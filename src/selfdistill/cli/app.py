@@ -9,18 +9,18 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.check_base import check_base
-from selfdistill.cli.contamination import overlap
+from selfdistill.cli.contamination import contamination
 from selfdistill.cli.curve import curve
-from selfdistill.cli.decoding_baselines import rivals
+from selfdistill.cli.decoding_baselines import decoding_baselines
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
-from selfdistill.cli.method_baselines import related
+from selfdistill.cli.method_baselines import method_baselines
 from selfdistill.cli.plan import plan
 from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
-from selfdistill.cli.regressions import others
+from selfdistill.cli.regressions import regressions
 from selfdistill.cli.rounds import rounds
 from selfdistill.cli.run import demo, run
 from selfdistill.cli.seeds import seeds
@@ -47,8 +47,8 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(preview, advise, sweep, curve, rounds, related, rivals),
-    *(check_base, overlap, others),
+    *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines),
+    *(check_base, contamination, regressions),
     *(grade, plan, toy, push, recipes, doctor),
 )
 for _command in _COMMANDS:

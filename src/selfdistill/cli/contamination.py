@@ -1,4 +1,4 @@
-"""`selfdistill overlap`: do prompts, or a run's samples, repeat a benchmark's problems?"""
+"""`selfdistill contamination`: do prompts, or a run's samples, repeat a benchmark's problems?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from selfdistill.measure.contamination.records import Part
-    from selfdistill.recipe.contamination import OverlapSettings
+    from selfdistill.recipe.contamination import ContaminationSettings
 
 _LISTED = 20
 
 
-def overlap(
+def contamination(
     prompts: Annotated[
         str, typer.Argument(metavar="PROMPTS", help="A file of statements, a data set, or a run's directory.")
     ],
@@ -30,16 +30,16 @@ def overlap(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Every match, as JSON; by default overlap.json here or in the run."),
+        typer.Option(metavar="FILE", help="Every match, as JSON; by default contamination.json here or in the run."),
     ] = None,
 ) -> None:
     """Find prompts and samples that repeat a benchmark's problems: the same, nearly the same, or words in common.
 
     Examples:
 
-      selfdistill overlap problems.jsonl humaneval --column statement
+      selfdistill contamination problems.jsonl humaneval --column statement
 
-      selfdistill overlap runs/mine livecodebench-v6 --out overlap-v6.json
+      selfdistill contamination runs/mine livecodebench-v6 --out contamination-v6.json
     """
     given = {"words": words, "shingle": shingle, "similarity": similarity, "common": common}
     options = {name: value for name, value in given.items() if value is not None}
@@ -54,19 +54,19 @@ def overlap(
 def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Path | None) -> tuple[list[Part], Path]:
     """Under the recipe's settings, but for the options. Its own benchmark's result goes into the run."""
     from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.measure.contamination.run import compare_run, write_overlap
+    from selfdistill.measure.contamination.run import compare_run, write_contamination
     from selfdistill.problems.evaluation import load_problems
     from selfdistill.progress import progress
     from selfdistill.run.manifest import read_recipe
 
     run = RunDirectory(root)
     recipe = read_recipe(run)
-    settings = _settings({**recipe.checks.overlap.model_dump(), **options})
+    settings = _settings({**recipe.checks.contamination.model_dump(), **options})
     problems = load_problems(recipe) if benchmark is None else _problems(benchmark)
-    path = out or (Path("overlap.json") if benchmark else run.overlap)
+    path = out or (Path("contamination.json") if benchmark else run.contamination)
     with exclusive(run), progress("comparing with the benchmark", None, "texts") as update:
         parts = compare_run(run, problems, settings, update)
-        write_overlap(path, benchmark or recipe.evaluation.benchmark, settings, parts)
+        write_contamination(path, benchmark or recipe.evaluation.benchmark, settings, parts)
     return parts, path
 
 
@@ -75,26 +75,26 @@ def _of_prompts(
 ) -> tuple[list[Part], Path]:
     from selfdistill.errors import UserError
     from selfdistill.measure.contamination.check import compare
-    from selfdistill.measure.contamination.run import write_overlap
+    from selfdistill.measure.contamination.run import write_contamination
     from selfdistill.measure.contamination.sources import prompts_of_file, statements
     from selfdistill.progress import progress
     from selfdistill.recipe.schema import Columns, PromptSettings
 
     if benchmark is None:
         raise UserError("is no run; to compare prompts, name a benchmark too", where=prompts)
-    settings, path = _settings(options), out or Path("overlap.json")
+    settings, path = _settings(options), out or Path("contamination.json")
     texts = prompts_of_file(PromptSettings(source=prompts, columns=Columns(statement=column)))
     with progress("comparing with the benchmark", None, "texts") as update:
         parts = [compare(texts, statements(_problems(benchmark)), settings, progress=update)]
-    write_overlap(path, benchmark, settings, parts)
+    write_contamination(path, benchmark, settings, parts)
     return parts, path
 
 
-def _settings(values: dict[str, Any]) -> OverlapSettings:
+def _settings(values: dict[str, Any]) -> ContaminationSettings:
     from selfdistill.cli.validated import validated
-    from selfdistill.recipe.contamination import OverlapSettings
+    from selfdistill.recipe.contamination import ContaminationSettings
 
-    return validated(OverlapSettings, values, {})
+    return validated(ContaminationSettings, values, {})
 
 
 def _problems(benchmark: str) -> Any:

@@ -1,4 +1,4 @@
-"""`selfdistill rivals`: does a smarter decoder do without training what SSD does with it?"""
+"""`selfdistill decoding-baselines`: does a smarter decoder do without training what SSD does with it?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from selfdistill.libraries import quiet_libraries
 
 
-def rivals(
+def decoding_baselines(
     directories: Annotated[
         list[Path], typer.Argument(metavar="DIR...", help="Trained runs; several seeds of one recipe are pooled.")
     ],
@@ -26,22 +26,22 @@ def rivals(
     """Compare SSD with decoders: min-p, top-n-sigma, adaptive temperatures, Python syntax. Nothing is trained.
 
     Each is tuned on validation problems, for base and student apart, and tested once on the run's own problems.
-    Results: rivals.json in each run, and a section of its report. The same command resumes.
+    Results: decoding-baselines.json in each run, and a section of its report. The same command resumes.
 
     Examples:
 
-      selfdistill rivals runs/demo-seed0
+      selfdistill decoding-baselines runs/demo-seed0
 
-      selfdistill rivals runs/seeds/seed-0 runs/seeds/seed-1
+      selfdistill decoding-baselines runs/seeds/seed-0 runs/seeds/seed-1
     """
     quiet_libraries()
     from selfdistill.decoding.families import read_grid
-    from selfdistill.studies.decodings.compare import compare
-    from selfdistill.studies.decodings.pool import pool
-    from selfdistill.studies.decodings.words import markdown
+    from selfdistill.studies.decoding_baselines.compare import compare
+    from selfdistill.studies.decoding_baselines.pool import pool
+    from selfdistill.studies.decoding_baselines.words import markdown
 
     families = read_grid(grid)
     found = [compare(root, families, tune_on=tune_on, tune_limit=tune_limit) for root in directories]
     print(markdown(found[0] if len(found) == 1 else pool(directories)))
     for root in directories:
-        print(f"also in: {(root / 'rivals.json').resolve()}")
+        print(f"also in: {(root / 'decoding-baselines.json').resolve()}")

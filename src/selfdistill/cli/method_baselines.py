@@ -1,4 +1,4 @@
-"""`selfdistill related`: SSD beside related methods, same prompts, same budget."""
+"""`selfdistill method-baselines`: SSD beside related methods, same prompts, same budget."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from selfdistill.cli.studies import JobsOption, SeedsOption, publish
 from selfdistill.libraries import quiet_libraries
 
 
-def related(
+def method_baselines(
     recipe: RecipeArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Holds the runs, related.json and related.html.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Holds the runs and method-baselines.html."),
+    ],
     methods: Annotated[
         str, typer.Option("--methods", metavar="LIST", help="Which, see the page on related methods.")
     ] = "ssd,soft,texts,online,fixed-point,compiles,lint,passing",
@@ -26,13 +29,13 @@ def related(
 
     Example:
 
-      selfdistill related demo --methods ssd,soft,passing --seeds 3 --out runs/related
+      selfdistill method-baselines demo --methods ssd,soft,passing --seeds 3 --out runs/method-baselines
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
-    from selfdistill.report.pages.methods import related_page
+    from selfdistill.report.pages.method_baselines import method_baselines_page
     from selfdistill.studies.execute import execute
-    from selfdistill.studies.methods import cells, resample, summarise
+    from selfdistill.studies.method_baselines import cells, resample, summarise
 
     given = load_recipe(recipe, overrides or ())
     names = [name.strip() for name in methods.split(",") if name.strip()]
@@ -43,4 +46,4 @@ def related(
             resample(cell, out)
     execute(planned, out, jobs=jobs)
     summary = summarise(given, names, each, out)
-    publish("related", summary, related_page(summary), out)
+    publish("method-baselines", summary, method_baselines_page(summary), out)

@@ -1,4 +1,4 @@
-"""`selfdistill others`: what got worse, on other tasks than the one that the student was trained for."""
+"""`selfdistill regressions`: what got worse, on other tasks than the one that the student was trained for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from selfdistill.cli.options import DirectoryArgument
 from selfdistill.libraries import quiet_libraries
 
 
-def others(
+def regressions(
     directory: DirectoryArgument,
     tasks: Annotated[
         list[str] | None, typer.Argument(metavar="[TASK]...", help="Further tasks besides the recipe's.")
@@ -24,20 +24,20 @@ def others(
 
     Examples:
 
-      selfdistill others runs/demo embedded-json embedded-text
+      selfdistill regressions runs/demo embedded-json embedded-text
 
-      selfdistill others runs/mine HumanEval.jsonl.gz lm-eval:hellaswag
+      selfdistill regressions runs/mine HumanEval.jsonl.gz lm-eval:hellaswag
     """
     quiet_libraries()
     from selfdistill.directory import RunDirectory, exclusive
     from selfdistill.run import stages
-    from selfdistill.run.checks import measure_others
+    from selfdistill.run.checks import measure_regressions
     from selfdistill.run.manifest import finished, read_recipe
 
     run = RunDirectory(directory)
     recipe = read_recipe(run)
     with exclusive(run):
-        measure_others(recipe, run, tasks or ())
+        measure_regressions(recipe, run, tasks or ())
         if finished(run, "grade"):
             print(f"report: {stages.write_report(run).resolve()}")
     _print(run.root, recipe.seed)
@@ -48,11 +48,11 @@ def _print(root: Path, seed: int) -> None:
     from rich.table import Table
 
     from selfdistill.measure.words import number, percent, point_interval, sentence
-    from selfdistill.report.regressions import others as found
+    from selfdistill.report.regressions import regressions as found
 
     summary = found(root, [], ["pass@1"], seed)
     if summary is None:
-        print("no other tasks: name some, or set checks.others.tasks in the recipe")
+        print("no other tasks: name some, or set checks.regressions.tasks in the recipe")
         return
     table = Table("task", "base", "student", "gain [95 %]", "student is", box=None)
     for row in summary["tasks"]:

@@ -1,9 +1,9 @@
 """Decoding semantics: temperature, then top-k, then top-p, then renormalise, then draw (paper App. A, vLLM's order).
 
 The one implementation that sampling, soft targets and analysis share; the arithmetic of a stage, and of other rules
-(`rivals.py`), is in `rules.py`. A decoded distribution is kept *ranked*: token ids by falling probability with their
-log-probabilities. Tempering never changes the ranking and truncation only cuts it (prefix rigidity, paper B.5), so a
-second stage works on the result of the first at no cost in vocabulary size.
+(`recipe/decoding_rules.py`), is in `rules.py`. A decoded distribution is kept *ranked*: token ids by falling
+probability with their log-probabilities. Tempering never changes the ranking and truncation only cuts it (prefix
+rigidity, paper B.5), so a second stage works on the result of the first at no cost in vocabulary size.
 
     >>> import torch
     >>> ranked = decode(torch.tensor([2.0, 1.0, 0.0]), (Decoding(temperature=1, top_k=2),))

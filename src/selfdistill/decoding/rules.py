@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from selfdistill.recipe.decoding import GREEDY_BELOW, Decoding, Stage
-from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, TopNSigma
+from selfdistill.recipe.decoding_rules import EntropyTemperature, ForkLock, MinP, TopNSigma
 
 EDT_BASE = 0.8
 """N of the entropy-adaptive temperature; the paper fixes it."""

@@ -14,7 +14,7 @@ from selfdistill.decoding.distribution import Ranked, decode, draw
 from selfdistill.engines.base import Request
 from selfdistill.errors import MissingExtraError
 from selfdistill.recipe.decoding import Stages, split_syntax
-from selfdistill.recipe.rules import PythonSyntax
+from selfdistill.recipe.decoding_rules import PythonSyntax
 
 if TYPE_CHECKING:
     from selfdistill.decoding.syntax.masks import SyntaxMasks

@@ -24,8 +24,8 @@ class PromptCounts:
     loaded: int
     kept: int
     dropped: dict[str, int]
-    """By reason: `empty`, `broken characters` (what cannot be written as UTF-8), `duplicate`, `overlap`, `too long`,
-    `skipped`, `over the limit`."""
+    """By reason: `empty`, `broken characters` (what cannot be written as UTF-8), `duplicate`, `contamination`,
+    `too long`, `skipped`, `over the limit`."""
 
 
 def prepare_prompts(
@@ -64,7 +64,7 @@ def prepare_prompts(
             break
         row = unique[prompt_id]
         if drop is not None and drop(row.statement):
-            dropped["overlap"] += 1
+            dropped["contamination"] += 1
             continue
         rendered = renderer.render(row.statement, row.starter_code)
         if len(rendered.token_ids) > longest:
@@ -76,7 +76,7 @@ def prepare_prompts(
         chosen[prompt_id] = Prompt(
             prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation, rendered.answer_start
         )
-    used = len(chosen) + dropped["too long"] + dropped["overlap"] + dropped["skipped"]
+    used = len(chosen) + dropped["too long"] + dropped["contamination"] + dropped["skipped"]
     dropped["over the limit"] = len(unique) - used
     if not chosen:
         raise UserError(_nothing_left(loaded, dropped, longest), where=settings.source)

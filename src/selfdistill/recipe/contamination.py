@@ -13,8 +13,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 for word. `ngram`: a run of words in common."""
 
 
-class OverlapSettings(BaseModel):
-    """Whether prompts, or samples, repeat the benchmark's problems. See docs/overlap.md."""
+class ContaminationSettings(BaseModel):
+    """Whether prompts, or samples, repeat the benchmark's problems. See docs/contamination.md."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

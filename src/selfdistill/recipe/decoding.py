@@ -1,7 +1,7 @@
 """What a decoding is: temperature, top-k, top-p, or another rule; one stage, or several applied one after the other.
 
 Only the settings and their checks; the arithmetic on logits is in `rules.py` and `distribution.py`. Source: paper
-App. A for `Decoding`; `rivals.py` has the other rules.
+App. A for `Decoding`; `decoding_rules.py` has the other rules.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from selfdistill.recipe.rules import EntropyTemperature, ForkLock, MinP, PythonSyntax, TopNSigma, cut_label, cut_slug
+from selfdistill.recipe.decoding_rules import (
+    EntropyTemperature,
+    ForkLock,
+    MinP,
+    PythonSyntax,
+    TopNSigma,
+    cut_label,
+    cut_slug,
+)
 
 GREEDY_BELOW = 1e-5
 """A temperature under this means argmax, and nothing else is applied (vLLM's rule)."""

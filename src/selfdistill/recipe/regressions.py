@@ -12,8 +12,8 @@ from selfdistill.recipe.tasks import task
 PositiveInt = Annotated[int, Field(gt=0)]
 
 
-class OthersSettings(BaseModel):
-    """Other tasks on which base and student are compared, to see what got worse. See docs/others.md."""
+class RegressionSettings(BaseModel):
+    """Other tasks on which base and student are compared, to see what got worse. See docs/regressions.md."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from selfdistill.recipe.contamination import OverlapSettings
+from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.explain import AnalysisSettings
-from selfdistill.recipe.regressions import OthersSettings
+from selfdistill.recipe.regressions import RegressionSettings
 from selfdistill.records import Answers
 
 EMBEDDED = "embedded"
@@ -332,8 +332,8 @@ class EvaluationSettings(Section):
     student: Decoding
     """T_eval and rho_eval."""
     grid: GridSettings = GridSettings()
-    rivals: tuple[Stages, ...] = ()
-    """Other rules of decoding, for both models: each a stage or a list of stages; see docs/rivals.md."""
+    baselines: tuple[Stages, ...] = ()
+    """Other rules of decoding, for both models: each a stage or a list of stages; see docs/decoding-baselines.md."""
     samples_per_problem: PositiveInt = 10
     """Programs drawn for each problem, n in the estimator of pass@k."""
     pass_at: tuple[PositiveInt, ...] = (1, 5)
@@ -358,8 +358,8 @@ class EvaluationSettings(Section):
 class ChecksSettings(Section):
     """What a run checks beside its scores."""
 
-    overlap: OverlapSettings = OverlapSettings()
-    others: OthersSettings = OthersSettings()
+    contamination: ContaminationSettings = ContaminationSettings()
+    regressions: RegressionSettings = RegressionSettings()
 
 
 class RoundSettings(Section):

@@ -1,4 +1,4 @@
-"""The overlap check in the report: what was found, and the headline's comparison without the problems it touches."""
+"""The contamination check in the report: what was found, and the headline without the problems it touches."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LEVELS: tuple[Kind, ...] = ("near", "ngram")
 """The headline's comparison is repeated without the problems that prompts overlap with in these kinds or stronger."""
 
 
-def overlap(
+def contamination(
     run_dir: Path, task_ids: Sequence[str], tables: Tables, default: Comparison | None, seed: int
 ) -> dict[str, Any] | None:
-    """The summary's part on overlap; None where it was not checked.
+    """The summary's part on contamination; None where it was not checked.
 
     Args:
-        run_dir: holds overlap.json, if the run was checked.
+        run_dir: holds contamination.json, if the run was checked.
         task_ids: the evaluated problems.
         tables: from `score_tables`, in the order of `task_ids`.
         default: the headline's comparison, if there is one.
         seed: the recipe's.
     """
-    path = run_dir / "overlap.json"
+    path = run_dir / "contamination.json"
     if not path.exists():
         return None
     found = files.read_json(path)

@@ -10,8 +10,8 @@ from selfdistill.decoding.families import PLAIN
 from selfdistill.recipe.decoding import GREEDY_BELOW
 from selfdistill.report.answer import pick
 from selfdistill.report.charts.bars import bars
-from selfdistill.report.charts.baselines import rivals
 from selfdistill.report.charts.curves import MARKERS, Curves, Point, frontier_chart, temperature_curve
+from selfdistill.report.charts.decoding_baselines import decoding_baselines
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.charts.outcomes import outcomes
 from selfdistill.report.charts.training import training_curve
@@ -30,7 +30,7 @@ RIVALS = {
 def figures(summary: Summary) -> dict[str, Any]:
     """Inline SVG by name; a list where there is one chart a measure; None where there is no data for it."""
     measures = summary["measures"]
-    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training", "others"))
+    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training", "regressions"))
     shown["bars"] = [_bars(summary, measure) for measure in measures]
     if summary["comparisons"]:
         shown["differences"] = [_differences(summary, measure) for measure in measures]
@@ -42,17 +42,20 @@ def figures(summary: Summary) -> dict[str, Any]:
         shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
         if summary["frontier"]:
             shown["frontier"] = Markup(frontier_chart(curves, measures[0], measures[-1]))
-    if summary["rivals"]:
-        shown["rivals"] = [_rivals(summary["rivals"], measure) for measure in summary["rivals"]["measures"]]
+    if summary["decoding_baselines"]:
+        shown["decoding_baselines"] = [
+            _decoding_baselines(summary["decoding_baselines"], measure)
+            for measure in summary["decoding_baselines"]["measures"]
+        ]
     if summary["training"]["log"]:
         steps, losses = ([line[key] for line in summary["training"]["log"]] for key in ("step", "loss"))
         shown["training"] = Markup(training_curve(steps, losses))
-    if summary.get("others"):
-        shown["others"] = _others(summary["others"])
+    if summary.get("regressions"):
+        shown["regressions"] = _regressions(summary["regressions"])
     return shown
 
 
-def _others(found: dict[str, Any]) -> Markup:
+def _regressions(found: dict[str, Any]) -> Markup:
     rows = [
         (
             ", ".join(filter(None, [row["title"], row["decoding"].partition(", ")[0]])),  # the table has it in full
@@ -82,10 +85,12 @@ def _differences(summary: Summary, measure: str) -> Markup:
     return Markup(differences(rows, measure))
 
 
-def _rivals(compared: dict[str, Any], measure: str) -> Markup:
+def _decoding_baselines(compared: dict[str, Any], measure: str) -> Markup:
     rows = [row for row in compared["rows"] if row["measure"] == measure]
     ssd = next(row["student"]["test"]["value"] for row in rows if row["family"] == PLAIN)
-    return Markup(rivals([(row["family"], row["base"]["test"], row["student"]["test"]) for row in rows], ssd, measure))
+    return Markup(
+        decoding_baselines([(row["family"], row["base"]["test"], row["student"]["test"]) for row in rows], ssd, measure)
+    )
 
 
 def _bars(summary: Summary, measure: str) -> Markup:

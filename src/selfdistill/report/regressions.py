@@ -22,11 +22,11 @@ from selfdistill.measure.statistics import DIFFERENCE, SHARE, UNBOUNDED, interva
 from selfdistill.measure.words import VERDICTS, plural
 
 
-def others(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int) -> Any:
+def regressions(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int) -> Any:
     """The summary's part on other tasks; None where none was measured.
 
     Args:
-        run_dir: holds others/, if anything was measured.
+        run_dir: holds regressions/, if anything was measured.
         comparisons: of the summary; those at equal decodings show the task that was trained for.
         measures: of the summary, `pass@1` first.
         seed: the recipe's.
@@ -55,7 +55,7 @@ def _rows(run_dir: Path, task: Measured, seed: int) -> list[dict[str, Any]]:
         if base.keys() != student.keys():
             raise UserError(
                 "base and student were measured on different items",
-                where=run_dir / "others" / task.slug,
+                where=run_dir / "regressions" / task.slug,
                 fix="delete this folder to measure the task anew",
             )
         table = np.array([[base[item], student[item]] for item in base], dtype=np.float64).reshape(-1, 2)

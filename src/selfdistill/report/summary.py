@@ -25,13 +25,13 @@ from selfdistill.measure.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, E
 from selfdistill.measure.words import VERDICTS
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
-from selfdistill.report.contamination import overlap
+from selfdistill.report.contamination import contamination
 from selfdistill.report.cost import cost
 from selfdistill.report.endings import described, endings
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
-from selfdistill.report.regressions import others
+from selfdistill.report.regressions import regressions
 from selfdistill.report.rules import answer_rules
 from selfdistill.report.unchecked import unchecked
 from selfdistill.steps.evaluation.systems import System
@@ -83,9 +83,9 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "outcomes": _outcomes(*pair) if pair else None,
         "examples": examples(run_dir, problems, *pair, seed) if pair else None,
         "data": _data(run_dir, samples),
-        "overlap": overlap(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
-        "rivals": _json_if_there(run_dir / "rivals.json"),
-        "others": others(run_dir, listed, measures, seed),
+        "contamination": contamination(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
+        "decoding_baselines": _json_if_there(run_dir / "decoding-baselines.json"),
+        "regressions": regressions(run_dir, listed, measures, seed),
         "training": {"log": _training_log(run_dir)},
         "recipe": recipe,
         "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},

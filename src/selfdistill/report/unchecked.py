@@ -7,9 +7,11 @@ from typing import Any
 from selfdistill.measure.words import plural
 
 ABSENT = {
-    "overlap": "Whether the training prompts, or the samples, overlap with the benchmark’s problems.",
-    "others": "Whether anything else got worse: other kinds of tasks, other languages, plain text.",
-    "rivals": "Whether a smarter decoder would do the same without training: min-p, adaptive temperatures, syntax.",
+    "contamination": "Whether the training prompts, or the samples, overlap with the benchmark’s problems.",
+    "regressions": "Whether anything else got worse: other kinds of tasks, other languages, plain text.",
+    "decoding_baselines": (
+        "Whether a smarter decoder would do the same without training: min-p, adaptive temperatures, syntax."
+    ),
     "rounds": "What further rounds would do: this is one pass from base to student.",
 }
 """Key of an optional part of the summary -> what stays unknown without it."""

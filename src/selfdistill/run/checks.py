@@ -1,4 +1,4 @@
-"""Stages beside the three steps: overlap with the benchmark, and what got worse. Each does only what is missing."""
+"""Stages beside the three steps: contamination by the benchmark, and what got worse. Each does only what is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
-from selfdistill.measure.contamination.run import compare_run, write_overlap
+from selfdistill.measure.contamination.run import compare_run, write_contamination
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.measure.regressions.measure import measure, work
 from selfdistill.measure.regressions.records import MODELS
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
 
 
-def check_others(recipe: Recipe) -> None:
+def check_regressions(recipe: Recipe) -> None:
     """Find a task that cannot be measured before anything is run.
 
     Raises:
         UserError: no such benchmark or file, or lm-eval is not installed.
     """
-    if recipe.checks.others.tasks:
+    if recipe.checks.regressions.tasks:
         renderer, context = load_renderer(recipe.model, recipe.prompts)
-        for name in recipe.checks.others.tasks:
+        for name in recipe.checks.regressions.tasks:
             load_task(recipe, name, renderer, context)
 
 
-def check_overlap(recipe: Recipe, directory: RunDirectory) -> None:
-    """overlap.json: do the prompts, or the samples so far, repeat the evaluation's problems? Nothing if it is there."""
-    if directory.overlap.is_file():
+def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
+    """contamination.json, unless it is there: do prompts, or samples so far, repeat the evaluation's problems?"""
+    if directory.contamination.is_file():
         return
 
-    settings = recipe.checks.overlap
-    with timed_stage(directory, "overlap"), progress("comparing with the benchmark", None, "texts") as update:
+    settings = recipe.checks.contamination
+    with timed_stage(directory, "contamination"), progress("comparing with the benchmark", None, "texts") as update:
         parts = compare_run(directory, load_problems(recipe), settings, update)
-        write_overlap(directory.overlap, recipe.evaluation.benchmark, settings, parts)
+        write_contamination(directory.contamination, recipe.evaluation.benchmark, settings, parts)
 
 
-def measure_others(
+def measure_regressions(
     recipe: Recipe, directory: RunDirectory, tasks: Sequence[str] = (), *, models: Sequence[str] = MODELS
 ) -> None:
-    """Base and student on the recipe's other tasks and on further ones: files under others/.
+    """Base and student on the recipe's other tasks and on further ones: files under regressions/.
 
     Args:
         recipe: of the run.
@@ -59,7 +59,7 @@ def measure_others(
     Raises:
         UserError: there is no student yet, or a task cannot be loaded or run.
     """
-    names = [*dict.fromkeys([*recipe.checks.others.tasks, *tasks])]
+    names = [*dict.fromkeys([*recipe.checks.regressions.tasks, *tasks])]
     if not names:
         return
     if "student" in models and not directory.student.is_dir():
@@ -70,7 +70,7 @@ def measure_others(
     loaded = [load_task(recipe, name, renderer, context) for name in names]
     with (
         kept_loaded(),
-        timed_stage(directory, "others"),
+        timed_stage(directory, "regressions"),
         progress("other tasks", work(recipe, loaded, models), "answers") as update,
     ):
         measure(recipe, directory.root, directory.student, loaded, renderer, context, update, models)

@@ -14,7 +14,7 @@ from selfdistill.engines.shared import kept_loaded
 from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
 from selfdistill.run import apart, stages
-from selfdistill.run.checks import check_overlap, measure_others
+from selfdistill.run.checks import check_contamination, measure_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import finished
 from selfdistill.run.mirror import push
@@ -33,12 +33,12 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         chosen = settled(recipe, directory)
         if chosen.engine.kind == "vllm" and not (chosen.cluster or finished(directory, "grade")):
             require_vllm()
-        run_stage("sample+others", recipe, directory)
-        if recipe.checks.overlap.check:
-            check_overlap(recipe, directory)
+        run_stage("sample+regressions", recipe, directory)
+        if recipe.checks.contamination.check:
+            check_contamination(recipe, directory)
         run_stage("train", recipe, directory)
         with kept_loaded():  # where they share this process, evaluate's models explain as well
-            run_stage("evaluate+others", recipe, directory)
+            run_stage("evaluate+regressions", recipe, directory)
             run_stage("explain", recipe, directory)
         stages.write_report(directory)
         push(recipe, directory)
@@ -64,8 +64,8 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
         return directory.student.is_dir()
     if stage == "explain":
         return (directory.root / "explain.html").is_file()
-    name, _, others = stage.partition("+")
-    if others and recipe.checks.others.tasks:
+    name, _, regressions = stage.partition("+")
+    if regressions and recipe.checks.regressions.tasks:
         return False
     record, result = {"sample": ("sample", directory.samples), "evaluate": ("grade", directory.systems)}[name]
     if not (finished(directory, record) and result.is_file()):
@@ -76,17 +76,17 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
     return evaluated == [system.name for system in systems_of(recipe)]  # else `--grid` has been asked for since
 
 
-def _sample_with_others(recipe: Recipe, directory: RunDirectory) -> None:
+def _sample_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:
     """With the other tasks of the base, while it is loaded or served: one server may have base and student in turn."""
     with kept_loaded():
         stages.sample(recipe, directory)
-        measure_others(recipe, directory, models=("base",))
+        measure_regressions(recipe, directory, models=("base",))
 
 
-def _evaluate_with_others(recipe: Recipe, directory: RunDirectory) -> None:
+def _evaluate_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:
     with kept_loaded():
         stages.evaluate(recipe, directory)
-        measure_others(recipe, directory, models=("student",))
+        measure_regressions(recipe, directory, models=("student",))
 
 
 def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
@@ -97,10 +97,10 @@ def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
 
 STAGES: dict[str, Callable[[Recipe, RunDirectory], None]] = {
     "sample": stages.sample,
-    "sample+others": _sample_with_others,
+    "sample+regressions": _sample_with_regressions,
     "train": stages.train,
     "evaluate": stages.evaluate,
-    "evaluate+others": _evaluate_with_others,
+    "evaluate+regressions": _evaluate_with_regressions,
     "explain": _explain_where_possible,
 }
 """What `run_stage` runs: everything of a run that loads a model, a process each."""

@@ -30,7 +30,7 @@ from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain
-from selfdistill.run.checks import check_others
+from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.explained import explain_run
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
@@ -65,7 +65,7 @@ def check_recipe(recipe: Recipe) -> None:
     problems = load_problems(recipe)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
-    check_others(recipe)
+    check_regressions(recipe)
 
 
 def begin(recipe: Recipe, out: Path) -> RunDirectory:

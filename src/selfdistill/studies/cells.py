@@ -15,7 +15,18 @@ from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 if TYPE_CHECKING:
     from selfdistill.steps.evaluation.systems import System
 
-_NOT_OF_EVALUATION = ("base", "student", "grid", "rivals", "pass_at", "split", "limit", "since", "until", "benchmark")
+_NOT_OF_EVALUATION = (
+    "base",
+    "student",
+    "grid",
+    "baselines",
+    "pass_at",
+    "split",
+    "limit",
+    "since",
+    "until",
+    "benchmark",
+)
 _PROBLEMS = ("split", "limit", "since", "until", "benchmark")
 
 

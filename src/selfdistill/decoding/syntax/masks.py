@@ -20,7 +20,7 @@ from torch import Tensor
 
 from selfdistill.decoding.syntax.grammar import python_body
 from selfdistill.errors import UserError
-from selfdistill.recipe.rules import PythonSyntax
+from selfdistill.recipe.decoding_rules import PythonSyntax
 
 
 class SyntaxMasks:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from selfdistill.measure.contamination.index import Index
 from selfdistill.measure.contamination.records import Counts, Match, Part, Reference
-from selfdistill.recipe.contamination import KINDS, Kind, OverlapSettings
+from selfdistill.recipe.contamination import KINDS, ContaminationSettings, Kind
 
 Texts = Iterable[tuple[str, str]]
 """(id, text)."""
@@ -16,7 +16,7 @@ Texts = Iterable[tuple[str, str]]
 def compare(
     texts: Texts,
     references: Sequence[Reference],
-    settings: OverlapSettings,
+    settings: ContaminationSettings,
     *,
     names: tuple[str, str] = ("prompts", "statements"),
     progress: Callable[[int], None] | None = None,
@@ -26,7 +26,7 @@ def compare(
     Args:
         texts: read once, one at a time.
         references: the benchmark's statements, or its solutions.
-        settings: what counts as overlap.
+        settings: what counts as contamination.
         names: what the texts and the references are called.
         progress: called with the number of texts since the last call.
     """
@@ -50,7 +50,7 @@ def compare(
     )
 
 
-def overlaps(references: Sequence[Reference], settings: OverlapSettings) -> Callable[[str], bool]:
+def overlaps(references: Sequence[Reference], settings: ContaminationSettings) -> Callable[[str], bool]:
     """A test of whether a text overlaps in the kind that the settings drop, or a stronger one."""
     if settings.drop is None:
         return lambda text: False

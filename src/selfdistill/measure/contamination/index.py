@@ -9,13 +9,13 @@ from selfdistill.measure.contamination.near import NearIndex
 from selfdistill.measure.contamination.records import Match, Reference
 from selfdistill.measure.contamination.shingles import jaccard, runs, shingles, words
 from selfdistill.problems.prepare import normalised
-from selfdistill.recipe.contamination import Kind, OverlapSettings
+from selfdistill.recipe.contamination import ContaminationSettings, Kind
 
 
 class Index:
     """The references in four forms: as they are, without white space, as sets of shingles, as runs of words."""
 
-    def __init__(self, references: Sequence[Reference], settings: OverlapSettings) -> None:
+    def __init__(self, references: Sequence[Reference], settings: ContaminationSettings) -> None:
         self._references, self._settings = references, settings
         self._same: defaultdict[str, set[int]] = defaultdict(set)
         postings: defaultdict[str, list[int]] = defaultdict(list)

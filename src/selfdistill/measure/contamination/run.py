@@ -1,4 +1,4 @@
-"""The overlap of a run's prompts and samples with its benchmark, and the file that holds it: overlap.json."""
+"""Contamination of a run: its prompts and samples against its benchmark, and contamination.json, which holds it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from selfdistill.measure.contamination.sources import (
     statements,
 )
 from selfdistill.problems.evaluation import load_problems
-from selfdistill.recipe.contamination import OverlapSettings
+from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.records import Problem
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FORMAT = 1
 def compare_run(
     directory: RunDirectory,
     problems: Sequence[Problem],
-    settings: OverlapSettings,
+    settings: ContaminationSettings,
     progress: Callable[[int], None] | None = None,
 ) -> list[Part]:
     """Prompts with statements; samples, where there are any, with statements and with the solutions that are known."""
@@ -46,13 +46,13 @@ def compare_run(
     return parts
 
 
-def write_overlap(path: Path, benchmark: str, settings: OverlapSettings, parts: Sequence[Part]) -> None:
-    """Write overlap.json whole."""
-    write_json(path, overlap_json(benchmark, settings, parts))
+def write_contamination(path: Path, benchmark: str, settings: ContaminationSettings, parts: Sequence[Part]) -> None:
+    """Write contamination.json whole."""
+    write_json(path, contamination_json(benchmark, settings, parts))
 
 
-def overlap_json(benchmark: str, settings: OverlapSettings, parts: Sequence[Part]) -> dict[str, Any]:
-    """The content of overlap.json; docs/formats.md describes it."""
+def contamination_json(benchmark: str, settings: ContaminationSettings, parts: Sequence[Part]) -> dict[str, Any]:
+    """The content of contamination.json; docs/formats.md describes it."""
     return {
         "format": FORMAT,
         "benchmark": benchmark,
@@ -63,7 +63,7 @@ def overlap_json(benchmark: str, settings: OverlapSettings, parts: Sequence[Part
 
 def prompt_filter(recipe: Recipe) -> Callable[[str], bool] | None:
     """Whether a statement overlaps so that the recipe drops it; None where it drops none."""
-    settings = recipe.checks.overlap
+    settings = recipe.checks.contamination
     if settings.drop is None:
         return None
 

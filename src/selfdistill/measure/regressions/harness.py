@@ -17,7 +17,7 @@ from selfdistill.measure.regressions.records import Measure, Score
 from selfdistill.models.load import load_tokenizer
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.regressions import OthersSettings
+    from selfdistill.recipe.regressions import RegressionSettings
     from selfdistill.recipe.schema import ModelSettings
 
 BATCH_SIZE = 8
@@ -40,7 +40,7 @@ class HarnessResult:
 
 
 def run_task(
-    task: str, model: ModelSettings, path: str | None, settings: OthersSettings, *, chat: bool
+    task: str, model: ModelSettings, path: str | None, settings: RegressionSettings, *, chat: bool
 ) -> HarnessResult:
     """Evaluate one model on one task, or on all subtasks of a group.
 

@@ -51,13 +51,13 @@ def load_task(recipe: Recipe, name: str, renderer: Renderer, context: int) -> Lo
 
 def decodings(recipe: Recipe) -> tuple[Decoding, ...]:
     """Those that the recipe asks for, each once: by default greedy and the student's own."""
-    wanted = recipe.checks.others.decodings or (Decoding(temperature=0), recipe.evaluation.student)
+    wanted = recipe.checks.regressions.decodings or (Decoding(temperature=0), recipe.evaluation.student)
     return tuple({decoding.slug: decoding for decoding in wanted}.values())
 
 
 def measured(recipe: Recipe, loaded: Loaded, chosen: Sequence[Decoding]) -> Measured:
-    """How a task is kept in others/tasks.json."""
-    settings, each = recipe.checks.others, loaded.task
+    """How a task is kept in regressions/tasks.json."""
+    settings, each = recipe.checks.regressions, loaded.task
     sampled = each.form == "problems"
     items = [(problem.task_id, problem.statement) for problem in loaded.problems] or list(loaded.documents)
     parts = [part for item in items for part in item]

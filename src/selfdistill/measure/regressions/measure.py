@@ -1,6 +1,6 @@
 """Measure every task under base and student; what is finished is kept, so that the same call goes on after a crash.
 
-Files are under others/ in the run's directory (docs/formats.md). Compares nothing: report/others.py does.
+Files are under regressions/ in the run's directory (docs/formats.md). Compares nothing: report/regressions.py does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
     """How many items are sampled or read in all; lm-eval's are not known before it runs."""
-    samples = recipe.checks.others.samples_per_problem * len(decodings(recipe))
+    samples = recipe.checks.regressions.samples_per_problem * len(decodings(recipe))
     return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
 
 
@@ -42,7 +42,7 @@ def measure(
     progress: Progress,
     models: Sequence[str] = MODELS,
 ) -> None:
-    """Write the models' scores on every task, and enter the tasks into others/tasks.json.
+    """Write the models' scores on every task, and enter the tasks into regressions/tasks.json.
 
     Args:
         recipe: of the run.
@@ -110,7 +110,7 @@ def _run_harness(recipe: Recipe, root: Path, scores: Path, loaded: Loaded, path:
 
     if scores.exists():
         return
-    result = run_task(loaded.task.source, recipe.model, path, recipe.checks.others, chat=chat)
+    result = run_task(loaded.task.source, recipe.model, path, recipe.checks.regressions, chat=chat)
     describe(
         root,
         loaded.task.slug,

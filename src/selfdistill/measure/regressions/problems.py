@@ -33,7 +33,7 @@ def task_problems(recipe: Recipe, task: Task) -> tuple[Problem, ...]:
         problems = embedded_problems(FAMILIES[task.source], recipe.evaluation.split)
     else:
         problems = load_benchmark(task.source)
-    return limited(problems, recipe.checks.others.limit)
+    return limited(problems, recipe.checks.regressions.limit)
 
 
 def sample_problems(
@@ -48,7 +48,7 @@ def sample_problems(
     """Append what is missing of one model's answers. All models and decodings draw from the same random streams."""
     job = Job(
         prompts=prompts,
-        samples_per_prompt=recipe.checks.others.samples_per_problem,
+        samples_per_prompt=recipe.checks.regressions.samples_per_problem,
         stages=(decoding,),
         max_new_tokens=recipe.evaluation.max_new_tokens,
         stream=(recipe.seed, "others"),

@@ -26,7 +26,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One task of others/tasks.json: what is measured, and where its scores are."""
+    """One task of regressions/tasks.json: what is measured, and where its scores are."""
 
     name: str
     slug: str
@@ -46,4 +46,4 @@ class Measured:
 
 def scores_path(root: Path, slug: str, model: str, decoding: str) -> Path:
     """Where the scores of one task, model and decoding are, under a run's directory."""
-    return root / "others" / slug / f"{model}-{decoding}.scores.jsonl"
+    return root / "regressions" / slug / f"{model}-{decoding}.scores.jsonl"

@@ -1,4 +1,4 @@
-"""others/tasks.json: what is measured in a run, whether the recipe asked for it or a command did."""
+"""regressions/tasks.json: what is measured in a run, whether the recipe asked for it or a command did."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def register(root: Path, tasks: Sequence[Measured]) -> None:
         if (before.fingerprint, before.decodings) != (each.fingerprint, each.decodings):
             raise UserError(
                 f"the task {each.name} is not what it was when it was first measured here",
-                where=root / "others" / each.slug,
-                fix="delete this folder and the task's entry in others/tasks.json to measure it anew",
+                where=root / "regressions" / each.slug,
+                fix="delete this folder and the task's entry in regressions/tasks.json to measure it anew",
             )
     _write(root, list(known.values()))
 
@@ -51,4 +51,4 @@ def _write(root: Path, tasks: Sequence[Measured]) -> None:
 
 
 def _path(root: Path) -> Path:
-    return root / "others" / "tasks.json"
+    return root / "regressions" / "tasks.json"

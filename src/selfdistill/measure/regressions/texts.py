@@ -34,7 +34,7 @@ def task_documents(recipe: Recipe, task: Task) -> list[tuple[str, str]]:
     Raises:
         UserError: no such file, no column `text`, or no document in it.
     """
-    limit = recipe.checks.others.limit or DOCUMENTS
+    limit = recipe.checks.regressions.limit or DOCUMENTS
     if task.source == EMBEDDED_TEXT:
         return [(f"document {number}", text) for number, text in enumerate(embedded.held_out(limit), start=1)]
 

@@ -29,7 +29,7 @@ def systems_of(recipe: Recipe) -> tuple[System, ...]:
         Decoding(temperature=temperature, top_k=settings.grid.top_k, top_p=settings.grid.top_p)
         for temperature in settings.grid.temperatures
     ]
-    return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid, settings.rivals)
+    return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid, settings.baselines)
 
 
 def sample_systems(

@@ -2,7 +2,7 @@
 
 Base at its default decoding; base over a grid of temperatures, greedy included; base at the *sampling* settings (the
 baseline that the paper lacks); the ideal-fit preview (no training: the base decoded in two stages); the student at its
-own decoding and over the same grid; rivals, other rules of decoding, on both, where they are asked for.
+own decoding and over the same grid; baselines, other rules of decoding, on both, where they are asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class System:
 
 
 def plan_systems(
-    base: Decoding, student: Decoding, sampling: Decoding, grid: Sequence[Decoding], rivals: Sequence[Stages] = ()
+    base: Decoding, student: Decoding, sampling: Decoding, grid: Sequence[Decoding], baselines: Sequence[Stages] = ()
 ) -> tuple[System, ...]:
     """The systems of an evaluation, each decoding once, in the order in which reports show them.
 
@@ -41,7 +41,7 @@ def plan_systems(
         student: the student's own decoding; the preview uses it as its second stage.
         sampling: what made the training data.
         grid: decodings at which both models are measured.
-        rivals: other rules of decoding, for both models.
+        baselines: other rules of decoding, for both models.
     """
     wanted: list[tuple[Literal["base", "student"], Stages, Role]] = [
         ("base", (base,), "default"),
@@ -50,8 +50,8 @@ def plan_systems(
         ("student", (student,), "default"),
         *(("base", (decoding,), "grid") for decoding in grid),
         *(("student", (decoding,), "grid") for decoding in grid),
-        *(("base", stages, "rival") for stages in rivals),
-        *(("student", stages, "rival") for stages in rivals),
+        *(("base", stages, "rival") for stages in baselines),
+        *(("student", stages, "rival") for stages in baselines),
     ]
     return make_systems(wanted)
 

@@ -1,0 +1,119 @@
+"""decoding-baselines.json: the test scores of what was chosen, and the paired differences that answer the question.
+
+"SSD" is the student under its best plain decoding, "base" the base under its own: both tuned on the same validation
+problems as the rivals. Scores are fractions. Draws and prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from selfdistill import seeds
+from selfdistill.decoding.families import PLAIN
+from selfdistill.directory import RunDirectory
+from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals, means
+from selfdistill.recipe import Recipe
+from selfdistill.recipe.decoding import label
+from selfdistill.studies.decoding_baselines.choose import Choice, Model, Scored, read_scores
+from selfdistill.studies.decoding_baselines.words import answers
+
+FORMAT = 1
+DIFFERENCES = ("SSD - rival", "SSD + rival - SSD", "rival - base")
+"""Of each family: what training does beyond it, what it adds to training, what it does for the base."""
+
+
+def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice], recipe: Recipe) -> dict[str, Any]:
+    """Everything that the comparison says.
+
+    Args:
+        tuned: the evaluation on validation problems.
+        tested: the evaluation of the chosen settings on the test problems.
+        choices: from `choose`.
+        recipe: the run's.
+    """
+    validation, test = (read_scores(place, recipe.evaluation.pass_at) for place in (tuned, tested))
+    measures = list(test.tables)
+    found = {
+        "format": FORMAT,
+        "measures": measures,
+        "families": list(dict.fromkeys(choice.family for choice in choices)),
+        "seed": recipe.seed,
+        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
+        "validation": {"problems": validation.problems, "systems": _means(validation)},
+        "test": {"problems": test.problems, "systems": _means(test)},
+        "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
+    }
+    return {**found, "answers": answers(found)}
+
+
+def chosen_scores(choices: Sequence[Choice], test: Scored, measure: str) -> dict[tuple[Model, str], np.ndarray]:
+    """Test scores (problems,) of what was chosen by a measure, in that measure, by model and family."""
+    return {
+        (choice.model, choice.family): test.of(choice.model, choice.stages, measure)
+        for choice in choices
+        if choice.measure == measure
+    }
+
+
+def differences(scores: dict[tuple[Model, str], np.ndarray], family: str) -> list[np.ndarray]:
+    """The `DIFFERENCES` of a family, (problems,) each."""
+    ssd, rival, both = scores["student", PLAIN], scores["base", family], scores["student", family]
+    return [ssd - rival, both - ssd, rival - scores["base", PLAIN]]
+
+
+def _rows(measure: str, choices: Sequence[Choice], test: Scored, seed: int) -> list[dict[str, Any]]:
+    """One a family: both models' chosen settings with their scores, and the differences."""
+    scores = chosen_scores(choices, test, measure)
+    settings = {(choice.model, choice.family): choice for choice in choices if choice.measure == measure}
+    families = [family for model, family in scores if model == "base"]
+    gains = [gain for family in families for gain in differences(scores, family)]
+    columns = np.stack([*(scores[key] for key in settings), *gains], axis=1)
+    bounds = [SHARE] * len(settings) + [DIFFERENCE] * len(gains)
+    estimates = iter(intervals(columns, seeds.generator(seed, "rivals", measure), bounds))
+    by_key = {
+        key: {
+            "decoding": label(choice.stages),
+            "stages": [stage.model_dump() for stage in choice.stages],
+            "validation": _rounded(choice.validation),
+            "test": _plain(next(estimates)),
+        }
+        for key, choice in settings.items()
+    }
+    return [
+        {
+            "measure": measure,
+            "family": family,
+            "base": by_key["base", family],
+            "student": by_key["student", family],
+            "differences": {name: _plain(next(estimates)) for name in DIFFERENCES},
+        }
+        for family in families
+    ]
+
+
+def _means(scored: Scored) -> list[dict[str, Any]]:
+    """Every system's mean scores."""
+    found = {name: means(table).tolist() for name, table in scored.tables.items()}
+    return [
+        {
+            "name": system.name,
+            "title": system.title,
+            "scores": {name: _rounded(values[i]) for name, values in found.items()},
+        }
+        for i, system in enumerate(scored.systems)
+    ]
+
+
+def _plain(estimate: Any) -> dict[str, Any]:
+    return {key: _rounded(value) for key, value in asdict(estimate).items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Six digits, as in summary.json; undefined is null."""
+    if isinstance(value, float):
+        return None if value != value else round(value, 6)
+    return value

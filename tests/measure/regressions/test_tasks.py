@@ -1,0 +1,53 @@
+"""Names of tasks, and the recipe's section about them."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfdistill.errors import UserError
+from selfdistill.measure.regressions.loading import decodings, load_task
+from selfdistill.problems.render import load_renderer
+from selfdistill.recipe import load_recipe
+from selfdistill.recipe.tasks import task
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "source", "slug"),
+    [
+        ("embedded-json", "problems", "embedded-json", "embedded-json"),
+        ("embedded-text", "text", "embedded-text", "embedded-text"),
+        ("text:notes/own.jsonl", "text", "notes/own.jsonl", "text-notes-own.jsonl"),
+        ("lm-eval:hellaswag", "lm-eval", "hellaswag", "lm-eval-hellaswag"),
+        ("../sets/HumanEval.jsonl.gz", "problems", "../sets/HumanEval.jsonl.gz", "sets-HumanEval.jsonl.gz"),
+        ("humaneval", "problems", "humaneval", "humaneval"),
+    ],
+)
+def test_what_a_name_stands_for(name, form, source, slug):
+    found = task(name)
+    assert (found.form, found.source, found.slug) == (form, source, slug)
+
+
+def test_by_default_greedy_and_the_students_own_decoding_each_once():
+    assert [d.slug for d in decodings(load_recipe("demo"))] == ["greedy", "T1-k20-p0.8"]
+    greedy = load_recipe("demo", ["evaluation.student.temperature=0"])
+    assert [d.slug for d in decodings(greedy)] == ["greedy"]
+
+
+def test_a_task_named_twice_is_refused():
+    with pytest.raises(UserError, match=r"checks\.regressions\.tasks .* must be a list of different tasks"):
+        load_recipe("demo", ["checks.regressions.tasks=[embedded-json, embedded-json]"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("humanevil", "no such benchmark or file"),
+        ("text:none.jsonl", "no such file"),
+        ("lm-eval:hellaswag", r"pip install 'selfdistill\[lm-eval\]'"),
+    ],
+)
+def test_a_task_that_is_not_there_is_one_line(name, expected, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # as if lm-eval were not installed
+    recipe = load_recipe("demo")
+    with pytest.raises(UserError, match=expected):
+        load_task(recipe, name, *load_renderer(recipe.model, recipe.prompts))
