@@ -42,14 +42,14 @@ check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines and not real"
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff check --quiet src tests benchmarks scripts
-	$(BIN)/ruff format --quiet --check src tests benchmarks scripts
+	$(BIN)/ruff check --quiet src tests benchmarks scripts tools
+	$(BIN)/ruff format --quiet --check src tests benchmarks scripts tools
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(BIN)/.installed
-	$(BIN)/ruff check --fix src tests benchmarks scripts
-	$(BIN)/ruff format src tests benchmarks scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts tools
+	$(BIN)/ruff format src tests benchmarks scripts tools
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from llguidance import LLMatcher
-from tests.decoded import decoded
 
 from selfdistill import embedded
 from selfdistill.decoding.syntax import masks
@@ -25,6 +24,7 @@ from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import PythonSyntax
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from tests.decoded import decoded
 from tiny_models import make_tokenizer
 
 DEPTH = 8

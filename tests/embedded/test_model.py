@@ -10,7 +10,8 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill import embedded
-from selfdistill.embedded import build, corpus
+from selfdistill.embedded import corpus
+from tools.embedded_model import build
 
 
 @pytest.fixture(scope="module")

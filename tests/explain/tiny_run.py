@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tests.decoded import decoded
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill.decoding.distribution import decode, dense
@@ -16,6 +15,7 @@ from selfdistill.explain.records import Graded
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
+from tests.decoded import decoded
 from tiny_models import make_model
 
 PROMPTS = ("# double\n", "# total\n", "# count\n", "# <b>\n")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import BaseModel
-from tests.conftest import REPOSITORY
 
 from selfdistill.errors import UserError
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
 from selfdistill.recipe.reference import field_meanings, reference
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from tests.conftest import REPOSITORY
 
 # The paper's table: T_train k p, T_eval k p, base T k p, steps, warm-up, checkpoint every.
 PAPER = {

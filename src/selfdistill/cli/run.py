@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
+from selfdistill.cli.result import print_result
 from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
@@ -65,15 +66,3 @@ def run_recipe(recipe: Recipe, out: Path | None) -> None:
 
     directory = loop.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
     print_result(directory.root)
-
-
-def print_result(root: Path) -> None:
-    """The short table, and the report's path."""
-    from rich.console import Console
-
-    from selfdistill.files import read_json
-    from selfdistill.report import terminal_table
-
-    console = Console(markup=False)
-    console.print(terminal_table(read_json(root / "summary.json")))
-    print(f"report: {(root / 'report.html').resolve()}")

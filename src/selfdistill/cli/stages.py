@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
+from selfdistill.cli.result import print_result
 from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def report(directory: DirectoryArgument) -> None:
 
       selfdistill report runs/mine
     """
-    from selfdistill.cli.run import print_result
     from selfdistill.directory import RunDirectory
     from selfdistill.run import stages
     from selfdistill.run.manifest import read_recipe

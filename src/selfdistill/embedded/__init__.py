@@ -10,9 +10,8 @@ What it is, how it was made and what it cannot show: docs/embedded.md.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from selfdistill.embedded.documents import JsonProblem, fits
+from selfdistill.embedded.directory import model_dir
+from selfdistill.embedded.documents import JsonProblem
 from selfdistill.embedded.problems import (
     Text,
     fingerprint,
@@ -29,7 +28,6 @@ __all__ = [
     "JsonProblem",
     "Text",
     "fingerprint",
-    "fits",
     "held_out",
     "json_problems",
     "json_prompts",
@@ -39,8 +37,3 @@ __all__ = [
     "prompts",
     "texts",
 ]
-
-
-def model_dir() -> Path:
-    """The embedded base model's directory (the pretrained stage), loadable with `AutoModelForCausalLM`."""
-    return Path(__file__).parent / "model"

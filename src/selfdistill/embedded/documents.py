@@ -12,8 +12,6 @@ from random import Random
 from typing import Any
 
 from selfdistill.embedded.splits import Split, split_of
-from selfdistill.grading.documents import judge_document
-from selfdistill.records import Outcome
 
 NAMES = (
     "name",
@@ -55,11 +53,6 @@ class Property:
     name: str
     words: str
     schema: dict[str, Any]
-
-
-def fits(problem: JsonProblem, completion: str) -> bool:
-    """Whether the completion is one JSON document that the schema accepts."""
-    return judge_document(completion, problem.schema)[0] is Outcome.PASSED
 
 
 def draw(rng: Random, split: Split) -> tuple[Property, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from selfdistill import embedded
+from selfdistill.embedded.directory import model_dir
 from selfdistill.errors import UserError
 from selfdistill.events import warn
 from selfdistill.models.weights import OTHER_FILES, check_finite, check_read, damaged_files, loading_report, names
@@ -34,7 +34,7 @@ def resolve_path(path: str) -> str:
         UserError: it looks like a local path and is not there, or is not a model directory.
     """
     if path == "embedded":
-        return str(embedded.model_dir())
+        return str(model_dir())
     local = Path(path).expanduser()
     if local.is_dir():
         if not (local / "config.json").is_file():

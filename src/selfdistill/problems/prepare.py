@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from selfdistill.errors import UserError
 from selfdistill.problems.render import Renderer
 from selfdistill.problems.sources import read_statements
-from selfdistill.problems.statement import Statement
+from selfdistill.problems.statement import Statement, normalised
 from selfdistill.records import Prompt
 from selfdistill.seeds import digest
 
@@ -82,11 +82,6 @@ def prepare_prompts(
         raise UserError(_nothing_left(loaded, dropped, longest), where=settings.source)
     prompts = [chosen[prompt_id] for prompt_id in unique if prompt_id in chosen]
     return prompts, PromptCounts(loaded, len(prompts), {reason: n for reason, n in dropped.items() if n})
-
-
-def normalised(statement: str) -> str:
-    """A statement with every run of white space as one blank: what duplicates are judged by."""
-    return " ".join(statement.split())
 
 
 def _unique(

@@ -21,3 +21,8 @@ class Statement:
     def encodable(self) -> bool:
         """Whether all of it can be written as UTF-8."""
         return encodable(self.statement, self.starter_code, self.prompt_id or "", self.continuation)
+
+
+def normalised(statement: str) -> str:
+    """A statement with every run of white space as one blank: what duplicates are judged by."""
+    return " ".join(statement.split())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.grading.hostile import WRONG_CALLS
-
 from selfdistill.files import append_records, read_records
 from selfdistill.recipe.schema import GradingSettings
 from selfdistill.records import CallCase, CallTests, Outcome, Problem, Sample, Verdict
 from selfdistill.steps.evaluation.grade import grade_systems, verdict_key
+from tests.grading.hostile import WRONG_CALLS
 
 TESTS = CallTests("solve", (CallCase((3,), 13), CallCase((10,), 27)))
 PROBLEM = Problem("solve", "Twice n, plus seven.", TESTS)

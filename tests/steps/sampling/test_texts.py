@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from tests.decoded import decoded
 
 from run.small import command, run, run_command
 from selfdistill import embedded
@@ -22,6 +21,7 @@ from selfdistill.recipe.schema import EngineSettings, ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import read_targets
 from selfdistill.steps.sampling.texts import load_text_reader
+from tests.decoded import decoded
 
 STAGES = (Decoding(temperature=0.7, top_k=20, top_p=0.8),)
 MODEL = ModelSettings(path="embedded", device="cpu")

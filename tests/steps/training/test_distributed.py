@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from tests.conftest import REPOSITORY
 
 from run.small import SMALL, environment, run
 from run.test_other_models import overrides
@@ -22,6 +21,7 @@ from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import ModelSettings
 from selfdistill.run import stages
+from tests.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 

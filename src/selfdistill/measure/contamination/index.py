@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from selfdistill.measure.contamination.near import NearIndex
 from selfdistill.measure.contamination.records import Match, Reference
 from selfdistill.measure.contamination.shingles import jaccard, runs, shingles, words
-from selfdistill.problems.prepare import normalised
+from selfdistill.problems.statement import normalised
 from selfdistill.recipe.contamination import ContaminationSettings, Kind
 
 

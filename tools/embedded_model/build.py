@@ -1,6 +1,6 @@
 """Make the embedded base from nothing: corpus, tokenizer, pretraining; on request a second, instruct-like stage.
 
-    python -m selfdistill.embedded.build --out DIR
+    python -m tools.embedded_model.build --out DIR
 
 It took 22 minutes on two busy cores. Fixed seeds: the same machine and thread count give the same weights. `--stage
 instruct` adds a second stage on clean solutions; `--scale 0.002` shrinks everything, to see that it runs; `--width` and
@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from selfdistill.embedded import corpus, pretraining, tokenizer
-from selfdistill.embedded import tokenizer as tokenizer_module
+from selfdistill.embedded import corpus
+from tools.embedded_model import pretraining, tokenizer
+from tools.embedded_model import tokenizer as tokenizer_module
 
 TOKENIZER_DOCUMENTS = 10_000
 DEFAULT_WIDTH = 128
@@ -26,7 +27,7 @@ DEFAULT_WIDTH = 128
 def main() -> None:
     """Parse the arguments, then build."""
     parser = argparse.ArgumentParser(
-        prog="python -m selfdistill.embedded.build", description="Make the embedded base model."
+        prog="python -m tools.embedded_model.build", description="Make the embedded base model."
     )
     parser.add_argument("--out", type=Path, required=True, help="directory of the finished model")
     parser.add_argument("--stage", choices=("pretrained", "instruct"), default="pretrained", help="where to stop")

@@ -1,0 +1,17 @@
+"""How a finished run is shown on a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def print_result(root: Path) -> None:
+    """The short table, and the report's path."""
+    from rich.console import Console
+
+    from selfdistill.files import read_json
+    from selfdistill.report import terminal_table
+
+    console = Console(markup=False)
+    console.print(terminal_table(read_json(root / "summary.json")))
+    print(f"report: {(root / 'report.html').resolve()}")
