@@ -19,7 +19,7 @@ class SelfdistillError(Exception):
 
 
 class UserError(SelfdistillError):
-    """A mistake that the user can mend: what is wrong, where it is, what to do.
+    """A mistake that the user can correct: what is wrong, where it is, what to do.
 
     Args:
         what: the fault, without a full stop ("top_p is 1.5, outside (0, 1]").

@@ -42,7 +42,7 @@ def say(event: str, line: str, **facts: Any) -> None:
 
 
 def warn(message: str) -> None:
-    """Say what the user should know while the work goes on: one line, once in a process."""
+    """Say what the user should know while the work continues: one line, once in a process."""
     if message in _warned or not is_main_process():
         return
     _warned.add(message)

@@ -139,7 +139,7 @@ class Problem:
 
     task_id: str
     statement: str
-    """What the model is asked: prose, or for completion benchmarks the code to go on from."""
+    """What the model is asked: prose, or for completion benchmarks the code to continue."""
     tests: Tests
     starter_code: str = ""
     """A function header or class skeleton that the answer must fill, shown to the model."""

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - rows of data and small programs
 """Hostile programs of our own, by class. Each is asked for `solve(n) == 2 * n + 7`, or to print that.
 
-WRONG must not pass; RIGHT behave badly but answer rightly and must pass.
+WRONG must not pass; RIGHT behave badly but answer correctly and must pass.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`engine.kind: auto` is settled once a run: what was chosen is written, and kept wherever the run goes on."""
+"""`engine.kind: auto` is settled once a run: what was chosen is written, and kept wherever the run continues."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ def main() -> None:
         _say("error", str(error), f"error: {error}")
         sys.exit(2)
     except KilledError as error:
-        _say("error", str(error), f"error: {error}; the same command goes on from here")
+        _say("error", str(error), f"error: {error}; the same command continues from here")
         sys.exit(128 + error.number)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
-            _say("stopped", "interrupted", "stopped; the same command goes on from here")
+            _say("stopped", "interrupted", "stopped; the same command continues from here")
         raise
 
 

@@ -22,7 +22,7 @@ def rounds(
     seeds: SeedsOption = 1,
     overrides: SetOption = None,
 ) -> None:
-    """Repeat the loop from the last student: does it go on gaining, does it collapse? The same command resumes.
+    """Repeat the loop from the last student: does it keep gaining, does it collapse? The same command resumes.
 
     The recipe's `rounds` section says whether prompts are fresh, whose samples are used, and whether the first round's
     are mixed in.

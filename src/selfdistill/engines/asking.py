@@ -97,7 +97,7 @@ class Server:
         return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt, 16)) * self.random.uniform(0.5, 1.0)
 
     def _refuse(self, response: httpx.Response) -> None:
-        """Raise for what repeating cannot mend."""
+        """Raise for what repeating cannot help."""
         status = response.status_code
         if response.is_success or status >= 500 or status in PASSING:
             return

@@ -72,12 +72,12 @@ def require_vllm() -> None:
         UserError: it is not installed, or finds no GPU.
     """
     if util.find_spec("vllm") is None:
-        missing, mend = "vLLM is not installed here", f"run: {INSTALL}"
+        missing, remedy = "vLLM is not installed here", f"run: {INSTALL}"
     elif not _accelerated() and not _is_cpu_build():
-        missing, mend = "vLLM finds no GPU here", "go on where there is one"
+        missing, remedy = "vLLM finds no GPU here", "continue where there is one"
     else:
         return
-    fix = f"{mend}; or begin another --out with engine.kind: transformers, which draws other tokens"
+    fix = f"{remedy}; or begin another --out with engine.kind: transformers, which draws other tokens"
     raise UserError(missing, where="engine.kind vllm", fix=fix)
 
 

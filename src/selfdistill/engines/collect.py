@@ -45,7 +45,7 @@ class Collector:
         self.cut_off = 0
 
     def alive(self, rows: np.ndarray) -> np.ndarray:
-        """(places,) which of these rows go on."""
+        """(places,) which of these rows continue."""
         return ~self._finished[rows]
 
     def add(

@@ -90,7 +90,7 @@ def check_causal(model: Any, token_ids: Sequence[int]) -> None:
 
 
 def reads_in_slices(model: Any, token_ids: Sequence[int]) -> bool:
-    """Whether the model goes on rightly from a cache with several tokens at once; some state layers do not.
+    """Whether the model continues correctly from a cache with several tokens at once; some state layers do not.
 
     Args:
         model: as for `choose_mode`, and causal.

@@ -42,7 +42,7 @@ class Mode(Enum):
 
     @property
     def refills(self) -> bool:
-        """Whether a row's place can go to another prompt while the others go on."""
+        """Whether a row's place can go to another prompt while the others continue."""
         return self is Mode.SLOTS
 
     @property

@@ -2,8 +2,8 @@
 
 A completion of 8,000 tokens over a vocabulary of 150,000 has 1.2 billion logits; they are never all held. Short
 sequences share a batch: padding on the right needs no mask in a causal model, be it of attention or of states, and its
-logits are dropped. A long one goes through in slices, with a cache where the model goes on from one rightly; otherwise
-each slice is read with all that is before it.
+logits are dropped. A long one goes through in slices, with a cache where the model continues from one correctly;
+otherwise each slice is read with all that is before it.
 """
 
 from __future__ import annotations

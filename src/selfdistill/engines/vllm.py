@@ -104,7 +104,7 @@ class VllmEngine:
                 for output in engine.step():
                     shard, place = unfinished.pop(output.request_id)
                     shard.finish(place, output.outputs[0], targets, progress)
-        finally:  # an engine that is used again must not go on with what nobody waits for
+        finally:  # an engine that is used again must not continue with what nobody waits for
             if unfinished:
                 engine.abort_request(list(unfinished))
 

@@ -48,7 +48,7 @@ def require(isolation: Isolation) -> None:
     """Refuse what this machine cannot give, and warn where programs will miss the interpreter's packages.
 
     Raises:
-        UserError: `full` is asked for and not available; says why and how to mend it.
+        UserError: `full` is asked for and not available; says why and what to do about it.
     """
     if isolation == "process":
         return

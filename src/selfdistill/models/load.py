@@ -242,7 +242,7 @@ def end_of_turn_ids(path: str, revision: str | None = None, template: Sequence[i
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
     wrong = [token for token in ids if token is not None and (type(token) is not int or token < 0)]
     if wrong:
-        raise UserError(f"eos_token_id holds {wrong[0]!r}, no token id", where=path, fix="mend generation_config.json")
+        raise UserError(f"eos_token_id holds {wrong[0]!r}, no token id", where=path, fix="edit generation_config.json")
     known = {int(token) for token in (*ids, tokenizer.eos_token_id) if token is not None}
     unknown = sorted(set(template) - known)
     if unknown:

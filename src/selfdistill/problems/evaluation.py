@@ -56,7 +56,7 @@ def embedded_problems(family: str, split: str) -> tuple[Problem, ...]:
 
 
 def render_problem(problem: Problem, renderer: Renderer) -> Prompt:
-    """A problem as the model reads it: worded as an instruction for a chat model, as it is for one that goes on."""
+    """A problem as the model reads it: worded as an instruction for a chat model, as it is for a base model."""
     is_program = not isinstance(problem.tests, (PredictionTests, SchemaTests))
     if renderer.chat:
         rendered = renderer.render(problem.statement, instruction=problem_prompt(problem), is_program=is_program)

@@ -142,7 +142,7 @@ class ForkLock(Rival):
 class PythonSyntax(Rival):
     """Before anything else, forbid each token after which the completion is no beginning of a Python function body.
 
-    For models that go on with code; an answer in prose is none. A stage to decode what is left must follow. The
+    For models that continue code; an answer in prose is none. A stage to decode what is left must follow. The
     grammar, and what it leaves out of Python, are in `syntax/`. Needs the extra `syntax` (llguidance).
     """
 

@@ -22,7 +22,7 @@ _INTRODUCTION = """# The recipe
 
 Everything that decides a run's result is in one YAML file. `selfdistill recipes` lists the built-in ones,
 `selfdistill recipes NAME > mine.yaml` gives you one to start from, and `--set key=value` overrides a key by its dotted
-name. Unknown keys are refused. The resolved recipe is kept in the run's manifest; going on in a run directory under a
+name. Unknown keys are refused. The resolved recipe is kept in the run's manifest; continuing in a run directory under a
 changed recipe is refused too, except for the keys {harmless}, on which no result depends.
 
 This page is made from the schema: `python -m selfdistill.recipe.reference > docs/recipe.md`.

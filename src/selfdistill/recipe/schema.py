@@ -160,7 +160,7 @@ class MixSettings(Section):
 
 
 class SamplingSettings(Section):
-    """Step 1: one completion a prompt from the frozen base, or existing texts in the place of completions."""
+    """Step 1: one completion a prompt from the frozen base, or existing texts in place of completions."""
 
     source: Literal["model", "texts"] = "model"
     """`model`: the paper's method. `texts`: nothing is generated; the base only reads existing texts, whose tokens are
@@ -168,7 +168,7 @@ class SamplingSettings(Section):
     decoding: Decoding
     """T_train and rho_train."""
     model: str | None = None
-    """A model that samples in the place of the one that is trained; rounds with `sample_from: base` set it."""
+    """A model that samples in place of the one that is trained; rounds with `sample_from: base` set it."""
     mix: MixSettings | None = None
     """Take some samples over from an earlier run of the same prompts."""
     samples_per_prompt: PositiveInt = 1

@@ -78,7 +78,7 @@ def _example(
 
 
 def _program(problem: EvaluatedProblem, text: str) -> str:
-    """The answer, after the code that it goes on from where it does: a continuation is indented, a chat answer not."""
+    """The answer, after the code that it continues, where it does: a continuation is indented, a chat answer not."""
     continues = text.strip() and text.lstrip("\n")[0].isspace() and "```" not in text
     return problem.program_prefix + text if continues else text
 

@@ -2,7 +2,7 @@
 
 Stores know no appending, renaming or locking, on which a run directory rests; so whole files travel, and `mirror.json`,
 written last, says which belong to the copy. A copy that broke off is not seen by anybody. One machine at a time: the
-copy counts its generations, and a run that somebody else has gone on with is refused.
+copy counts its generations, and a run that somebody else has continued is refused.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def pull(recipe: Recipe, directory: RunDirectory) -> None:
     """Fetch the run that the recipe's storage holds, where there is none here; else make sure that it is the same.
 
     Raises:
-        UserError: the store cannot be reached, holds another run, or another machine has gone on with this one.
+        UserError: the store cannot be reached, holds another run, or another machine has continued this one.
     """
     if recipe.storage is None or not is_main_process():
         return
@@ -100,7 +100,7 @@ def push(recipe: Recipe, directory: RunDirectory) -> None:
     """Copy what is new or changed to the recipe's storage; nothing if it names none.
 
     Raises:
-        UserError: the store cannot be written to, or another machine has gone on with this run.
+        UserError: the store cannot be written to, or another machine has continued this run.
     """
     if recipe.storage is None or not is_main_process():
         return
@@ -157,7 +157,7 @@ def _refuse_another(store: Store, there: Index, here: Index) -> None:
         )
     if there.generation > here.generation:
         raise UserError(
-            f"another machine has gone on with this run: {store.url} is ahead of this directory",
+            f"another machine has continued this run: {store.url} is ahead of this directory",
             where="storage",
             fix="move this directory away, and the same command fetches the other's",
         )
@@ -172,11 +172,13 @@ def _refuse_changes(store: Store, recipe: Recipe) -> None:
 
 @contextmanager
 def _explained(store: Store) -> Iterator[None]:
-    """Every store's package has errors of its own; the user gets one line, and the same command goes on later."""
+    """Every store's package has errors of its own; the user gets one line, and the same command continues later."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         gist = first_line(error)
-        raise UserError(f"{store.url} cannot be used: {gist}", where="storage", fix="run it again to go on") from error
+        raise UserError(
+            f"{store.url} cannot be used: {gist}", where="storage", fix="run it again to continue"
+        ) from error

@@ -266,7 +266,7 @@ def write_report(directory: RunDirectory) -> Path:
 
 
 def speaks_chat(recipe: Recipe) -> bool:
-    """Whether the model answers instructions, in prose around code, and does not just go on with a prompt."""
+    """Whether the model answers instructions, in prose around code, and does not just continue a prompt."""
     return bool(_renderer(recipe)[0].chat)
 
 

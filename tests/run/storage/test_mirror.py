@@ -72,7 +72,7 @@ def test_a_copy_that_broke_off_is_not_seen_and_made_good(tmp_path, storage, monk
         put(store, source, name)
 
     monkeypatch.setattr(mirror.Store, "put", unplugged)
-    with pytest.raises(UserError, match=r"cannot be used: the cable is out \(run it again to go on\)"):
+    with pytest.raises(UserError, match=r"cannot be used: the cable is out \(run it again to continue\)"):
         stages.sample(recipe, directory)
     monkeypatch.setattr(mirror.Store, "put", put)
     assert mirror.Store.of(storage, directory).index() is None
@@ -100,7 +100,7 @@ def test_two_machines_cannot_go_on_with_one_run(tmp_path, storage):
     _, second = begun(storage, tmp_path / "two" / "run")
     stages.sample(recipe, second)
     for go_on in (lambda: mirror.push(recipe, first), lambda: begun(storage, first.root)):
-        with pytest.raises(UserError, match="another machine has gone on with this run"):
+        with pytest.raises(UserError, match="another machine has continued this run"):
             go_on()
 
 

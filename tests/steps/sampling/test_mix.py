@@ -1,4 +1,4 @@
-"""Samples of an earlier run in the place of new ones: which prompts keep them, and that they are kept whole."""
+"""Samples of an earlier run in place of new ones: which prompts keep them, and that they are kept whole."""
 
 from __future__ import annotations
 

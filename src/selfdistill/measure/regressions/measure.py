@@ -1,4 +1,4 @@
-"""Measure every task under base and student; what is finished is kept, so that the same call goes on after a crash.
+"""Measure every task under base and student; what is finished is kept, so that the same call continues after a crash.
 
 Files are under regressions/ in the run's directory (docs/formats.md). Compares nothing: report/regressions.py does.
 """

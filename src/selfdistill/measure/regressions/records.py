@@ -40,7 +40,7 @@ class Measured:
     labels: tuple[str, ...]
     """The decodings for readers."""
     fingerprint: str
-    """Of the items; a task that has changed since is not gone on with."""
+    """Of the items; a task that has changed since is not continued."""
     higher_is_better: bool = True
 
 

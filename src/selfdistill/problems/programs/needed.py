@@ -72,7 +72,7 @@ def needed_program(source: str, tested: Iterable[str], *, given_lines: int = 0) 
         if kept is None or (count == len(lines) and len(kept) == len(statements)):
             return source
         left = _without(lines[:count], [node for position, node in enumerate(tree.body) if position not in kept])
-        ast.parse(left)  # a line that goes on after a backslash is not cut rightly
+        ast.parse(left)  # a line that continues after a backslash is not cut correctly
     except _FAULTS:
         return source
     return left

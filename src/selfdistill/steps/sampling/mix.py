@@ -1,4 +1,4 @@
-"""Samples of an earlier run in the place of new ones, for a share of the prompts: a guard against collapse."""
+"""Samples of an earlier run in place of new ones, for a share of the prompts: a guard against collapse."""
 
 from __future__ import annotations
 

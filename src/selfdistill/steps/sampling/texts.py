@@ -1,4 +1,4 @@
-"""Existing texts in the place of samples: the base reads them, and its q_s at every position is the target.
+"""Existing texts in place of samples: the base reads them, and its q_s at every position is the target.
 
 The published method trains on the base's own samples; soft targets need only *contexts*, which can come from anywhere.
 The tokens of a text are context and never targets. Nothing is generated: one forward pass a text. Ours, not the paper's

@@ -48,7 +48,7 @@ def select_samples(
         samples: in order.
         settings: `drop_truncated` and `drop_shortest` are off unless the recipe sets them.
         whole_answers: completions are answers to an instruction, where one line cannot be a program; false where a
-            completion goes on from given code, where it can.
+            completion continues given code, where it can.
         seed: draws the subset, if there is a limit.
         refused: samples that `training.keep` refuses, with the reason.
     """

@@ -1,4 +1,4 @@
-"""A model that scores its own predictions: its head gives the loss to given targets in the place of logits.
+"""A model that scores its own predictions: its head gives the loss to given targets in place of logits.
 
 The loss is computed where the head is called, inside the model's own forward pass. So whatever holds the weights in
 parts (FSDP, ZeRO-3) has put the head's together, what the model does before its head is in, and no logits leave the

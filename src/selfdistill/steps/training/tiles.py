@@ -136,7 +136,7 @@ def _sweep(
 def _score(
     z: Tensor, token_ids: Tensor, probabilities: Tensor, transform: Transform, *, differentiable: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """The loss of a tile (n, V), and its gradient in the tile's place.
+    """The loss of a tile (n, V), and its gradient in place of the tile.
 
     At retained tokens the gradient p - q is computed in float32: p alone, rounded to bfloat16, would lose it where the
     model is already right.

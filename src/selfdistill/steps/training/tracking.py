@@ -22,7 +22,7 @@ def tensorboard(settings: TrainingSettings, directory: Path, first_step: int) ->
     Args:
         settings: the recipe's.
         directory: where its files go.
-        first_step: training goes on from here; what an earlier attempt wrote after it does not count.
+        first_step: training continues from here; what an earlier attempt wrote after it does not count.
     """
     if TENSORBOARD not in settings.report_to or not is_main_process():
         return []

@@ -55,7 +55,7 @@ def _answer(found: Result, measure: str) -> list[str]:
     )
     helped = [row["family"] for row in rivals if row["differences"]["SSD + rival - SSD"]["low"] > 0]
     add = "add" if len(helped) > 1 else "adds"
-    sentences.append(f"On top of SSD, {listed(helped) if helped else 'no rival'} {add} to it beyond doubt.")
+    sentences.append(f"On top of SSD, {listed(helped) if helped else 'no rival'} {add} to it clearly.")
     return sentences
 
 
