@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sides.inputs import DECODING, complete, endless, prompts_of, recipe_of, requests
-from sides.spec import Side, SkipSide, Spec, peak_bytes, record
+from sides.spec import Side, SkipSide, Spec, cpu_seconds, peak_bytes, record
 
 Prompts = list[tuple[int, ...]]
 Generate = Callable[[Prompts, int], int]
@@ -27,13 +27,16 @@ def measure(spec: Spec, side: Side) -> None:
     loaded = time.perf_counter() - started
     for label, generate in modes.items():
         generate(prompts, min(16, new))
-        seconds, tokens = [], 0
+        seconds, busy, tokens = [], [], 0
         for _ in range(spec.repeats):
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), cpu_seconds()
             tokens = generate(prompts, new)
             seconds.append(time.perf_counter() - started)
+            busy.append(cpu_seconds() - worked)
         taken = statistics.median(seconds)
         facts = {"tokens": tokens, "seconds": [round(each, 3) for each in seconds], "load_seconds": round(loaded, 1)}
+        if not spec.on_gpu:
+            facts["cpu_rate"] = tokens / statistics.median(busy)
         record(spec, side, label=label, rate=tokens / taken, peak_bytes=peak_bytes(), rows=len(prompts), **facts)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -106,3 +109,14 @@ def peak_bytes() -> int:
         return int(torch.cuda.max_memory_allocated())
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024
+
+
+def cpu_seconds() -> float:
+    """Processor time so far, of this process and its children: it hardly minds what else runs on the machine."""
+    own = psutil.Process()
+    times = [own.cpu_times()]
+    for child in own.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times.append(child.cpu_times())
+    ended = times[0].children_user + times[0].children_system
+    return sum(each.user + each.system for each in times) + ended

@@ -18,7 +18,7 @@ from typing import Any
 
 from selfdistill.models.load import resolve_path
 from sides.inputs import recipe_of, training_records
-from sides.spec import Side, Spec, peak_bytes, record
+from sides.spec import Side, Spec, cpu_seconds, peak_bytes, record
 
 WARM_UP = 2
 SIDES = {
@@ -38,10 +38,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.ends: list[float] = []
+        self.busy: list[float] = []
         self.peak = 0
 
     def step(self, *_: Any) -> None:
         self.ends.append(time.perf_counter())
+        self.busy.append(cpu_seconds())
         self.peak = peak_bytes()
 
 
@@ -61,7 +63,9 @@ def measure(spec: Spec, side: Side) -> None:
     if steps < 1:
         raise RuntimeError(f"{len(clock.ends)} steps are too few: give more --steps")
     seconds = clock.ends[-1] - clock.ends[WARM_UP - 1]
-    rate = sum(lengths) * steps / len(clock.ends) / seconds
+    tokens = sum(lengths) * steps / len(clock.ends)
+    rate = tokens / seconds
+    busy = {} if spec.on_gpu else {"cpu_rate": tokens / (clock.busy[-1] - clock.busy[WARM_UP - 1])}
     record(
         spec,
         side,
@@ -72,6 +76,7 @@ def measure(spec: Spec, side: Side) -> None:
         peak_bytes=clock.peak,
         parameters=parameters,
         flops=6 * parameters * rate,
+        **busy,
     )
 
 
