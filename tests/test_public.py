@@ -62,7 +62,7 @@ def test_the_readmes_files_and_commands_exist():
         assert (REPOSITORY / target).exists(), target
     for path in re.findall(r"^(?:├──|└──|│   ├──|│   └──) (\S+)", text, re.MULTILINE):
         assert list(REPOSITORY.rglob(path.rstrip("/"))), path
-    used = set(re.findall(r"^(?:\$ )?selfdistill (\w+)", text, re.MULTILINE))
+    used = set(re.findall(r"^(?:\$ )?selfdistill ([\w-]+)", text, re.MULTILINE))
     assert used <= set(commands())
     for target in re.findall(r"`make ([\w-]+)`", text):
         assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text()

@@ -129,7 +129,7 @@ def test_entropy_temperature_of_a_certain_context_is_greedy():
 
 
 def test_fork_lock_truncates_then_tempers_by_kind():
-    """Each row is two stages of ordinary decoding; which ones, `analysis.kinds` says."""
+    """Each row is two stages of ordinary decoding; which ones, `explain.kinds` says."""
     logits = spread_logits(4) * 2
     rule = ForkLock(rule="fork-lock", lock_temperature=0.4, fork_temperature=1.3)
     first = Decoding(temperature=1, top_k=20, top_p=0.8)

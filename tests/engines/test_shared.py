@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from selfdistill.engines import load as engine_load
 from selfdistill.engines import shared
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
@@ -29,7 +30,8 @@ def loads(monkeypatch) -> list[str]:
         made.append(path or settings.path)
         return load(settings, path, **how)
 
-    monkeypatch.setattr(models, "load_model", counted)
+    for module in (engine_load, shared):
+        monkeypatch.setattr(module, "load_model", counted)
     return made
 
 

@@ -39,11 +39,11 @@ NOT_RUN = {
     "ray start": "the tests start nodes of their own, which they may kill",
     "selfdistill recipes demo > recipe.yaml": "the tests' recipe.yaml is the demo's, made smaller",
     "tensor_parallel_size": "eight GPUs",
-    "fsdp.yaml": "eight GPUs; tests/training runs it with two CPU processes",
+    "fsdp.yaml": "eight GPUs; tests/steps/training runs it with two CPU processes",
     "runs/eight": "eight GPUs",
     "engine.gpus_per_replica": "sixteen GPUs",
-    "s3://": "a bucket; tests/storage runs it on other stores of fsspec's",
-    "selfdistill push": "an account; tests/hub runs it on a hub on loopback",
+    "s3://": "a bucket; tests/run/storage runs it on other stores of fsspec's",
+    "selfdistill push": "an account; tests/run/hub runs it on a hub on loopback",
 }
 """What makes a line one that the tests do not run as it stands, and why."""
 

@@ -173,7 +173,7 @@ def test_what_was_checked_is_not_among_the_unchecked(checked: Path, summary: dic
 
 def test_the_page_shows_both_with_numbers_of_the_summary_alone(summary: dict[str, Any]) -> None:
     page = render(summary)
-    for heading in ("What got worse?", "Overlap with the benchmark"):
+    for heading in ("What got worse?", "Contamination: overlap with the benchmark"):
         [section] = re.findall(rf"<section[^>]*>\s*<h2>{re.escape(heading)}</h2>.*?</section>", page, flags=re.DOTALL)
         allowed = {"95", "0"}
         for leaf in leaves(summary):

@@ -30,7 +30,7 @@ def test_a_gpu_decides_unless_the_environment_does(monkeypatch):
     recipe = load_recipe("demo")
     monkeypatch.delenv(VARIABLE, raising=False)
     assert not wanted(recipe)
-    monkeypatch.setattr("selfdistill.models.load.resolve_device", lambda device: torch.device("cuda"))
+    monkeypatch.setattr("selfdistill.run.apart.resolve_device", lambda device: torch.device("cuda"))
     assert wanted(recipe)
     monkeypatch.setenv(VARIABLE, "never")
     assert not wanted(recipe)

@@ -1,4 +1,4 @@
-"""`selfdistill toy`: the paper's toy with any numbers; prints, and with --out writes, what `analysis.toy` computes."""
+"""`selfdistill toy`: the paper's toy with any numbers; prints, and with --out writes, what `explain.toy` computes."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def shared_engine(
 
 
 def shared_model(model: ModelSettings, path: str | None = None) -> Any:
-    """The weights that transformers has loaded, or loads now: see `engines.models.load_model`."""
+    """The weights that transformers has loaded, or loads now: see `models.load.load_model`."""
     found = _take(_weights(model, path), _has_model, "", _on_gpu(model), lambda: load_model(model, path))
     return found.model if _is_engine(found) else found
 

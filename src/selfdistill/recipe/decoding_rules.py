@@ -109,7 +109,7 @@ class EntropyTemperature(Rival):
 class ForkLock(Rival):
     """Truncate at temperature 1, then temper what stays: cold where little stays, hot where much does.
 
-    What stays is counted in effective tokens, exp(entropy), as in `analysis.kinds`: from `fork_tokens` on a context is
+    What stays is counted in effective tokens, exp(entropy), as in `explain.kinds`: from `fork_tokens` on a context is
     a fork, below it a lock (paper Sec. 4.1). The rule is ours: the decoder that the paper's diagnosis suggests.
     """
 

@@ -1,7 +1,7 @@
 """How completions end: by themselves, or cut off at a limit. By system, and for the samples that were trained on.
 
 An answer that is cut off is mostly a wrong one, whatever the model knows; and a sample that is cut off does not show
-the student how to end. So where many are, the page's first screen says so. `sampling/watch.py` says it meanwhile.
+the student how to end. So where many are, the page's first screen says so. `steps/sampling/watch.py` says it meanwhile.
 """
 
 from __future__ import annotations
