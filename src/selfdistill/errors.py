@@ -39,6 +39,10 @@ class UserError(SelfdistillError):
         return " ".join(f"{prefix}{self.what}{suffix}".split())
 
 
+class WrongValueError(UserError, ValueError):
+    """An argument, or a field of a record, has a value that it cannot have; the message names it."""
+
+
 class MissingExtraError(UserError):
     """An optional dependency is needed and absent; the message holds the line that installs it."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from selfdistill.decoding.distribution import decode, dense, draw, further, logprob_of
+from selfdistill.decoding.distribution import decode, dense, draw, drawn, further, logprob_of
 from selfdistill.recipe.decoding import Decoding, label
 from selfdistill.seeds import UniformRows, generator
 
@@ -241,8 +241,8 @@ def test_draws_follow_the_distribution():
 def test_a_token_is_drawn_from_its_sum_up_to_and_without_the_next(uniform, token):
     """Token i is drawn on [P(i - 1), P(i)), so that each has exactly its probability of the numbers in [0, 1)."""
     ranked = decode(HALVES, (Decoding(temperature=1),))
-    drawn, logprob = draw(ranked, torch.tensor(uniform))
-    assert (int(drawn), float(logprob)) == (token, pytest.approx(math.log([1 / 2, 1 / 4, 1 / 8, 1 / 8][token])))
+    token_id, logprob = draw(ranked, torch.tensor(uniform))
+    assert (int(token_id), float(logprob)) == (token, pytest.approx(math.log([1 / 2, 1 / 4, 1 / 8, 1 / 8][token])))
 
 
 def test_uniforms_at_the_edges_stay_inside_the_support():
@@ -257,7 +257,7 @@ def test_a_uniform_that_was_rounded_to_one_draws_the_last_retained_token():
     logits = torch.randn(50, 40, generator=torch.Generator().manual_seed(0))
     ranked = decode(logits, (Decoding(temperature=1, top_p=0.8),))
     assert ranked.support_sizes.unique().numel() > 3
-    tokens, logprobs = draw(ranked, torch.ones(50))
+    tokens, logprobs = drawn(ranked, torch.ones(50))
     assert tokens.tolist() == ranked.token_ids.gather(-1, ranked.support_sizes[:, None] - 1).squeeze(-1).tolist()
     assert torch.isfinite(logprobs).all()
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from selfdistill.decoding.rules import apply
-from selfdistill.errors import NotNumbersError
+from selfdistill.errors import NotNumbersError, WrongValueError
 from selfdistill.recipe.decoding import Decoding, Stage
 
 SPARE = 12
@@ -64,7 +64,10 @@ def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
 
     Raises:
         NotNumbersError: logits of a row are nan or +inf.
+        WrongValueError: there is no stage, or no vocabulary.
     """
+    if not stages or not logits.shape[-1:].numel():
+        raise WrongValueError("at least one stage and one token are needed", where="decode()")
     first, *later = stages
     token_ids, values = _rank(logits, first)
     ranked = Ranked(token_ids, apply(first, values))
@@ -100,7 +103,21 @@ def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Token ids (...) int64, and their natural log-probabilities (...) under `ranked`.
+
+    Raises:
+        WrongValueError: a number is outside [0, 1), or there is not one a row.
     """
+    if not bool(((uniforms >= 0) & (uniforms < 1)).all()):
+        raise WrongValueError("uniforms must be in [0, 1)", where="draw()")
+    if uniforms.shape != ranked.logprobs.shape[:-1]:
+        raise WrongValueError(
+            f"uniforms have shape {tuple(uniforms.shape)}, the rows {tuple(ranked.logprobs.shape[:-1])}", where="draw()"
+        )
+    return drawn(ranked, uniforms)
+
+
+def drawn(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+    """`draw` for numbers that are known to be right: looks at none of them, so that a GPU need not be waited for."""
     probabilities = ranked.probabilities
     if probabilities.device.type == "mps":  # which has no float64
         probabilities = probabilities.cpu()

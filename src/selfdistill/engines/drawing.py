@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfdistill.decoding.distribution import Ranked, decode, draw
+from selfdistill.decoding.distribution import Ranked, decode, drawn
 from selfdistill.engines.base import Request
 from selfdistill.errors import MissingExtraError
 from selfdistill.recipe.decoding import Stages, split_syntax
@@ -66,7 +66,7 @@ class Drawing:
         syntax, on_logits = split_syntax(self._stages[kind])
         masks = self._syntax(kind, syntax, logits.shape[-1]) if syntax else None
         ranked = decode(masks.apply(logits, rows) if masks else logits, on_logits)
-        tokens, logprobs = draw(ranked, uniforms)
+        tokens, logprobs = drawn(ranked, uniforms)
         if masks:
             masks.advance(rows, tokens)
         return Drawn(tokens, logprobs, ranked)

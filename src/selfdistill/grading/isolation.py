@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
-from selfdistill.errors import HarnessError, UserError
+from selfdistill.errors import HarnessError, UserError, WrongValueError
 from selfdistill.events import warn
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
@@ -50,6 +51,8 @@ def require(isolation: Isolation) -> None:
     Raises:
         UserError: `full` is asked for and not available; says why and what to do about it.
     """
+    if isolation not in get_args(Isolation):  # never taken for the weak one
+        raise WrongValueError(f"isolation is {isolation!r}, not one of {', '.join(get_args(Isolation))}")
     if isolation == "process":
         return
     fault = full_isolation_fault()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Literal
 
+from selfdistill.errors import WrongValueError
 from selfdistill.records import Tests
 
 Rules = Literal["judge", "livecodebench"]
@@ -27,6 +29,14 @@ class Limits:
     """The private file system of a program, and the largest single file. MiB."""
     processes: int = 32
     """Processes and threads of one program together."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.name != "seconds_per_test"
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or value <= 0:
+                raise WrongValueError(f"{field.name} is {value!r}, not a number above zero", where="Limits")
 
 
 @dataclass(frozen=True, slots=True)

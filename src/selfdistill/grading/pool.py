@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from selfdistill.errors import HarnessError
+from selfdistill.checked import checked
+from selfdistill.errors import HarnessError, WrongValueError
 from selfdistill.grading.isolation import require
 from selfdistill.grading.judging import Bench, judge
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
@@ -25,6 +26,7 @@ _TRIES = 3
 _MEMO_SIZE = 10_000
 
 
+@checked
 def grade(
     submissions: Iterable[Submission],
     *,
@@ -45,8 +47,11 @@ def grade(
         stop_early: stop at a program's first failed test.
 
     Raises:
-        UserError: the isolation asked for is not available on this machine.
+        UserError: the isolation asked for is not available on this machine; an argument is of the wrong type, or has
+            no such value.
     """
+    if workers is not None and workers < 1:
+        raise WrongValueError(f"workers is {workers}, less than 1", where="grade()")
     limits = limits or Limits()
     require(isolation)
     count = workers or len(os.sched_getaffinity(0))

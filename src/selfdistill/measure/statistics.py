@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selfdistill import seeds
+from selfdistill.errors import WrongValueError
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
@@ -87,12 +88,15 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         A number in [0, 1]; NaN if n < k, where no unbiased estimate exists.
 
     Raises:
-        ValueError: c is outside 0..n, or k is less than 1.
+        WrongValueError: c is outside 0..n, or k is less than 1.
     """
+    for name, value in (("n", n), ("c", c), ("k", k)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+            raise WrongValueError(f"{name} is {value!r}, not a whole number", where="pass_at_k()")
     if not 0 <= c <= n:
-        raise ValueError(f"c is {c}, outside 0..n = {n}")
+        raise WrongValueError(f"c is {c}, outside 0..n = {n}")
     if k < 1:
-        raise ValueError(f"k is {k}, less than 1")
+        raise WrongValueError(f"k is {k}, less than 1")
     if n < k:
         return math.nan
     return 1.0 - math.comb(n - c, k) / math.comb(n, k)

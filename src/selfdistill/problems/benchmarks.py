@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.json_rows import json_rows, unpacked
 from selfdistill.problems.formats import cruxeval, evalplus, humaneval, livecodebench, mbpp
@@ -41,6 +42,7 @@ _WINDOWS = {"livecodebench-v5": ("2024-08-01", "2025-02-01"), "livecodebench-v6"
 NAMES = tuple(_HUB)
 
 
+@checked
 def load_benchmark(
     name_or_path: str,
     *,

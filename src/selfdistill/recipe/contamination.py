@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from selfdistill.recipe.section import Section
 
 Kind = Literal["exact", "normalised", "near", "ngram"]
 """How two texts overlap. A pair has the first kind that holds, see `KINDS`."""
@@ -13,10 +15,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 for word. `ngram`: a run of words in common."""
 
 
-class ContaminationSettings(BaseModel):
+class ContaminationSettings(Section):
     """Whether prompts, or samples, repeat the benchmark's problems. See docs/contamination.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     check: bool = True
     """Check it in every run; the report states the result, or that it was not checked."""

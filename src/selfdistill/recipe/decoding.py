@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from selfdistill.recipe.decoding_rules import (
     EntropyTemperature,
@@ -19,15 +19,14 @@ from selfdistill.recipe.decoding_rules import (
     cut_label,
     cut_slug,
 )
+from selfdistill.recipe.section import Section
 
 GREEDY_BELOW = 1e-5
 """A temperature under this means argmax, and nothing else is applied (vLLM's rule)."""
 
 
-class Decoding(BaseModel):
+class Decoding(Section):
     """One stage of decoding: divide logits by `temperature`, then top-k, then top-p, then renormalise."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Divides the logits. 0 (or less than 1e-5) is greedy."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from selfdistill.recipe.section import Section
 
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 TemperatureOrGreedy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -17,10 +19,8 @@ TopK = Annotated[int, Field(ge=0)]
 TopP = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
-class Rival(BaseModel):
+class Rival(Section):
     """What the types below share. None of them is greedy: greedy is `Decoding` at temperature 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
     def greedy(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.recipe.schema import HARMLESS_KEYS, WHOLE_GRID, Recipe
 
@@ -26,6 +27,7 @@ def builtin_recipes() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _builtin().iterdir() if entry.suffix == ".yaml"))
 
 
+@checked
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 

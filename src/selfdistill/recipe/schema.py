@@ -9,12 +9,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.explain import AnalysisSettings
 from selfdistill.recipe.regressions import RegressionSettings
+from selfdistill.recipe.section import Section
 from selfdistill.records import Answers
 
 EMBEDDED = "embedded"
@@ -24,12 +25,6 @@ PositiveInt = Annotated[int, Field(gt=0)]
 CountOrZero = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """A part of the recipe: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class ModelSettings(Section):
@@ -60,7 +55,7 @@ class EngineSettings(Section):
     server. Part of the recipe: float sums differ between batch shapes."""
     shard_size: PositiveInt = 2048
     """Completions generated, then written, together: at most this much work is repeated after a crash."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={})
     """Passed to `vllm.LLM` as they are, e.g. `{tensor_parallel_size: 4, max_model_len: 40960}`."""
     batch_invariant: bool = False
     """vLLM's kernels give the same floats whatever shares a batch, so that draws repeat on a GPU; slower."""
@@ -124,7 +119,7 @@ class PromptSettings(Section):
     """Whether to apply the tokenizer's chat template; `auto` does if it has one."""
     system: str | None = None
     """System message of the chat template."""
-    chat_template_arguments: dict[str, Any] = {}
+    chat_template_arguments: dict[str, Any] = Field(default={})
     """Passed to the chat template, e.g. `{enable_thinking: false}`."""
     prefill: str = ""
     """The beginning of every answer, e.g. "```python\\n": written after the prompt, in sampling and in evaluation

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from selfdistill import files
+from selfdistill.checked import checked
 from selfdistill.measure.comparisons import Comparison, best, comparisons, find
 from selfdistill.measure.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.measure.scores import Measured, groups, measure, score_tables
@@ -40,6 +41,7 @@ FORMAT = 1
 _DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
 
 
+@checked
 def build_summary(run_dir: Path) -> dict[str, Any]:
     """Everything that the report says about a run.
 

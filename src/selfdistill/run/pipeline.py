@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
@@ -21,6 +22,7 @@ from selfdistill.run.mirror import push
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 
+@checked
 def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
     """The whole loop, from where it stands.
 

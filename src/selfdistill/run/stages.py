@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill import report
+from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
@@ -68,6 +69,7 @@ def check_recipe(recipe: Recipe) -> None:
     check_regressions(recipe)
 
 
+@checked
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
     directory = RunDirectory(out)
@@ -92,6 +94,7 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe))
 
 
+@checked
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
@@ -131,6 +134,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     push(recipe, directory)
 
 
+@checked
 def train(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 2: the base, fine-tuned on its raw samples."""
     if directory.student.is_dir():
@@ -175,6 +179,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     push(recipe, directory)
 
 
+@checked
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _refuse_launcher("evaluate")
@@ -255,6 +260,7 @@ def explain(directory: RunDirectory) -> None:
         write_explain(explain_run(directory.root, progress=update), directory.root)
 
 
+@checked
 def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
     _require(directory.systems, "evaluate")
