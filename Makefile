@@ -6,7 +6,7 @@ OUT ?= runs/demo
 # One thread for each of two test workers: torch's own two threads in both would wait for each other.
 test check: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-real test-engines benchmark check lint format clean
+.PHONY: help demo test test-real test-engines benchmark check lint format docs clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-engines   test real engines: vLLM, a server, a Ray cluster, training in two processes"
 	@echo "make benchmark      speed and memory beside vLLM, TRL and generate, on MODEL=DIR"
 	@echo "make check   lint, types and the fast tests"
+	@echo "make docs    the pages of docs/ as a site, in site/; a broken link stops it"
 	@echo "make format  let ruff put the code into shape"
 
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -42,14 +43,18 @@ check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines and not real"
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff check --quiet src tests benchmarks scripts tools
-	$(BIN)/ruff format --quiet --check src tests benchmarks scripts tools
+	$(BIN)/ruff check --quiet src tests benchmarks scripts tools docs
+	$(BIN)/ruff format --quiet --check src tests benchmarks scripts tools docs
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo --no-cache
 
+docs: $(BIN)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 format: $(BIN)/.installed
-	$(BIN)/ruff check --fix src tests benchmarks scripts tools
-	$(BIN)/ruff format src tests benchmarks scripts tools
+	$(BIN)/ruff check --fix src tests benchmarks scripts tools docs
+	$(BIN)/ruff format src tests benchmarks scripts tools docs
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .hypothesis

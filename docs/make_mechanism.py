@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from selfdistill.report.pages.explain import write_figures
 from selfdistill.explain.records import BreakRow, ExplainResult, KindRow, PreviewGap
 from selfdistill.explain.toy.experiment import Experiment, run_experiment
 from selfdistill.report.charts.toy import write_figures as write_toy_figures
+from selfdistill.report.pages.explain import write_figures
 from selfdistill.report.pages.explain_words import headline
 
 DOCS = Path(__file__).parent
