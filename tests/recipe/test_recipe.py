@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recip
 from selfdistill.recipe.reference import field_meanings, reference
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 from tests.conftest import REPOSITORY
+
+BILLION = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefg"))
+"""A few lines that stand for millions."""
 
 # The paper's table: T_train k p, T_eval k p, base T k p, steps, warm-up, checkpoint every.
 PAPER = {
@@ -102,14 +106,60 @@ def test_a_mistake_in_a_file_names_its_line(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a: [1", "broken YAML"), ("- 1\n- 2\n", "a recipe is a mapping"), ("name: x\n", "is missing")],
+    [
+        ("a: [1", "broken YAML"),
+        ("- 1\n- 2\n", "a recipe is a mapping"),
+        ("", "a recipe is a mapping"),
+        ("name: x\n", "is missing"),
+        ("name: x\nname: y\n", r"broken.yaml:2: name is there twice, first in line 1 \(keep one of them\)"),
+        ("prompts: {limit: 1, limit: 2}\n", r"broken.yaml:1: prompts.limit is there twice"),
+        ("name: x\n5: y\n", r"broken.yaml:2: '5' is no name of a key"),
+        ("name: x\n? [a]\n: y\n", "is no name of a key"),
+        ("name: &x [*x]\n", r"broken.yaml:1: an anchor stands inside itself"),
+        ("a: &a {b: *a}\n", r"broken.yaml:1: an anchor stands inside itself"),
+        ("a: " + "[" * 50 + "]" * 50, "nested too deeply"),
+        ("a: " + "[" * 5000 + "]" * 5000, "broken YAML|nested too deeply"),
+        (
+            "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefg")),
+            "far too long",
+        ),
+        ("name: x\nevaluation: {since: 2025-02-31}\n", "broken.yaml:2: 2025-02-31 is no date"),
+        ("a: !!python/object:os.system x\n", "broken YAML"),
+        (b"name: x\nmodel: \xff\n", r"broken.yaml:2: is not UTF-8 \(save it as UTF-8\)"),
+        (b"name: \x00\n", "broken YAML"),
+    ],
 )
 def test_broken_files(tmp_path, text, expected):
     path = tmp_path / "broken.yaml"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=expected) as caught:
         load_recipe(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "blamed"),
+    [
+        (["seed=1", "training.batch_size=7"], "--set training.batch_size=7: training: micro_batch_size 32"),
+        (["sampling.decoding.temperature=-1"], "--set sampling.decoding.temperature=-1: sampling.decoding.temperature"),
+        (["name=2025-01-01"], r"--set name=2025-01-01: name is a date to YAML, must be text \(put it in quotes"),
+        (["training.lr=1"], "--set training.lr=1: unknown key training.lr"),
+        (
+            ["evaluation.base={temperature: nan}"],
+            "--set evaluation.base={temperature: nan}: evaluation.base.temperature",
+        ),
+    ],
+)
+def test_what_set_brought_is_blamed_on_set(overrides, blamed):
+    with pytest.raises(UserError, match=f"^{blamed}"):
+        load_recipe("demo", overrides)
+
+
+def test_a_files_own_fault_is_the_files_whatever_is_set(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(recipe_text("demo") + "seed: x\n")
+    with pytest.raises(UserError, match=r"mine.yaml:\d+: seed is \"x\""):
+        load_recipe(path, ["training.batch_size=7"])
 
 
 def test_an_unknown_recipe_gets_the_nearest_name(tmp_path):

@@ -10,6 +10,8 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.recipe.schema import HARMLESS_KEYS, WHOLE_GRID, Recipe
+from selfdistill.recipe.text import read_yaml
 
 
 def builtin_recipes() -> tuple[str, ...]:
@@ -39,16 +42,24 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         UserError: no such recipe, broken YAML, an unknown key, a value out of range.
     """
     path = _find(str(source))
-    text = path.read_text()
-    tree = _parse_yaml(text, path)
+    tree, lines = read_yaml(path)
+    if not overrides:
+        return _validate(tree, path, lines)
+    changed = deepcopy(tree)
     for override in overrides:
-        _apply(tree, override)
-    return _validate(tree, path, _key_lines(text))
+        _apply(changed, override)
+    try:
+        return Recipe.model_validate(changed)
+    except ValidationError as error:
+        _validate(tree, path, lines)  # what is wrong without the overrides is the file's fault
+        fault = _most_telling(error)
+        key = _dotted(fault)
+        raise _fault(fault, key, f"--set {_blamed(overrides, key)}") from None
 
 
 def recipe_text(name: str) -> str:
     """The YAML of a built-in recipe, with its comments."""
-    return _find(name).read_text()
+    return _find(name).read_text(encoding="utf-8")
 
 
 def parse_recipe(tree: Mapping[str, Any], where: str | Path) -> Recipe:
@@ -96,19 +107,6 @@ def _find(source: str) -> Path:
     return path
 
 
-def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"broken YAML: {error.problem}", where=f"{path}:{line}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"broken YAML: {error}", where=path) from error
-    if not isinstance(tree, dict):
-        raise UserError("a recipe is a mapping of keys to values", where=path)
-    return tree
-
-
 def _apply(tree: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key.strip():
@@ -122,7 +120,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         section = child
     try:
         section[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):  # no YAML: a text as it is
         section[last] = value
 
 
@@ -131,10 +129,23 @@ def _validate(tree: dict[str, Any], path: Path, lines: dict[str, int]) -> Recipe
         return Recipe.model_validate(tree)
     except ValidationError as error:
         fault = _most_telling(error)
-        key = ".".join(str(part) for part in fault["loc"])
+        key = _dotted(fault)
         line = next((lines[prefix] for prefix in _prefixes(key) if prefix in lines), None)
         where = f"{path}:{line}" if line else str(path)
         raise _fault(fault, key, where) from None
+
+
+def _dotted(fault: Any) -> str:
+    return ".".join(str(part) for part in fault["loc"])
+
+
+def _blamed(overrides: Sequence[str], key: str) -> str:
+    """The last override that touches the key, or what it is a part of; else all of them."""
+    for override in reversed(overrides):
+        own = override.partition("=")[0].strip()
+        if own == key or own.startswith(f"{key}.") or key.startswith(f"{own}."):
+            return override
+    return " --set ".join(overrides)
 
 
 def _most_telling(error: ValidationError) -> Any:
@@ -156,6 +167,8 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
     given = fault["input"]
     if isinstance(given, dict):
         return UserError(f"{key}: {message}" if key else message, where=where)
+    if isinstance(given, date) and fault["type"] == "string_type":
+        return UserError(f"{key} is a date to YAML, must be text", where=where, fix=f"put it in quotes: '{given}'")
     return UserError(f"{key} is {_shown(given)}, must be {message}", where=where)
 
 
@@ -180,22 +193,6 @@ def _prefixes(key: str) -> Iterator[str]:
     parts = key.split(".")
     for end in range(len(parts), 0, -1):
         yield ".".join(parts[:end])
-
-
-def _key_lines(text: str) -> dict[str, int]:
-    """The line of each dotted key in a YAML text."""
-    lines: dict[str, int] = {}
-
-    def visit(node: yaml.Node | None, prefix: str) -> None:
-        if not isinstance(node, yaml.MappingNode):
-            return
-        for key_node, value_node in node.value:
-            key = f"{prefix}{key_node.value}"
-            lines[key] = key_node.start_mark.line + 1
-            visit(value_node, f"{key}.")
-
-    visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
-    return lines
 
 
 def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
