@@ -44,6 +44,16 @@ class RunDirectory:
         return self.root / "samples.verdicts.jsonl"
 
     @property
+    def sample_agreements(self) -> Path:
+        """Which of a prompt's samples agree; only where `training.keep` is `agreement`."""
+        return self.root / "samples.agreement.jsonl"
+
+    @property
+    def input_samples(self) -> Path:
+        """What the model wrote when it was asked for inputs; only where `training.agreement.inputs` has `model`."""
+        return self.root / "inputs.samples.jsonl"
+
+    @property
     def targets(self) -> Path:
         """Soft targets, one file a shard."""
         return self.root / "targets"

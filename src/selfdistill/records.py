@@ -34,6 +34,8 @@ class Prompt:
     """An existing text after the prompt, where the source has one: context for soft targets, never a target."""
     answer_start: str = ""
     """What `text` already says of the answer: a thought that the template opens, the recipe's prefill."""
+    starter_code: str = ""
+    """The function header that the answer must fill, where the source has one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ def test_a_verifier_is_named() -> None:
 
 
 def test_only_raw_samples_are_called_raw() -> None:
-    for keep in ("compiles", "lint", "passing"):
-        recipe = load_recipe("demo", [f"training.keep={keep}"])
+    agreement = ("keep=agreement", "targets=hard")
+    for changes in (("keep=compiles",), ("keep=lint",), ("keep=passing",), agreement, ("shuffled=true",)):
+        overrides = [f"training.{change}" for change in changes]
+        recipe = load_recipe("demo", [*overrides, "sampling.samples_per_prompt=2"])
         assert "raw, unverified" not in model_card(recipe, None)
         assert "No sample was judged" not in of_report(recipe.model_dump(mode="json"))

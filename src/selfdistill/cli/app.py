@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.cli.agreement import agreement
 from selfdistill.cli.check_base import check_base
 from selfdistill.cli.contamination import contamination
 from selfdistill.cli.curve import curve
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines),
+    *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines, agreement),
     *(check_base, contamination, regressions),
     *(grade, plan, toy, push, recipes, doctor),
 )

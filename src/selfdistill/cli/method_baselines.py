@@ -20,12 +20,12 @@ def method_baselines(
     ],
     methods: Annotated[
         str, typer.Option("--methods", metavar="LIST", help="Which, see the page on related methods.")
-    ] = "ssd,soft,texts,online,fixed-point,compiles,lint,passing",
+    ] = "ssd,soft,texts,online,fixed-point,plain,shuffled,compiles,lint,passing",
     seeds: SeedsOption = 1,
     jobs: JobsOption = 1,
     overrides: SetOption = None,
 ) -> None:
-    """Compare with online resampling, filters by compiler, lint and tests, and the fixed point. Resumes.
+    """Compare with online resampling, filters by compiler, lint, agreement and tests, and controls. Resumes.
 
     Example:
 

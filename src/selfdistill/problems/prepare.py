@@ -74,7 +74,13 @@ def prepare_prompts(
             dropped["skipped"] += 1
             continue
         chosen[prompt_id] = Prompt(
-            prompt_id, rendered.text, rendered.token_ids, row.statement, row.continuation, rendered.answer_start
+            prompt_id,
+            rendered.text,
+            rendered.token_ids,
+            row.statement,
+            row.continuation,
+            rendered.answer_start,
+            row.starter_code,
         )
     used = len(chosen) + dropped["too long"] + dropped["contamination"] + dropped["skipped"]
     dropped["over the limit"] = len(unique) - used

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.explain import AnalysisSettings
@@ -245,9 +246,13 @@ class TrainingSettings(Section):
     """Drop samples that were cut off. Not in the paper."""
     drop_shortest: Fraction = 0.0
     """Drop this share of samples, the shortest. The published generator drops 0.1; the paper does not say so."""
-    keep: Literal["all", "compiles", "lint", "passing"] = "all"
+    keep: Literal["all", "compiles", "lint", "agreement", "passing"] = "all"
     """`all` is SSD. For comparison with related methods: only programs that compile; that have no fault by ruff's rules
-    E9 and F (extra `lint`); or that pass their tests, which uses a verifier."""
+    E9 and F (extra `lint`); that give what most of their prompt's samples give (`agreement`, docs/agreement.md); or
+    that pass their tests, which uses a verifier."""
+    agreement: AgreementSettings = AgreementSettings()
+    shuffled: bool = False
+    """A control that must lose: every sample is trained on under another prompt."""
     verifier: str | None = None
     """The benchmark file whose problems have the prompts' tests, for `keep: passing`; unset for embedded prompts."""
     limit: PositiveInt | None = None
@@ -265,6 +270,13 @@ class TrainingSettings(Section):
             raise ValueError("min_learning_rate is above learning_rate")
         if self.soft_targets == "recomputed" and self.targets == "hard":
             raise ValueError("soft_targets: recomputed goes with targets: soft")
+        if self.keep == "agreement" and self.targets == "soft":
+            raise ValueError(
+                "keep: agreement needs targets: hard; soft ones are the base's own distribution, which knows nothing "
+                "of what was left out"
+            )
+        if self.shuffled and self.soft_targets == "recomputed":
+            raise ValueError("shuffled goes with stored soft targets; recomputed ones would be of the wrong prompt")
         if self.soft_targets == "recomputed" and self.method == "qlora":
             raise ValueError("soft_targets: recomputed needs the base as it samples; qlora holds it in 4 bits")
         return self
@@ -413,6 +425,8 @@ class Recipe(Section):
             raise ValueError("sampling.source texts needs training.targets: soft; a text's tokens are never targets")
         if self.sampling.source == "texts" and self.sampling.samples_per_prompt > 1:
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
+        if self.training.keep == "agreement":
+            self._can_agree()
         if self.sampling.source == "texts":
             return self
         handed_over = self.engine.kind in ("vllm", "openai") and self.training.stores_targets
@@ -422,6 +436,16 @@ class Recipe(Section):
                 "a fixed number of probabilities a position; set top_k, or targets: hard, or kind: transformers"
             )
         return self
+
+    def _can_agree(self) -> None:
+        settings, count = self.training.agreement, self.sampling.samples_per_prompt
+        if count < settings.min_size:
+            raise ValueError(
+                f"training.keep agreement: of {count} samples a prompt no {settings.min_size} can agree; raise "
+                "sampling.samples_per_prompt"
+            )
+        if "model" in settings.inputs and self.prompts.chat == "never":
+            raise ValueError("training.agreement.inputs model asks the model, which needs prompts.chat: auto or always")
 
 
 HARMLESS_KEYS = (

@@ -8,6 +8,9 @@ _REPORT = {
     "all": "No sample was judged, run or corrected before training on it.",
     "compiles": "Samples that do not compile were left out, none was run: that is not SSD on raw samples.",
     "lint": "Samples in which ruff finds a fault were left out, none was run: that is not SSD on raw samples.",
+    "agreement": "Of several samples of each prompt those were kept that give the same outputs as most others, on "
+    "inputs taken from the prompt alone. Programs were run, no expected output was known: not SSD on raw samples.",
+    "shuffled": "Every sample was trained on under another prompt: a control that should lose, not SSD.",
     "passing": "Only samples that pass their prompts’ tests were kept: rejection sampling with a verifier, not SSD.",
     "texts": "Nothing was sampled: existing programs were context, and the base’s own distribution at each of their "
     "positions was the target. None was judged, run or corrected.",
@@ -18,6 +21,8 @@ _CARD = {
     + _NO_TEACHER,
     "compiles": f"those of its own samples that compile. {_NO_TEACHER}",
     "lint": f"those of its own samples in which ruff finds no fault. {_NO_TEACHER}",
+    "agreement": "those of its own samples whose programs agree with most others of their prompt. " + _NO_TEACHER,
+    "shuffled": "its own samples, each under another prompt: a control, of no other use.",
     "passing": "those of its own samples that pass their prompts' tests: rejection sampling with a verifier.",
     "texts": f"its own distributions along existing programs, which were context and never targets. {_NO_TEACHER}",
 }
@@ -25,6 +30,8 @@ _SUBJECT = {
     "all": "Self-distillation",
     "compiles": "Self-distillation on samples that compile",
     "lint": "Self-distillation on samples without lint",
+    "agreement": "Training on samples that agree",
+    "shuffled": "Training on samples of other prompts",
     "passing": "Training on samples that pass their tests",
     "texts": "Self-distillation along existing programs",
 }
@@ -50,7 +57,9 @@ def subject(recipe: dict[str, Any]) -> str:
 
 
 def _kind(recipe: dict[str, Any]) -> str:
-    """`texts`, or what `training.keep` says."""
+    """`texts`, `shuffled`, or what `training.keep` says."""
+    if recipe.get("training", {}).get("shuffled"):
+        return "shuffled"
     if recipe.get("sampling", {}).get("source") == "texts":
         return "texts"
     return str(recipe.get("training", {}).get("keep", "all"))

@@ -87,6 +87,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "data": _data(run_dir, samples),
         "contamination": contamination(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
         "decoding_baselines": _json_if_there(run_dir / "decoding-baselines.json"),
+        "agreement": _json_if_there(run_dir / "agreement.json"),
         "regressions": regressions(run_dir, listed, measures, seed),
         "training": {"log": _training_log(run_dir)},
         "recipe": recipe,

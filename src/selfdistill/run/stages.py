@@ -7,11 +7,12 @@ missing. `loop.py` runs them all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill import report
+from selfdistill.agreement.keep import refused_samples, statistics
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
@@ -31,6 +32,7 @@ from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain
+from selfdistill.run.agreed import find_agreed, sample_inputs
 from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.explained import explain_run
@@ -129,6 +131,8 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             targets_dir=directory.targets if recipe.training.stores_targets else None,
             progress=update,
         )
+        if recipe.training.keep == "agreement" and "model" in recipe.training.agreement.inputs:
+            sample_inputs(recipe, directory, prompts, renderer, engine)
         facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
     push(recipe, directory)
@@ -150,11 +154,20 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         )
     renderer, _ = _renderer(recipe)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
+    agreed = None
+    if recipe.training.keep == "agreement":
+        agreed = find_agreed(recipe, directory, prompts, samples, chat=renderer.chat)
     with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
-        refused = judge_samples(recipe, prompts, samples, directory.sample_verdicts, chat=renderer.chat)
+        refused = (
+            refused_samples(recipe.training.agreement, samples, agreed)
+            if agreed is not None
+            else judge_samples(recipe, prompts, samples, directory.sample_verdicts, chat=renderer.chat)
+        )
         dataset, store, counts = build_data(
             recipe, prompts, samples, directory.targets, whole_answers=whole_answers, refused=refused
         )
+        if agreed is not None:
+            counts = replace(counts, agreement=statistics(agreed, recipe.training.agreement))
         if is_main_process():
             write_json(directory.training_data, counts.to_json())
         steps = [0]

@@ -36,7 +36,11 @@ from selfdistill.studies.scores import (
 )
 
 Summary = dict[str, Any]
+_IN_TRAINING = {"agree", "train"}
+"""Stages of a run that its training needs."""
 ONLINE_ROUNDS = 8
+AGREEING_SAMPLES = 10
+"""A prompt, of which one is trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,26 @@ METHODS = {
     "fixed-point": Method(
         "T 1 without truncation", "nothing", {**_HARD, "sampling": {"decoding": {"temperature": 1.0}}}
     ),
+    "plain": Method(
+        "plain self-training: T 0.8, no truncation",
+        "nothing",
+        {**_HARD, "sampling": {"decoding": {"temperature": 0.8}}},
+    ),
+    "shuffled": Method(
+        "shuffled: another prompt’s sample, a control", "nothing", {"training": {"targets": "hard", "shuffled": True}}
+    ),
     "compiles": Method(
         "only samples that compile", "a compiler", {"training": {"targets": "hard", "keep": "compiles"}}
     ),
     "lint": Method("only samples without lint", "ruff", {"training": {"targets": "hard", "keep": "lint"}}),
+    "agreement": Method(
+        "one of the largest group that agrees",
+        f"{AGREEING_SAMPLES} samples a prompt, a sandbox",
+        {
+            "training": {"targets": "hard", "keep": "agreement"},
+            "sampling": {"samples_per_prompt": AGREEING_SAMPLES},
+        },
+    ),
     "passing": Method(
         "only passing samples (ReST)", "a verifier", {"training": {"targets": "hard", "keep": "passing"}}
     ),
@@ -169,7 +189,7 @@ def _recipe(recipe: Recipe, name: str, seed: int) -> Recipe:
 
 
 def _cost(roots: Sequence[Path]) -> Summary:
-    """Means over seeds: sequences trained on, seconds of sampling, of training (a verifier's time is in it)."""
+    """Means over seeds: sequences trained on, seconds of sampling, of training (a filter's time is in it)."""
     found = [_one_cost(root) for root in roots]
     return {key: sum(each[key] for each in found) / len(found) for key in found[0]}
 
@@ -181,7 +201,9 @@ def _one_cost(root: Path) -> Summary:
     return {
         "sequences": sum(data),
         "sampling_seconds": sum(record["sample"]["seconds"] for record in records),
-        "training_seconds": sum(record["train"]["seconds"] for record in records),
+        "training_seconds": sum(
+            record[stage]["seconds"] for record in records for stage in _IN_TRAINING & record.keys()
+        ),
     }
 
 

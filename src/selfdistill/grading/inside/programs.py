@@ -88,6 +88,19 @@ def run_calls(job, channel):
     os._exit(0)
 
 
+def run_outputs(job, channel):
+    """Calls of one function on many inputs in one process; an answer each, its length in front, and no end at one that
+    raises."""
+    namespace = load(job["program"], channel, prelude=job["prelude"], frame=serve.frame)
+    for args in job["inputs"]:
+        try:
+            reply = b"R" + plain.encode(entry_point(namespace, job["entry_point"])(*args))
+        except BaseException as error:
+            reply = _failure(error)
+        _write_all(channel, serve.frame(reply))
+    os._exit(0)
+
+
 def run_output(job, channel):
     """The value of an expression, with nothing defined but the built-in names (CRUXEval's output prediction)."""
     _answer_expression(channel, lambda: ast.parse(job["expression"].strip(), mode="eval"), {})
@@ -130,6 +143,7 @@ KINDS = {
     "output": run_output,
     "input": run_input,
     "calls": run_calls,
+    "outputs": run_outputs,
     "serve": run_serve,
     "livecodebench": run_livecodebench,
 }

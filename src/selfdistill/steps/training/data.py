@@ -36,6 +36,8 @@ class DataCounts:
     """Entries of the soft targets; 0 for hard ones."""
     target_bytes: int = 0
     """Their size on disk."""
+    agreement: dict[str, Any] | None = None
+    """What `training.keep: agreement` found; see docs/agreement.md."""
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -31,7 +31,7 @@ class Selection:
     dropped: dict[str, int]
     """By reason: `empty`, `single-line stub`, and where the recipe asks `truncated`, `shortest`,
     `over the limit`, or what `training.keep` refuses: `does not compile`, `lint`, `fails its tests`, `could not be
-    judged` (a harness error)."""
+    judged` (a harness error), `too few agree` and the other reasons of `agreement/keep.py`."""
 
 
 def select_samples(

@@ -38,6 +38,7 @@ from selfdistill.steps.training.packed import flat_rows
 from selfdistill.steps.training.quantized import float32_adapters, load_quantized
 from selfdistill.steps.training.recomputed import Recomputed, load_frozen
 from selfdistill.steps.training.saving import save_student
+from selfdistill.steps.training.shuffled import shuffled
 from selfdistill.steps.training.tracking import tensorboard
 from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from selfdistill.steps.training.whole import freeze_the_rest
@@ -70,6 +71,8 @@ def build_data(
     if not selection.kept:
         raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
+    if settings.shuffled:
+        by_id = shuffled(by_id, recipe.seed)
     soft = settings.stores_targets
     store = TargetStore.of(list(read_targets(targets_dir))) if soft else None
     rows = (soft_rows if soft else hard_rows)(by_id, samples, selection.kept, settings.max_length)

@@ -1,0 +1,66 @@
+"""The parts of a run that only `training.keep: agreement` has: the model's inputs, and the stage `agree`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from selfdistill.agreement.asking import MAX_NEW_TOKENS, input_prompts
+from selfdistill.agreement.keep import find_agreements
+from selfdistill.agreement.records import Agreement
+from selfdistill.directory import RunDirectory
+from selfdistill.files import read_records
+from selfdistill.models.load import read_tokenizer
+from selfdistill.progress import progress
+from selfdistill.recipe import Recipe
+from selfdistill.records import Prompt, Sample
+from selfdistill.run.timing import timed_stage
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.watch import Limit
+
+if TYPE_CHECKING:
+    from selfdistill.agreement.records import Agreement
+    from selfdistill.engines.base import Engine
+    from selfdistill.problems.render import Renderer
+
+
+def sample_inputs(
+    recipe: Recipe,
+    directory: RunDirectory,
+    prompts: Sequence[Prompt],
+    renderer: Renderer,
+    engine: Callable[[], Engine],
+) -> None:
+    """Ask the model for inputs on which its own programs can be compared: one answer a prompt.
+
+    Raises:
+        UserError: the model has no chat template.
+    """
+    asking = input_prompts(renderer, prompts)
+    limit = Limit("asking for inputs", "agreement.asking.MAX_NEW_TOKENS")
+    job = Job(asking, 1, (recipe.sampling.decoding,), MAX_NEW_TOKENS, (recipe.seed, "inputs"), limit=limit)
+    with progress("asking for inputs", job.size, "samples", MAX_NEW_TOKENS) as update:
+        generate_samples(
+            job,
+            directory.input_samples,
+            load_engine=engine,
+            tokenizer=read_tokenizer(recipe.model.path, recipe.model.revision),
+            shard_size=recipe.engine.shard_size,
+            progress=update,
+        )
+
+
+def find_agreed(
+    recipe: Recipe, directory: RunDirectory, prompts: Sequence[Prompt], samples: Sequence[Sample], *, chat: bool
+) -> dict[str, Agreement]:
+    """Which of each prompt's samples agree, by prompt: read from its file, what is missing found now."""
+    path = directory.sample_agreements
+    if len(list(read_records(path, Agreement))) < len(prompts):
+        written = {sample.prompt_id: sample.text for sample in read_records(directory.input_samples, Sample)}
+        with (
+            timed_stage(directory, "agree") as facts,
+            progress("comparing programs", len(prompts), "prompts") as update,
+        ):
+            find_agreements(recipe, prompts, samples, path, chat=chat, written=written, progress=update)
+            facts["programs"] = sum(record.programs for record in read_records(path, Agreement))
+    return {record.key: record for record in read_records(path, Agreement)}

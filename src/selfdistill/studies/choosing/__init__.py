@@ -1,0 +1,1 @@
+"""Choosing among several answers: the largest group that agrees, as a decoding of base and student."""
