@@ -16,6 +16,7 @@ from pathlib import Path
 from selfdistill.grading.limits import Limits
 
 ROOT = Path("/sys/fs/cgroup")
+_PREFIX = "selfdistill-"
 _ZYGOTE_MB = 64
 _numbers = itertools.count()
 
@@ -50,12 +51,13 @@ def make_group(limits: Limits) -> Group | None:
     """A new group with these limits, or None where the machine does not allow it."""
     memory = str((limits.memory_mb + limits.scratch_mb + _ZYGOTE_MB) << 20)
     settings = _settings(memory, str(limits.processes + 8))
-    name = f"selfdistill-{os.getpid()}-{next(_numbers)}"
+    _remove_stale(tuple(parent for parent, _values in settings))
+    name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
     made: list[Path] = []
     try:
         for parent, values in settings:
             directory = parent / name
-            directory.mkdir()
+            directory.mkdir(exist_ok=True)
             made.append(directory)
             for file, value in values.items():
                 (directory / file).write_text(value)
@@ -63,6 +65,16 @@ def make_group(limits: Limits) -> Group | None:
         Group(tuple(made)).remove()
         return None
     return Group(tuple(made)) if made else None
+
+
+@cache
+def _remove_stale(parents: tuple[Path, ...]) -> None:
+    """Remove, once, the empty groups of graders that are gone: one that is killed has no time to remove its own."""
+    for directory in (found for parent in parents for found in parent.glob(f"{_PREFIX}*-*")):
+        pid = directory.name[len(_PREFIX) :].split("-")[0]
+        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
+            with suppress(OSError):  # not empty: another grader, whose process ids are not seen here
+                directory.rmdir()
 
 
 @cache

@@ -1,4 +1,5 @@
-"""Structured text: is the answer one JSON document, and does the schema accept it? Nothing is executed, so no sandbox.
+"""Structured text: is the answer one JSON document, and does the schema accept it? Nothing is executed, so no sandbox;
+but a schema's patterns and unique items can take for ever, so the grader runs this in a process that it can kill.
 
 `jsonschema` decides. The text is whatever a model wrote: of any depth, with numbers of any length.
 """
@@ -6,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import jsonschema
@@ -24,7 +26,7 @@ def judge_document(text: str, schema: dict[str, Any]) -> Result:
     except (ValueError, RecursionError) as error:
         return Outcome.SYNTAX_ERROR, type(error).__name__
     try:
-        fault = next(jsonschema.Draft202012Validator(schema).iter_errors(document), None)
+        fault = next(_Validator(schema).iter_errors(document), None)
     except RecursionError:
         return Outcome.WRONG_ANSWER, "RecursionError"
     if fault is None:
@@ -34,3 +36,21 @@ def judge_document(text: str, schema: dict[str, Any]) -> Result:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _unique_items(_validator: Any, unique: bool, items: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """`uniqueItems` in linear time; jsonschema compares every pair of objects."""
+    if unique and isinstance(items, list) and len({_key(item) for item in items}) < len(items):
+        yield jsonschema.ValidationError("has non-unique elements")
+
+
+def _key(value: Any) -> Hashable:
+    """Equal for what JSON Schema calls equal: numbers by value, true and false as no numbers, objects in any order."""
+    if isinstance(value, dict):
+        return frozenset((name, _key(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return tuple(map(_key, value))
+    return (bool, value) if isinstance(value, bool) else value
+
+
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"uniqueItems": _unique_items})

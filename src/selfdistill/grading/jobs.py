@@ -8,16 +8,15 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError, memory_file
 
-SCRIPT_GRACE_SECONDS = 0.5
+SCRIPT_GRACE_SECONDS = 0.2
 """How long a test script may take to see that its program is gone."""
 REPORT_SECONDS = 10.0
 """The report is there already when it is asked for."""
@@ -54,7 +53,7 @@ def run_job(
         with ExitStack() as theirs:
             reply, channel = _pipe(ours, theirs)
             readers = [reply]
-            input_file = output = _null()
+            input_file = output = _null(theirs)
             if stdin is not None:
                 output_reader, output = _pipe(ours, theirs)
                 input_file = theirs.enter_context(memory_file(stdin.encode("utf-8", "surrogatepass"))).fileno()
@@ -80,7 +79,7 @@ def run_script(
     with ExitStack() as ours:
         with ExitStack() as theirs:
             reply, channel = _pipe(ours, theirs)
-            null = _null()
+            null = _null(theirs)
             ends = [theirs.enter_context(end).fileno() for end in socket.socketpair()]
             began = time.monotonic()
             sandbox.start_job(marshal.dumps(program, 2), [null, null, ends[0]])
@@ -136,7 +135,10 @@ def _collect(
     while control not in ready:
         ready = {descriptor for descriptor, _event in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
         for reader in ready & sizes.keys():
-            data = os.read(reader, 1 << 18)
+            try:
+                data = os.read(reader, 1 << 18)
+            except BlockingIOError:  # the program has opened the pipe itself and was faster
+                continue
             if data and extensions > 1:
                 extensions, deadline = extensions - 1, time.monotonic() + limits.seconds_per_test
             if not data:
@@ -161,24 +163,24 @@ def _collect(
 def _drain(written: dict[int, list[bytes]], sizes: dict[int, int], limit: int) -> Ended:
     """Read what is left in the pipes; their writers are gone."""
     for reader, parts in written.items():
-        os.set_blocking(reader, False)
-        try:
+        with suppress(BlockingIOError):  # only with `process` isolation, where an orphan may hold the other end
             while sizes[reader] <= limit and (data := os.read(reader, 1 << 18)):
                 parts.append(data)
                 sizes[reader] += len(data)
-        except BlockingIOError:  # only with `process` isolation, where an orphan may hold the other end
-            pass
     return "output limit" if max(sizes.values()) > limit else "exit"
 
 
 def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    """Our end never blocks: a program can open its own end for reading too, and take back what it has written."""
     reader, writer = os.pipe()
+    os.set_blocking(reader, False)
     ours.callback(os.close, reader)
     theirs.callback(os.close, writer)
     return reader, writer
 
 
-@cache
-def _null() -> int:
-    """One descriptor of /dev/null for the life of the process."""
-    return os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+def _null(theirs: ExitStack) -> int:
+    """/dev/null, opened for this job alone: flags and locks belong to an open file, and go with it."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    theirs.callback(os.close, null)
+    return null

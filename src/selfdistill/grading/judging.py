@@ -1,13 +1,13 @@
 """From one submission to its verdict: which jobs to run for each kind of tests, and what their ends mean.
 
-Runs on the host. Expected values are compared here (or in the script sandbox, for assertion scripts) and never enter
-the sandbox that the program runs in.
+Runs on the host. Expected values are compared there (`checker.py`), or in the script sandbox for assertion scripts, and
+never enter the sandbox that the program runs in.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,11 +16,11 @@ from selfdistill.errors import HarnessError
 from selfdistill.grading import jobs
 from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.asserts import run_calls
-from selfdistill.grading.compare import call_matches, output_matches
-from selfdistill.grading.documents import judge_document
+from selfdistill.grading.checker import IN_PLACE, Checker
+from selfdistill.grading.checks import check_call, check_document, check_output, check_value
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
-from selfdistill.grading.outcomes import Result, answer, failure, stopped, text
+from selfdistill.grading.outcomes import Result, failure, stopped, text, unanswered
 from selfdistill.grading.sandbox import Report, Sandbox
 from selfdistill.records import (
     AssertTests,
@@ -30,22 +30,26 @@ from selfdistill.records import (
     Outcome,
     PredictionTests,
     SchemaTests,
+    StdinCase,
     StdinTests,
     Verdict,
 )
 
 
 class Bench:
-    """What one worker grades with: a sandbox for programs, and one for test scripts, started when first needed."""
+    """What one worker grades with, each started when first needed: a sandbox for programs, one for test scripts, and a
+    process that compares what is large or costly."""
 
     def __init__(self, isolation: Isolation, limits: Limits, rules: Rules) -> None:
         self.programs, self.scripts = Sandbox(isolation, limits), Sandbox(isolation, limits, "scripts")
+        self.checker = Checker(limits)
         self.limits, self.rules = limits, rules
 
     def close(self) -> None:
-        """End both sandboxes."""
+        """End the sandboxes and the process."""
         self.programs.close()
         self.scripts.close()
+        self.checker.close()
 
 
 def judge(bench: Bench, submission: Submission, *, stop_early: bool) -> Verdict:
@@ -73,17 +77,17 @@ def judge(bench: Bench, submission: Submission, *, stop_early: bool) -> Verdict:
 
 
 def _detail(number: int, result: tuple[Outcome, str, float]) -> str:
-    return f"test {number}" + (f": {result[1]}" if result[1] else "")
+    detail = text(result[1].encode("utf-8", "replace"))  # it may quote what a model wrote, and must be writable
+    return f"test {number}" + (f": {detail}" if detail else "")
 
 
 def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[tuple[Result, float]]:
     tests = submission.tests
     if isinstance(tests, (StdinTests, CallTests)) and bench.rules == "livecodebench":
-        yield from livecodebench_results(bench.programs, program, tests, bench.limits)
+        yield from livecodebench_results(bench.programs, bench.checker, program, tests, bench.limits)
     elif isinstance(tests, StdinTests):
         for case in tests.cases:
-            run = jobs.run_job(bench.programs, {"kind": "stdin", "program": program}, bench.limits, stdin=case.input)
-            yield _stdin_result(run, case.output, bench.rules), run.seconds
+            yield _stdin(bench, {"kind": "stdin", "program": program}, case)
     elif isinstance(tests, CallTests):
         for call in tests.cases:
             job = {"kind": "call", "program": program, "entry_point": tests.entry_point, "args": call.args}
@@ -91,40 +95,57 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
     elif isinstance(tests, SchemaTests):
-        yield judge_document(program.decode(errors="replace"), tests.schema), 0.0
+        yield _document(bench, program, tests)
     else:
         yield _prediction(bench, program, tests)
 
 
-def _stdin_result(run: jobs.Run, expected: str, rules: Rules) -> Result:
+def _stdin(bench: Bench, job: dict[str, Any], case: StdinCase) -> tuple[Result, float]:
+    run = jobs.run_job(bench.programs, job, bench.limits, stdin=case.input)
     if run.ended != "exit":
-        return stopped(run.ended)
+        return stopped(run.ended), run.seconds
     if run.report.status != 0:
-        return failure(run.reply, run.report)
-    return (Outcome.PASSED if output_matches(run.output, expected, rules) else Outcome.WRONG_ANSWER), ""
+        return failure(run.reply, run.report), run.seconds
+    size = len(run.output)
+    if size > IN_PLACE and run.output.strip() == case.output.encode("utf-8", "replace").strip():
+        return (Outcome.PASSED, ""), run.seconds  # as large honest outputs are
+    return _checked(bench, run, size, check_output, run.output, case.output, bench.rules)
 
 
 def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -> tuple[Result, float]:
     run = jobs.run_job(bench.programs, job, bench.limits)
-    value, result = answer(run)
-    if compare == "is given" and run.ended == "exit" and run.reply[:1] == b"N":
-        value, result = True, None  # no plain data, such as a match: it is something
-    if result is None:
-        right = call_matches(value, case, compare, bench.rules)
-        result = (Outcome.PASSED if right else Outcome.WRONG_ANSWER), ""
-    return result, run.seconds
+    tags = (b"R", b"N") if compare == "is given" else (b"R",)
+    result = unanswered(run, tags)
+    if result is not None:
+        return result, run.seconds
+    return _checked(bench, run, len(run.reply), check_call, run.reply, case, compare, bench.rules)
+
+
+def _checked(bench: Bench, run: jobs.Run, size: int, check: Callable[..., Result], *args: Any) -> tuple[Result, float]:
+    """The result of comparing `size` bytes that the run gave, and the seconds of both."""
+    (result,), seconds = bench.checker.check(size, run.seconds, check, *args)
+    return result, run.seconds + seconds
+
+
+def _document(bench: Bench, program: bytes, tests: SchemaTests) -> tuple[Result, float]:
+    """Never in place: how long a schema takes, with its patterns and its unique items, no size bounds."""
+    text = program.decode("utf-8", "replace")
+    (result,), seconds = bench.checker.check_apart(0.0, check_document, text, tests.schema)
+    return result, seconds
 
 
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
-    assertions = assertions_of(tests)
-    found = run_calls(bench.programs, program, assertions, bench.limits) if assertions is not None else None
-    if found is not None:
-        return found
+    result, spent = None, 0.0
+    if assertions_of(tests) is not None:
+        result, spent = run_calls(bench.programs, bench.checker, program, tests, bench.limits)
+    if result is not None:
+        return result, spent
+    limits = replace(bench.limits, seconds_per_test=bench.limits.seconds_per_test - spent)
+    if limits.seconds_per_test <= 0:
+        return (Outcome.TIMEOUT, ""), spent
     script = {"kind": "script", "script": tests.script, "setup": tests.setup, "entry_point": tests.entry_point}
-    run, report = jobs.run_script(
-        bench.programs, bench.scripts, {"kind": "serve", "program": program}, script, bench.limits
-    )
-    return _script_result(run, report), run.seconds
+    run, report = jobs.run_script(bench.programs, bench.scripts, {"kind": "serve", "program": program}, script, limits)
+    return _script_result(run, report), spent + run.seconds
 
 
 def _script_result(run: jobs.Run, report: Report) -> Result:
@@ -145,10 +166,10 @@ def _prediction(bench: Bench, answer_text: bytes, tests: PredictionTests) -> tup
         expected = ast.literal_eval(tests.expected)
     job = {"kind": tests.target, "program": tests.function.encode(), "expression": answer_text.decode(errors="replace")}
     run = jobs.run_job(bench.programs, job, bench.limits)
-    value, result = answer(run)
-    if result is None:
-        result = (Outcome.PASSED if value == expected else Outcome.WRONG_ANSWER), ""
-    return result, run.seconds
+    result = unanswered(run)
+    if result is not None:
+        return result, run.seconds
+    return _checked(bench, run, len(run.reply), check_value, run.reply, expected)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The `livecodebench` rules: all tests of a program in one process, as the official harness runs them.
 
-The child (`inside/livecodebench.py`) answers test by test; the comparison is made here, on the host.
+The child (`inside/livecodebench.py`) answers test by test; the comparison is made on the host (`checks.py`).
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from selfdistill.grading import jobs
-from selfdistill.grading.compare import output_matches, value_matches
-from selfdistill.grading.inside import plain
+from selfdistill.grading.checker import Checker
+from selfdistill.grading.checks import check_replies
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.outcomes import Result, failure, stopped
 from selfdistill.grading.sandbox import Sandbox
@@ -17,7 +17,7 @@ from selfdistill.records import CallCase, CallTests, Outcome, StdinCase, StdinTe
 
 
 def livecodebench_results(
-    sandbox: Sandbox, program: bytes, tests: StdinTests | CallTests, limits: Limits
+    sandbox: Sandbox, checker: Checker, program: bytes, tests: StdinTests | CallTests, limits: Limits
 ) -> Iterator[tuple[Result, float]]:
     """Outcome, detail and seconds of each test up to the first that fails, as in the official harness."""
     is_call = isinstance(tests, CallTests)
@@ -31,15 +31,14 @@ def livecodebench_results(
     }
     run = jobs.run_job(sandbox, job, limits, extensions=len(cases))
     replies = split_replies(run.reply, len(cases))
-    seconds = run.seconds / max(1, len(replies))
-    for case, reply in zip(cases, replies, strict=False):
-        result = _compare(case, reply, run)
+    spent = run.seconds / max(1, len(replies))  # of one test's limit
+    results, checking = checker.check(len(run.reply), spent, check_replies, cases, replies, run.report)
+    seconds = (run.seconds + checking) / max(1, len(results))
+    for result in results:
         yield result, seconds
-        if result[0] is not Outcome.PASSED:
-            return
-    if len(replies) < len(cases):
+    if len(replies) < len(cases) and all(outcome is Outcome.PASSED for outcome, _detail in results):
         no_reply = (Outcome.EXCEPTION, "no solution") if is_call and not run.reply else failure(b"", run.report)
-        yield (stopped(run.ended) if run.ended != "exit" else no_reply), seconds
+        yield (stopped(run.ended) if run.ended != "exit" else no_reply), 0.0 if results else seconds
 
 
 def split_replies(data: bytes, most: int) -> list[bytes]:
@@ -56,19 +55,3 @@ def split_replies(data: bytes, most: int) -> list[bytes]:
         replies.append(data[at + 4 : end])
         at = end
     return replies
-
-
-def _compare(case: StdinCase | CallCase, reply: bytes, run: jobs.Run) -> Result:
-    if reply[:1] != b"R":
-        return failure(reply, run.report)
-    try:
-        value = plain.decode(reply[1:])
-    except plain.NotPlainError as error:
-        return Outcome.WRONG_ANSWER, f"the answer is not plain data: {error}"
-    if isinstance(case, CallCase):
-        passed = value_matches(value, case.expected, "livecodebench")
-    else:
-        passed = type(value) is str and output_matches(
-            value.encode("utf-8", "surrogatepass"), case.output, "livecodebench"
-        )
-    return (Outcome.PASSED if passed else Outcome.WRONG_ANSWER), ""

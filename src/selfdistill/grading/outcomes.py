@@ -6,9 +6,7 @@ A program controls its reply and its exit status, so it can choose between failu
 from __future__ import annotations
 
 import signal
-from typing import Any
 
-from selfdistill.grading.inside import plain
 from selfdistill.grading.jobs import Ended, Run
 from selfdistill.grading.sandbox import Report
 from selfdistill.records import Outcome
@@ -17,16 +15,11 @@ Result = tuple[Outcome, str]
 """An outcome and its detail."""
 
 
-def answer(run: Run) -> tuple[Any, Result | None]:
-    """The plain data that a call answered with, or how it failed."""
+def unanswered(run: Run, tags: tuple[bytes, ...] = (b"R",)) -> Result | None:
+    """How a call failed that gave no answer under one of these tags, or None where it gave one."""
     if run.ended != "exit":
-        return None, stopped(run.ended)
-    if run.reply[:1] != b"R":
-        return None, failure(run.reply, run.report)
-    try:
-        return plain.decode(run.reply[1:]), None
-    except plain.NotPlainError as error:
-        return None, (Outcome.WRONG_ANSWER, f"the answer is not plain data: {error}")
+        return stopped(run.ended)
+    return None if run.reply[:1] in tags else failure(run.reply, run.report)
 
 
 def stopped(ended: Ended) -> Result:
@@ -57,4 +50,4 @@ def failure(reply: bytes, report: Report) -> Result:
 
 def text(data: bytes) -> str:
     """A reply's text as one short printable line."""
-    return "".join(char if char.isprintable() else "?" for char in data.decode("utf-8", "replace"))[:200]
+    return "".join(char if char.isprintable() else "?" for char in data[:1000].decode("utf-8", "replace"))[:200]

@@ -10,6 +10,7 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,9 +21,13 @@ from selfdistill.errors import HarnessError, WrongValueError
 from selfdistill.grading.isolation import require
 from selfdistill.grading.judging import Bench, judge
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
+from selfdistill.grading.outcomes import text
+from selfdistill.grading.sandbox import SandboxKilledError
 from selfdistill.records import Outcome, Tests, Verdict
 
 _TRIES = 3
+_RETRY_SECONDS = 60.0
+"""No further try of a submission after this much."""
 _MEMO_SIZE = 10_000
 
 
@@ -63,8 +68,8 @@ def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early:
     done: queue.SimpleQueue[Verdict | BaseException] = queue.SimpleQueue()
     memo = _Memo()
     threads = [
-        threading.Thread(target=_work, args=(bench, cpu, todo, done, memo, stop_early), daemon=True)
-        for bench, cpu in zip(benches, _processors(len(benches)), strict=True)
+        threading.Thread(target=_work, args=(bench, processors, todo, done, memo, stop_early), daemon=True)
+        for bench, processors in zip(benches, _processors(len(benches)), strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -87,10 +92,15 @@ def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early:
             thread.join()
 
 
-def _processors(workers: int) -> list[int | None]:
-    """The processor of each worker where there is one for each, so that none waits behind another's program."""
+def _processors(workers: int) -> list[set[int]]:
+    """The processors of each worker, shared as little as can be: no program may slow down that of another worker.
+
+    With one for each, none waits behind another's program either.
+    """
     available = sorted(os.sched_getaffinity(0))
-    return [*available] if workers == len(available) else [None] * workers
+    if workers > len(available):
+        return [{available[number % len(available)]} for number in range(workers)]
+    return [set(available[number::workers]) for number in range(workers)]
 
 
 def _result(done: queue.SimpleQueue[Verdict | BaseException]) -> Verdict:
@@ -131,15 +141,14 @@ def _memo_key(submission: Submission) -> tuple[int, bytes]:
 
 def _work(
     bench: Bench,
-    cpu: int | None,
+    processors: set[int],
     todo: queue.SimpleQueue[Submission | None],
     done: queue.SimpleQueue[Verdict | BaseException],
     memo: _Memo,
     stop_early: bool,
 ) -> None:
-    if cpu is not None:
-        with suppress(OSError):  # taken away meanwhile
-            os.sched_setaffinity(0, {cpu})  # of this thread, and of the sandboxes that it starts
+    with suppress(OSError):  # taken away meanwhile
+        os.sched_setaffinity(0, processors)  # of this thread, and of the sandboxes that it starts
     try:
         while (submission := todo.get()) is not None and not memo.stopped:
             verdict = memo.get(submission)
@@ -154,12 +163,27 @@ def _work(
 
 
 def _judge_with_retries(bench: Bench, submission: Submission, stop_early: bool) -> Verdict:
-    """A harness fault is ours: try again in fresh sandboxes, and at last say so instead of blaming the program."""
-    fault = ""
-    for _ in range(_TRIES):
+    """A harness fault is ours: try again in fresh sandboxes, and at last say so instead of blaming the program.
+
+    So is any exception while judging: it belongs to this submission and ends no run.
+    """
+    faults: list[Exception] = []
+    began = time.monotonic()
+    while len(faults) < _TRIES and time.monotonic() - began <= _RETRY_SECONDS:
+        tried = time.monotonic()
         try:
-            return judge(bench, submission, stop_early=stop_early)
-        except HarnessError as error:
-            fault = str(error)
+            verdict = judge(bench, submission, stop_early=stop_early)
+            return replace(verdict, seconds=verdict.seconds + tried - began) if faults else verdict
+        except Exception as error:
+            faults.append(error)
             bench.close()
-    return Verdict(submission.key, Outcome.HARNESS_ERROR, detail=" ".join(fault.split())[:200])
+    seconds = time.monotonic() - began
+    if all(isinstance(fault, SandboxKilledError) for fault in faults):
+        return Verdict(submission.key, Outcome.MEMORY_LIMIT, detail=_fault(faults[-1]), seconds=seconds)
+    return Verdict(submission.key, Outcome.HARNESS_ERROR, detail=_fault(faults[-1]), seconds=seconds)
+
+
+def _fault(error: Exception) -> str:
+    """An exception as one short line that can be written."""
+    said = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+    return text(" ".join(said[:1000].split()).encode("utf-8", "replace"))

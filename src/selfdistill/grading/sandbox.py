@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ Role = Literal["programs", "scripts"]
 
 START_SECONDS = 30.0
 """A cold machine may need seconds for the first start."""
+END_SECONDS = 10.0
+"""How long a killed sandbox is waited for: the kernel must free what its programs held."""
 _INSIDE = Path(__file__).with_name("inside")
 _SEALS = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 _numbers = itertools.count()
@@ -74,10 +77,11 @@ class Sandbox:
         assert self._running is not None, "not started"
         try:
             if len(data) < protocol.INLINE:
-                socket.send_fds(self._running.jobs, [protocol.JOB, data], descriptors)
+                socket.send_fds(self._running.jobs, [protocol.JOB, data], descriptors, socket.MSG_DONTWAIT)
             else:
                 with memory_file(data) as job_file:
-                    socket.send_fds(self._running.jobs, [protocol.JOB_FILE], [*descriptors, job_file.fileno()])
+                    theirs = [*descriptors, job_file.fileno()]
+                    socket.send_fds(self._running.jobs, [protocol.JOB_FILE], theirs, socket.MSG_DONTWAIT)
         except OSError as error:
             raise HarnessError(f"the sandbox has died: {error}") from error
 
@@ -91,6 +95,7 @@ class Sandbox:
 
         Raises:
             SandboxMemoryError: the program used up the memory of the whole sandbox, which the kernel has killed.
+            SandboxKilledError: the sandbox was killed, and no control group says why.
             HarnessError: no report came.
         """
         assert self._running is not None
@@ -98,6 +103,8 @@ class Sandbox:
         if not data and self._running.group is not None and self._running.group.killed_for_memory():
             raise SandboxMemoryError("the sandbox used up its memory")
         if len(data) != protocol.REPORT.size:
+            if ends_within(self._running.process, 1.0) and self._running.process.wait() in (-9, 128 + 9):
+                raise SandboxKilledError("the kernel killed the sandbox, as it does where memory is short")
             raise HarnessError(f"the sandbox has died{_last_words(self._running.log)}")
         report = Report(*protocol.REPORT.unpack(data))
         if report.dirty:
@@ -113,6 +120,10 @@ class Sandbox:
 
 class SandboxMemoryError(HarnessError):
     """The sandbox is gone, and it is the program's doing."""
+
+
+class SandboxKilledError(HarnessError):
+    """The zygote was killed from outside. Nothing in the sandbox can do that, but it can make the kernel do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +189,31 @@ def _end(running: _Running) -> None:
     if running.process.poll() is None:
         with suppress(OSError):
             os.kill(running.zygote, signal.SIGKILL)
-    running.process.wait()
     for end in (running.jobs, running.events, running.log):
         end.close()
+    if ends_within(running.process, END_SECONDS):
+        _bury(running)
+    else:  # the kernel is not done with it; nobody waits for that
+        threading.Thread(target=_bury, args=(running,), daemon=True).start()
+
+
+def _bury(running: _Running) -> None:
+    running.process.wait()
     if running.group is not None:
         running.group.remove()
+
+
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether a child of ours has ended, waiting this long at most. Unlike `Popen.wait` it does not poll."""
+    if process.poll() is not None:
+        return True
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
 
 
 def _group(pid: int, limits: Limits) -> Group | None:
@@ -198,7 +229,10 @@ def _group(pid: int, limits: Limits) -> Group | None:
 def _receive(events: socket.socket, seconds: float) -> bytes:
     poll = select.poll()
     poll.register(events, select.POLLIN)
-    return events.recv(64) if poll.poll(seconds * 1000) else b""
+    try:
+        return events.recv(64, socket.MSG_DONTWAIT) if poll.poll(seconds * 1000) else b""
+    except OSError:  # it has died with the connection reset
+        return b""
 
 
 def _last_words(log: IO[bytes]) -> str:

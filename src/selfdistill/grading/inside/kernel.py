@@ -18,6 +18,11 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWIPC = 0x08000000
 _CLONE = (56, 220)
 _SOCKET = (41, 198)
+# These succeed and do nothing. A program stays on its worker's processors; files that sandboxes share, such as
+# /dev/null and the libraries, cannot be locked, or watched by lease or notification.
+_IDLE = {"sched_setaffinity": (203, 122), "flock": (73, 32)}
+_FCNTL = (72, 25)
+_IDLE_FCNTL = (6, 7, 37, 38, 1024, 1026)  # SETLK, SETLKW, OFD_SETLK, OFD_SETLKW, SETLEASE, NOTIFY
 _CLONE3 = 435
 
 # Refused with EPERM. What they could do: start other programs, look into other processes, leave objects behind that
@@ -121,13 +126,19 @@ def install_seccomp():
 
 
 def _seccomp_filter():
-    """The filter as classic BPF: load the number, compare, return. Offsets: nr 0, arch 4, first argument 16."""
+    """The filter as classic BPF: load the number, compare, return. Offsets: nr 0, arch 4, arguments 16, 24."""
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, eperm, enosys, eafnosupport = 0x7FFF0000, 0x50000 | 1, 0x50000 | 38, 0x50000 | 97
+    allow, nothing, eperm, enosys, eafnosupport = 0x7FFF0000, 0x50000, 0x50000 | 1, 0x50000 | 38, 0x50000 | 97
     lines = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT_ARCH[_COLUMN]), (give, 0, 0, eperm), (load, 0, 0, 0)]
     lines += [(at_least, 0, 1, 0x40000000), (give, 0, 0, enosys)]  # the x32 numbers of x86-64
     for numbers in _REFUSED.values():
         lines += [(equal, 0, 1, numbers[_COLUMN]), (give, 0, 0, eperm)]
+    for numbers in _IDLE.values():
+        lines += [(equal, 0, 1, numbers[_COLUMN]), (give, 0, 0, nothing)]
+    count = len(_IDLE_FCNTL)
+    lines += [(equal, 0, count + 3, _FCNTL[_COLUMN]), (load, 0, 0, 24)]
+    lines += [(equal, count - i, 0, command) for i, command in enumerate(_IDLE_FCNTL)]
+    lines += [(give, 0, 0, allow), (give, 0, 0, nothing)]
     lines += [(equal, 0, 1, _CLONE3), (give, 0, 0, enosys)]  # its flags lie in memory; libc falls back to clone
     lines += [(equal, 0, 4, _CLONE[_COLUMN]), (load, 0, 0, 16), (any_bit, 0, 1, CLONE_NEWUSER), (give, 0, 0, eperm)]
     lines += [(give, 0, 0, allow)]

@@ -71,11 +71,11 @@ def decode(data: bytes) -> Any:
     """Bytes of `encode` as exact built-in types.
 
     Raises:
-        NotPlainError: the bytes are anything else. No bytes can do more than raise this.
+        NotPlainError: the bytes are anything else. No bytes can do more than raise this or a MemoryError.
     """
     try:
         value, end = _read(data, 0, 0)
-    except (struct.error, IndexError, UnicodeDecodeError, TypeError, OverflowError, MemoryError) as error:
+    except (struct.error, IndexError, UnicodeDecodeError, TypeError, OverflowError) as error:
         raise NotPlainError(f"malformed: {type(error).__name__}") from None
     if end != len(data):
         raise NotPlainError("malformed: bytes left over")

@@ -18,6 +18,8 @@ import types
 from . import plain, serve
 
 ANSWER_LIMIT = 64 << 20
+NO_MEMORY = b"EMemoryError"
+"""The program's answers have filled the memory of this process."""
 
 
 class ProgramEnded(BaseException):

@@ -11,6 +11,7 @@ Arguments: JOBS_FD EVENTS_FD ROLE LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCE
 
 import _socket
 import gc
+import itertools
 import os
 import random
 import resource
@@ -22,6 +23,9 @@ from .protocol import READY, REPORT, receive
 CHANNEL = 3
 SCRATCH = ("/tmp", "/dev/shm")
 _LIFTED = 100
+_lifted = itertools.count(_LIFTED)
+_FEW = 64
+"""Files that are removed one by one; more of them, and the sandbox is replaced."""
 
 
 def main():
@@ -33,14 +37,24 @@ def main():
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
     os.environ.pop("LD_BIND_NOW", None)  # it was for this process's own start
     programs.warm_up()
-    _harden(level == "full", int(uid), *[int(limit) for limit in limits])
+    scratch = _Scratch() if level == "full" else None  # before it loses the right to look at its own network
+    _harden(level == "full", int(uid), int(limits[0]), int(limits[1]))
     gc.collect()
     gc.freeze()
     events.send(READY)
     if role == "scripts":
         _serve_scripts(jobs, events)
     else:
-        _serve_programs(jobs, events, level == "full", int(uid))
+        full, processes = level == "full", int(limits[2])
+        fork = _new_namespaces if full else os.fork
+
+        def run(*claim):
+            if scratch is not None:
+                scratch.close()
+            _run_program(jobs, events, full, int(uid), processes, *claim)
+
+        children = _Children(fork, run)
+        _serve_programs(children, events, scratch)
 
 
 def _serve_scripts(jobs, events):
@@ -48,22 +62,23 @@ def _serve_scripts(jobs, events):
     while (received := receive(jobs)) is not None:
         job, descriptors = received
         random.seed(0)
-        verdict = script.run(job["script"], job["setup"], job["entry_point"], script_socket=descriptors[1])
+        try:
+            verdict = script.run(job["script"], job["setup"], job["entry_point"], script_socket=descriptors[1])
+        except MemoryError:  # even while it noted that it had no memory left
+            verdict = script.NO_MEMORY
         os.write(descriptors[2], verdict)
         for descriptor in descriptors:
             os.close(descriptor)
         os.dup2(null, 1)  # in case that the script has closed or moved it
-        events.send(REPORT.pack(0, 0, 0.0, False))
+        events.send(REPORT.pack(0, 0, 0.0, verdict == script.NO_MEMORY))  # a script's process is not used again then
 
 
-def _serve_programs(jobs, events, full, uid):
-    _fork(jobs, events, full, uid)
+def _serve_programs(children, events, scratch):
     while True:
-        _fork(jobs, events, full, uid)  # the spare: it waits behind the one that has or awaits the job
-        pid, status, usage = os.wait4(-1, 0)
-        if not full:
+        pid, status, usage = children.wait()
+        if scratch is None:
             _kill_group(pid)  # what is left of its process group; in `full` it died with its namespace
-        dirty = full and not _scratch_is_empty()
+        dirty = scratch is not None and not scratch.clean()
         seconds = usage.ru_utime + usage.ru_stime
         try:
             events.send(REPORT.pack(status, usage.ru_maxrss * 1024, seconds, dirty))
@@ -71,16 +86,60 @@ def _serve_programs(jobs, events, full, uid):
             return  # the host has gone
 
 
-def _fork(jobs, events, full, uid):
-    pid = kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC) if full else os.fork()
-    if pid == 0:
-        try:
-            _run_program(jobs, events, full, uid)
-        finally:
-            os._exit(125)
+class _Children:
+    """The child that has or awaits the job, and the spare behind it. They wait at one socket, and either may get it."""
+
+    def __init__(self, fork, run):
+        self._new, self._run = fork, run
+        self._claims, self._claim = (_lift(end) for end in os.pipe())
+        os.set_blocking(self._claims, False)
+        self._tokens = {}  # by process
+        self._next = 0
+        self._running = None  # the token of the child that has the job
+        self._fork()
+
+    def wait(self):
+        """Keep a spare ready, and wait for the end of the child that has the job.
+
+        Others end only where the kernel takes them for want of memory, and are replaced: not theirs is the report.
+        """
+        while True:
+            self._fork()
+            pid, status, usage = os.wait4(-1, 0)
+            try:
+                self._running = os.read(self._claims, 1)
+            except BlockingIOError:
+                pass
+            if self._tokens.pop(pid) == self._running:
+                self._running = None
+                return pid, status, usage
+            if not os.WIFSIGNALED(status):
+                raise SystemExit  # it has ended by itself without a job: the host has gone
+
+    def _fork(self):
+        while len(self._tokens) < 2:
+            token = bytes([self._next])
+            try:
+                pid = self._new()
+            except OSError:  # too many processes: the spare can wait until the program has ended
+                if self._tokens:
+                    return
+                raise
+            if pid == 0:
+                try:
+                    os.close(self._claims)
+                    self._run(self._claim, token)
+                finally:
+                    os._exit(125)
+            self._tokens[pid] = token
+            self._next = (self._next + 1) % 256
 
 
-def _run_program(jobs, events, full, uid):
+def _new_namespaces():
+    return kernel.clone(kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC)
+
+
+def _run_program(jobs, events, full, uid, processes, claim, token):
     """The child: give up everything but the job socket, wait for the job, let go of the socket, become the program.
 
     Until the job is there it is not dumpable: a program that runs beside it has the same user id.
@@ -91,11 +150,18 @@ def _run_program(jobs, events, full, uid):
         _drop_rights(uid)
     else:
         kernel.die_with_parent()
+    # Not the zygote's, which must be able to fork when a program has used it up; it and the spare count as well.
+    _limit(resource.RLIMIT_NPROC, processes + 2)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 2)  # an open file of its own: flags and locks that it leaves on that are seen by nobody
+    os.close(null)
     programs.rehearse()
     received = receive(jobs)
     os.close(jobs.detach())
     if received is None:
         return
+    os.write(claim, token)
+    os.close(claim)
     job, descriptors = received
     for source, target in zip(descriptors, (0, 1, CHANNEL), strict=True):
         if source != target:
@@ -108,12 +174,12 @@ def _run_program(jobs, events, full, uid):
 
 def _lift(descriptor):
     """Move a descriptor out of the way of those with fixed numbers."""
-    lifted = os.dup2(descriptor, _LIFTED + descriptor, inheritable=False)
+    lifted = os.dup2(descriptor, next(_lifted), inheritable=False)
     os.close(descriptor)
     return lifted
 
 
-def _harden(full, uid, memory, file_size, processes):
+def _harden(full, uid, memory, file_size):
     if full:
         if uid >= 0:
             os.setgroups([])
@@ -135,12 +201,15 @@ def _harden(full, uid, memory, file_size, processes):
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, file_size),
-        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_NOFILE, 256),
     ):
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        _limit(kind, value)
+
+
+def _limit(kind, value):
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def _drop_rights(uid):
@@ -158,19 +227,45 @@ def _kill_group(pid):
         pass
 
 
-def _scratch_is_empty():
-    """Whether both places are empty now; neither is left out because the other is not."""
-    return all([_empty(directory) for directory in SCRATCH])  # noqa: C419 - a generator would stop early
+class _Scratch:
+    """What programs leave in the places that they can write to, and in the network of the sandbox."""
+
+    def __init__(self):
+        self._looks = [_look(directory) for directory in SCRATCH]
+        self._sockets = _lift(os.open("/proc/net/sockstat", os.O_RDONLY))
+
+    def clean(self):
+        """Make it as it was; False where that is more than unlinking a few plain files."""
+        empty = [_empty(directory) for directory in SCRATCH]  # neither is left out because the other is not
+        return all(empty) and [_look(directory) for directory in SCRATCH] == self._looks and self._no_sockets()
+
+    def close(self):
+        """Let go of it, in a child."""
+        os.close(self._sockets)
+
+    def _no_sockets(self):
+        """Whether no TCP socket is left, such as one that keeps its port for a minute after its process."""
+        lines = os.pread(self._sockets, 1000, 0).split(b"\n")
+        words = next(line.split() for line in lines if line.startswith(b"TCP:"))
+        return words[words.index(b"inuse") + 1] == words[words.index(b"tw") + 1] == b"0"
+
+
+def _look(directory):
+    """What a program can change of a directory that its user owns. Its time is set back."""
+    found = os.stat(directory)
+    if found.st_mtime_ns:
+        os.utime(directory, (0, 0))
+    return found.st_mode, found.st_uid, found.st_gid, os.listxattr(directory)
 
 
 def _empty(directory):
     """Remove the plain files that a program left; False if anything else is there."""
     try:
-        names = os.listdir(directory)
-        if len(names) > 64:
-            return False
-        for name in names:
-            os.unlink(f"{directory}/{name}")
+        with os.scandir(directory) as entries:
+            for count, entry in enumerate(entries):
+                if count == _FEW:
+                    return False
+                os.unlink(f"{directory}/{entry.name}")
     except OSError:
         return False
     return True

@@ -1,0 +1,122 @@
+"""Comparing under limits: what is slow, large or broken to compare costs one program its verdict, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from selfdistill.errors import HarnessError
+from selfdistill.grading import Limits, Submission, grade
+from selfdistill.grading.checker import IN_PLACE, LEAST_SECONDS, Checker
+from selfdistill.grading.compare import output_matches
+from selfdistill.records import CallCase, CallTests, Outcome, SchemaTests, StdinCase, StdinTests, Verdict
+
+LIMITS = Limits(seconds_per_test=1.0, memory_mb=256)
+
+
+def sleep(seconds: float) -> tuple[Outcome, str]:
+    time.sleep(seconds)
+    return Outcome.PASSED, ""
+
+
+def allocate(megabytes: int) -> tuple[Outcome, str]:
+    return Outcome.PASSED, str(len(bytearray(megabytes << 20)) >> 20)
+
+
+def fail(text: str) -> tuple[Outcome, str]:
+    raise ValueError(text)
+
+
+def deep(levels: int) -> tuple[Outcome, str]:
+    return deep(levels - 1) if levels else (Outcome.PASSED, "")
+
+
+def test_a_check_is_killed_at_what_the_limit_leaves_and_the_next_one_runs() -> None:
+    checker = Checker(LIMITS)
+    try:
+        assert checker.check_apart(0.0, sleep, 0.0)[0] == [(Outcome.PASSED, "")]
+        for spent, limit in ((0.2, 0.8), (5.0, LEAST_SECONDS)):
+            (result,), seconds = checker.check_apart(spent, sleep, 60.0)
+            assert result[0] is Outcome.TIMEOUT
+            assert limit <= seconds <= limit + 0.5
+        assert checker.check_apart(0.0, sleep, 0.0)[0] == [(Outcome.PASSED, "")]
+    finally:
+        checker.close()
+
+
+def test_a_checks_memory_is_limited() -> None:
+    checker = Checker(LIMITS)
+    try:
+        assert checker.check_apart(0.0, allocate, 100)[0] == [(Outcome.PASSED, "100")]
+        assert checker.check_apart(0.0, allocate, 400)[0][0][0] is Outcome.MEMORY_LIMIT
+        assert checker.check_apart(0.0, allocate, 100)[0] == [(Outcome.PASSED, "100")]
+    finally:
+        checker.close()
+
+
+def test_what_a_check_raises_is_a_harness_fault_unless_the_answer_was_too_deep() -> None:
+    checker = Checker(LIMITS)
+    try:
+        with pytest.raises(HarnessError, match="ValueError: broken \\?"):
+            checker.check_apart(0.0, fail, "broken \ud800")
+        for size in (0, IN_PLACE + 1):
+            assert checker.check(size, 0.0, deep, 10**6)[0][0][0] is Outcome.WRONG_ANSWER
+    finally:
+        checker.close()
+
+
+def test_a_number_is_read_in_linear_time() -> None:
+    line = " ".join(["1" * 9_999 + "x"] * 50)
+    began = time.monotonic()
+    assert not output_matches(line.encode(), line.replace("x", "y"), "judge")
+    assert time.monotonic() - began < 1.0
+
+
+def _schema(key: str, schema: dict[str, object], answer: object) -> Submission:
+    return Submission(key, json.dumps(answer), SchemaTests(schema))
+
+
+def test_schemas_that_never_end_and_answers_that_cannot_be_written() -> None:
+    nested = {"type": "string", "pattern": "^(a+)+$"}
+    submissions = [
+        _schema("pattern", nested, "a" * 40 + "b"),
+        _schema("fits", nested, "aaa"),
+        _schema("unique", {"uniqueItems": True}, [{"a": i} for i in range(8_000)]),
+        _schema("not unique", {"uniqueItems": True}, [{"a": [1, {}]}, {"a": [1.0, {}]}]),
+        _schema("kinds", {"uniqueItems": True}, [0, False, 1, True, "1", None, [], {}, [0], [False]]),
+        _schema("surrogate", {"properties": {"\ud800": {"type": "null"}}}, {"\ud800": 1}),
+    ]
+    verdicts = {v.key: v for v in grade(submissions, limits=LIMITS, isolation="process", workers=1)}
+    assert {key for key, verdict in verdicts.items() if verdict.passed} == {"fits", "unique", "kinds"}
+    assert verdicts["pattern"].outcome is Outcome.TIMEOUT
+    assert 1.0 <= verdicts["pattern"].seconds < 2.0
+    for verdict in verdicts.values():
+        verdict.detail.encode()
+
+
+def _verdict(program: str, tests: StdinTests | CallTests, limits: Limits, rules: str = "judge") -> Verdict:
+    (verdict,) = grade([Submission("x", program, tests)], limits=limits, rules=rules, workers=1)  # type: ignore[arg-type]
+    return verdict
+
+
+@pytest.mark.usefixtures("sandbox_works")
+def test_large_answers_are_compared_within_the_limits() -> None:
+    limits = Limits(seconds_per_test=3.0, memory_mb=256)
+    million = CallTests("f", (CallCase((), [{}] * 200_000),))
+    assert _verdict("def f(): return [{} for _ in range(200_000)]", million, limits).passed
+    dicts = _verdict("def f(): return [{}] * 7_000_000", million, limits)
+    assert dicts.outcome in (Outcome.MEMORY_LIMIT, Outcome.TIMEOUT)
+    assert dicts.seconds < 4.0
+    close = "".join(f"{i / 7}\n" for i in range(20_000))
+    tests = StdinTests((StdinCase("", close),))
+    assert _verdict("for i in range(20_000): print(f'{i / 7:.9f}')", tests, limits).passed
+    assert not _verdict("for i in range(20_000): print(f'{i / 7:.2f}')", tests, limits).passed
+
+
+@pytest.mark.usefixtures("sandbox_works")
+def test_a_signalling_nan_is_a_wrong_answer() -> None:
+    tests = StdinTests((StdinCase("", "13"),))
+    for rules in ("judge", "livecodebench"):
+        assert _verdict("print('sNaN')", tests, LIMITS, rules).outcome is Outcome.WRONG_ANSWER
