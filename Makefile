@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
+# How programs are isolated: `process` is weaker, for machines that allow no user namespaces.
+ISOLATION ?= full
 # One thread for each of two test workers: torch's own two threads in both would wait for each other.
 test check: export OMP_NUM_THREADS ?= 1
 
@@ -19,12 +21,13 @@ help:
 	@echo "make format  let ruff put the code into shape"
 
 $(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) scripts/check_machine.py $(ISOLATION)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 demo: $(BIN)/.installed
-	$(BIN)/selfdistill demo --out $(OUT)
+	$(BIN)/selfdistill run demo --set evaluation.grading.isolation=$(ISOLATION) --out $(OUT)
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not engines and not real"

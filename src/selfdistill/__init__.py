@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from selfdistill.decoding.distribution import Ranked, decode, draw
     from selfdistill.directory import RunDirectory
     from selfdistill.errors import UserError
+    from selfdistill.export.student import export_adapter, export_gguf
     from selfdistill.grading import Limits, Submission, grade
     from selfdistill.measure.statistics import pass_at_k
     from selfdistill.recipe import Recipe, load_recipe
@@ -37,6 +38,8 @@ _HOME = {
     "decode": "selfdistill.decoding.distribution",
     "draw": "selfdistill.decoding.distribution",
     "evaluate": "selfdistill.run.stages",
+    "export_adapter": "selfdistill.export",
+    "export_gguf": "selfdistill.export",
     "grade": "selfdistill.grading",
     "load_recipe": "selfdistill.recipe",
     "pass_at_k": "selfdistill.measure.statistics",
@@ -63,6 +66,8 @@ __all__ = [
     "decode",
     "draw",
     "evaluate",
+    "export_adapter",
+    "export_gguf",
     "grade",
     "load_recipe",
     "pass_at_k",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from run.small import command, environment, run, run_command
+from selfdistill.grading.bubblewrap import bubblewrap_path
 from tiny_models import make_model
 
 
@@ -174,7 +175,16 @@ def test_no_permission_to_write(tmp_path):
     locked.mkdir(mode=0o500)
     arguments = run_command(locked / "out")
     if os.geteuid() == 0:  # modes do not stop root, a file system that is mounted read-only does
-        arguments = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(locked), str(locked), *arguments]
+        arguments = [
+            bubblewrap_path() or "bwrap",
+            "--dev-bind",
+            "/",
+            "/",
+            "--ro-bind",
+            str(locked),
+            str(locked),
+            *arguments,
+        ]
     done = run(arguments)
     assert_one_line(done, "cannot write")
     assert list(locked.iterdir()) == []

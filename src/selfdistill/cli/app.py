@@ -15,6 +15,7 @@ from selfdistill.cli.curve import curve
 from selfdistill.cli.decoding_baselines import decoding_baselines
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
+from selfdistill.cli.export import export
 from selfdistill.cli.grade import grade
 from selfdistill.cli.method_baselines import method_baselines
 from selfdistill.cli.plan import plan
@@ -28,6 +29,7 @@ from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
 from selfdistill.cli.sweep import sweep
 from selfdistill.cli.toy import toy
+from selfdistill.cli.try_ import try_
 from selfdistill.events import VARIABLE
 
 
@@ -50,10 +52,10 @@ _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
     *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines, agreement),
     *(check_base, contamination, regressions),
-    *(grade, plan, toy, push, recipes, doctor),
+    *(try_, grade, plan, toy, push, export, recipes, doctor),
 )
 for _command in _COMMANDS:
-    app.command()(_command)
+    app.command(_command.__name__.rstrip("_").replace("_", "-"))(_command)
 
 
 def _version(show: bool) -> None:

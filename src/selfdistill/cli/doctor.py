@@ -80,9 +80,11 @@ def _auto() -> str:
 
 def _sandbox() -> Iterator[Row]:
     from selfdistill.grading import isolation_report
+    from selfdistill.grading.bubblewrap import bubblewrap_origin
 
     for name, available, note in isolation_report():
-        yield f"sandbox: {name}", available, "" if available else note
+        which = bubblewrap_origin() if name == "bubblewrap" else ""
+        yield f"sandbox: {name}", available, which if available else note
 
 
 def _version(package: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -10,12 +11,12 @@ from typing import get_args
 from selfdistill.errors import HarnessError, UserError, WrongValueError
 from selfdistill.events import warn
 from selfdistill.grading import cgroups, namespaces
+from selfdistill.grading.bubblewrap import INSTALL, bubblewrap_path
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
 from selfdistill.grading.sandbox import Sandbox
 
-INSTALL = "apt-get install bubblewrap"
 _IMPORT = """try:
     import numpy
     print("works")
@@ -24,6 +25,8 @@ except BaseException as error:
 """
 _CGROUP = "optional: run as root, or where a cgroup with memory and pids is delegated to you"
 _USER_NAMESPACES = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, or the container's settings)"
+_WEAKER = "or set evaluation.grading.isolation: process (grade --isolation process), against mistakes but not attacks"
+_LINUX = "run it on Linux or in a Linux container; selfdistill sample and train need no sandbox"
 
 
 def isolation_report() -> list[tuple[str, bool, str]]:
@@ -33,7 +36,7 @@ def isolation_report() -> list[tuple[str, bool, str]]:
     sandbox = "" if works else fault or ""
     packages = sandbox or packages_fault() or ""
     layers = [
-        ("bubblewrap", namespaces.bubblewrap_path() is not None, INSTALL),
+        ("bubblewrap", bubblewrap_path() is not None, INSTALL),
         ("namespaces (user, pid, network, mount, ipc, uts), a fresh pid and ipc namespace a test", works, sandbox),
         ("read-only system, private tmpfs of limited size, clean environment, no network", works, sandbox),
         ("no capabilities, no new privileges, an unprivileged user", works, sandbox),
@@ -49,17 +52,20 @@ def require(isolation: Isolation) -> None:
     """Refuse what this machine cannot give, and warn where programs will miss the interpreter's packages.
 
     Raises:
-        UserError: `full` is asked for and not available; says why and what to do about it.
+        UserError: this is not Linux; or `full` is asked for and not available. Says why and what to do about it.
     """
     if isolation not in get_args(Isolation):  # never taken for the weak one
         raise WrongValueError(f"isolation is {isolation!r}, not one of {', '.join(get_args(Isolation))}")
+    if sys.platform != "linux":
+        raise UserError(f"programs can be run and graded on Linux only, and this is {sys.platform}", fix=_LINUX)
     if isolation == "process":
         return
     fault = full_isolation_fault()
     if fault is not None:
+        mend = f"run: {INSTALL}" if bubblewrap_path() is None else _USER_NAMESPACES
         raise UserError(
             f"programs cannot be isolated on this machine: {fault}",
-            fix=f"run: {INSTALL}" if namespaces.bubblewrap_path() is None else _USER_NAMESPACES,
+            fix=f"{mend}; {_WEAKER}",
         )
     missing = packages_fault()
     if missing is not None:
@@ -69,7 +75,7 @@ def require(isolation: Isolation) -> None:
 @cache
 def full_isolation_fault() -> str | None:
     """Why a sandbox with full isolation does not work here, from starting one; None if it works."""
-    if namespaces.bubblewrap_path() is None:
+    if bubblewrap_path() is None:
         return "bubblewrap is not installed"
     if not kernel.SUPPORTED:
         return f"the machine type {os.uname().machine} is not supported"

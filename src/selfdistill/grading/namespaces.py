@@ -8,7 +8,6 @@ unprivileged ids, and each sandbox's programs run as one of those.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from selfdistill.grading.bubblewrap import bubblewrap_path
 from selfdistill.grading.limits import Limits
 
 HARNESS = Path("/harness")
@@ -85,12 +85,6 @@ def zygote_command(
 def site_packages() -> list[str]:
     """Directories of the packages that programs can import, as the machine names them."""
     return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-
-
-@cache
-def bubblewrap_path() -> str | None:
-    """Where bubblewrap is, if it is installed."""
-    return shutil.which("bwrap")
 
 
 @cache

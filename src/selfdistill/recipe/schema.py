@@ -32,7 +32,7 @@ class ModelSettings(Section):
     """The base model, p0."""
 
     path: str
-    """`embedded`, a local Hugging Face directory, or a hub id."""
+    """`embedded`, a local Hugging Face directory, a hub id, or a GGUF file, which is dequantised (docs/export.md)."""
     revision: str | None = None
     """Branch, tag or commit on the hub."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

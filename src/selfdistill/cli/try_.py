@@ -1,0 +1,67 @@
+"""`selfdistill try`: base and student side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfdistill.cli.options import DirectoryArgument
+from selfdistill.libraries import quiet_libraries
+
+
+def try_(
+    directory: DirectoryArgument,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="An answer is cut off here.")] = 1024,
+) -> None:
+    """Ask base and student the same thing, side by side, each at its own decoding; /run runs what they write.
+
+    Questions come from the terminal, or from standard input. /help lists the commands.
+
+    Examples:
+
+      selfdistill try runs/mine
+
+      echo "Write a function that reverses a list." | selfdistill try runs/mine
+    """
+    quiet_libraries()
+    from rich.console import Console
+
+    from selfdistill.directory import RunDirectory
+    from selfdistill.problems.evaluation import load_problems
+    from selfdistill.problems.render import load_renderer
+    from selfdistill.run.manifest import read_recipe
+    from selfdistill.trying.screen import Plain, SideBySide
+    from selfdistill.trying.session import HELP, Session
+    from selfdistill.trying.sides import open_sides
+
+    run = RunDirectory(Path(directory))
+    recipe = read_recipe(run)
+    renderer, _ = load_renderer(recipe.model, recipe.prompts)
+    sides = open_sides(recipe, run, renderer)
+    limit = min(max_new_tokens, recipe.evaluation.max_new_tokens)
+    session = Session(recipe, renderer, sides, load_problems(recipe), limit)
+    if not sys.stdin.isatty():
+        session.run(sys.stdin, Plain())
+        return
+    screen = SideBySide(Console(markup=False, highlight=False))
+    screen.say(HELP)
+    try:
+        session.run(_typed(), screen)
+    finally:
+        screen.stop()
+
+
+def _typed() -> Iterator[str]:
+    """Lines from the terminal, with its history where Python has readline."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  makes input() take arrow keys
+    while True:
+        try:
+            yield input("> ")
+        except EOFError:
+            return
