@@ -62,7 +62,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError("no such file", where=path) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also what is no UTF-8, nested too deeply, or too long a number
         raise UserError(f"not valid JSON: {error}", where=path) from error
 
 

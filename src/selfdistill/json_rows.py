@@ -73,5 +73,9 @@ def _array(source: str | Path, file: IO[bytes]) -> Iterator[tuple[str, Any]]:
 def _parsed(text: bytes, where: str | Path) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:  # also what is no UTF-8
-        raise UserError(f"not valid JSON: {error}", where=where) from error
+    except RecursionError as error:
+        raise UserError("JSON that is nested too deeply", where=where) from error
+    except ValueError as error:  # also what is no UTF-8
+        long = "digits" in str(error)
+        fault = "JSON with a number of too many digits" if long else f"not valid JSON: {error}"
+        raise UserError(fault, where=where) from error

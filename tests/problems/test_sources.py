@@ -110,7 +110,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "quote.csv": (b'question\n"open\n', r"quote.csv:2: not valid CSV"),
     "semicolons.csv": (b"question;key\nAdd.;a\n", r"semicolons.csv:2: no column question; there are: question;key"),
     "empty.parquet": (b"", r"empty.parquet: not a Parquet file"),
-    "deep.json": (b"[" * 100_000, r"deep.json: not valid JSON"),
+    "deep.json": (b"[" * 100_000, r"deep.json: JSON that is nested too deeply"),
     "notes.txt": (
         b"Add two numbers.\n",
         r"notes.txt: is none of the kinds that are read: .jsonl, .ndjson, .json, .csv",

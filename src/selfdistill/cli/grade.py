@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from selfdistill.cli.options import one_of
+from selfdistill.cli.options import one_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,24 +56,24 @@ def grade(
 
       selfdistill grade answers.jsonl --chat --benchmark test6.jsonl --since 2025-02-01 --out verdicts.jsonl
     """
-    from selfdistill.errors import UserError
     from selfdistill.files import append_records
     from selfdistill.grading import Limits
     from selfdistill.grading import grade as run
     from selfdistill.grading.answers import grade_answers
     from selfdistill.problems.benchmarks import load_benchmark
-    from selfdistill.problems.completions import read_answers
+    from selfdistill.problems.completions import check_rows, read_answers
 
     one_of("--rules", rules, ("judge", "livecodebench"))
     one_of("--answers", answers, ("needed", "whole"))
     one_of("--isolation", isolation, ("full", "process"))
     one_of("--target", target, ("input", "output", None))
-    _positive("--seconds", seconds)
-    _positive("--memory-mb", memory_mb)
-    _positive("--workers", 1 if workers is None else workers)
+    within("--seconds", seconds, 0.001, 86_400)
+    within("--memory-mb", memory_mb, 16, 1 << 24)
+    within("--workers", 1 if workers is None else workers, 1, 1_024)
     limits = Limits(seconds_per_test=seconds, memory_mb=memory_mb)
     filters: dict[str, Any] = {"target": target, "since": since, "until": until, "difficulty": difficulty}
     problems = load_benchmark(benchmark, **filters)
+    check_rows(completions, problems)  # all of them first: a file that is mended later is another file, graded anew
     settings = {"benchmark": benchmark, "chat": chat, "answers": answers, "rules": rules}
     settings |= {"seconds": seconds, "memory_mb": memory_mb}
     done = _resume(out, completions, {**settings, "isolation": isolation, "all_tests": all_tests, **filters})
@@ -83,18 +83,7 @@ def grade(
     verdicts = grade_answers(_counted(todo), lambda submissions: run(submissions, limits=limits, **options))
     for batch in _batches(verdicts):
         append_records(out, batch)
-    if not out.exists():
-        raise UserError("holds no completions", where=completions)
     _print_result(problems, out)
-
-
-def _positive(option: str, value: float) -> None:
-    from math import inf
-
-    from selfdistill.errors import UserError
-
-    if not 0 < value < inf:
-        raise UserError(f"{option} is {value}", fix="give a number above 0")
 
 
 def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
@@ -159,6 +148,8 @@ def _print_result(problems: Sequence[Problem], out: Path) -> None:
     for k in [k for k in _KS if k <= most]:
         (estimate,) = intervals(counts.scores(ids, k)[:, None], seeds.generator(0, "grade", k), SHARE)
         value, low, high = (number(100 * each) for each in (estimate.value, estimate.low, estimate.high))
-        print(f"pass@{k}: {value} % [{low}, {high}]")
+        fewer = sum(counts.judged[task_id] < k for task_id in ids)
+        note = f", without {fewer} problems that have fewer than {k} judged programs" if fewer else ""
+        print(f"pass@{k}: {value} % [{low}, {high}]{note}")
     if len(ids) < len(problems):
         print(f"{len(problems) - len(ids)} problems have no judged program and are left out")

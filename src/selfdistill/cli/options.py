@@ -40,3 +40,15 @@ def one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> Non
     if value not in allowed:
         names = ", ".join(name for name in allowed if name)
         raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")
+
+
+def within(option: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside of what the option can mean; NaN is.
+
+    Raises:
+        UserError: names the option and its bounds.
+    """
+    from selfdistill.errors import UserError
+
+    if not low <= value <= high:
+        raise UserError(f"{option} is {value}", fix=f"give a number from {low:g} to {high:g}")

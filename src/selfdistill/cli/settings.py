@@ -22,6 +22,8 @@ def keep_settings(out: Path, settings: dict[str, Any]) -> None:
     beside = out / "settings.json" if out.is_dir() else out.with_name(out.name + ".settings.json")
     if out.exists() and beside.exists():
         before = read_json(beside)
+        if not isinstance(before, dict):
+            raise UserError("holds no settings", where=beside, fix="choose another --out")
         changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
         if changed:
             raise UserError(

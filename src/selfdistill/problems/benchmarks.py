@@ -40,6 +40,8 @@ _HUB: dict[str, tuple[str, dict[str, Any]]] = {
 _WINDOWS = {"livecodebench-v5": ("2024-08-01", "2025-02-01"), "livecodebench-v6": ("2025-02-01", "2025-06-01")}
 """First day, and the day after the last, of the problems that published results are about (method paper, Table 1)."""
 NAMES = tuple(_HUB)
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SyntaxError)
+"""What reading a row raises that is not as its format says; deep JSON inside a field among it."""
 
 
 @checked
@@ -91,7 +93,7 @@ def _problems(
             continue  # before parsing: private tests are large
         try:
             yield _problem(row, target)
-        except (KeyError, TypeError, ValueError) as error:
+        except _MALFORMED as error:
             fault = f"the row lacks {error}" if isinstance(error, KeyError) else f"the row is malformed: {error}"
             raise UserError(fault, where=f"{where}: row {number}", fix="see docs/grading.md for the formats") from error
 

@@ -41,14 +41,8 @@ def read_answers(
     Raises:
         UserError: a row is no such record, or names a problem that the benchmark does not have.
     """
-    by_id = {problem.task_id: problem for problem in problems}
-    bare = _bare_ids(by_id)
     seen: Counter[str] = Counter()
-    for where, row in json_rows(path):
-        task_id, texts, whole = _read(row, where)
-        problem = by_id.get(task_id) or bare.get(task_id.lower())
-        if problem is None:
-            raise UserError(f"the benchmark has no problem {task_id!r}", where=where, fix="check --benchmark")
+    for problem, texts, whole in _rows(path, problems):
         for text in texts:
             key = f"{problem.task_id}/{seen[problem.task_id]}"
             seen[problem.task_id] += 1
@@ -56,6 +50,28 @@ def read_answers(
                 yield Answer(key, text if text.strip() else None, problem.tests)
             else:
                 yield answer_of(problem, text, key, chat=chat, answers=answers, rules=rules)
+
+
+def check_rows(path: str | Path, problems: Iterable[Problem]) -> None:
+    """Read a file of completions to its end, so that a fault in it shows before any of them is graded.
+
+    Raises:
+        UserError: as `read_answers`, or there are no completions.
+    """
+    if not sum(len(texts) for _problem, texts, _whole in _rows(path, problems)):
+        raise UserError("holds no completions", where=path)
+
+
+def _rows(path: str | Path, problems: Iterable[Problem]) -> Iterator[tuple[Problem, list[str], bool]]:
+    """Each row's problem, its texts, and whether these are whole programs."""
+    by_id = {problem.task_id: problem for problem in problems}
+    bare = _bare_ids(by_id)
+    for where, row in json_rows(path):
+        task_id, texts, whole = _read(row, where)
+        problem = by_id.get(task_id) or bare.get(task_id.lower())
+        if problem is None:
+            raise UserError(f"the benchmark has no problem {task_id!r}", where=where, fix="check --benchmark")
+        yield problem, texts, whole
 
 
 def _bare_ids(by_id: Mapping[str, Problem]) -> dict[str, Problem]:
