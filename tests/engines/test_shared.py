@@ -11,7 +11,8 @@ from selfdistill.engines import shared
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.models import load as models
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -12,7 +13,9 @@ from tests.conftest import REPOSITORY
 
 from selfdistill.errors import UserError
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
-from selfdistill.recipe.reference import field_meanings, reference
+from selfdistill.recipe.decoding import Stages
+from selfdistill.recipe.reference import field_meanings, reference, type_name
+from selfdistill.recipe.sampling import MixSettings
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 # The paper's table: T_train k p, T_eval k p, base T k p, steps, warm-up, checkpoint every.
@@ -129,9 +132,7 @@ def _leaves(model: type[BaseModel], prefix: str = ""):
 
 def test_every_key_is_used_somewhere():
     source = "".join(
-        path.read_text()
-        for path in (REPOSITORY / "src" / "selfdistill").rglob("*.py")
-        if path.name not in ("schema.py", "settings.py")
+        path.read_text() for path in (REPOSITORY / "src" / "selfdistill").rglob("*.py") if path.parent.name != "recipe"
     )
     names = {key: key.rpartition(".")[2] for key in _leaves(Recipe)}
     unused = [key for key, name in names.items() if not re.search(rf"\.{name}\b|\"{name}\"", source)]
@@ -163,3 +164,22 @@ def test_harmless_keys_exist():
 def test_the_shipped_yaml_is_plain_yaml():
     for path in (REPOSITORY / "src" / "selfdistill" / "recipe" / "builtin").iterdir():
         assert isinstance(yaml.safe_load(Path(path).read_text()), dict)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (str | None, "str, or null"),
+        (tuple[float, ...], "list of float"),
+        (Literal[True, "selective"], "one of `true`, `selective`"),
+        (str | tuple[str, ...], "str or list of str"),
+        (MixSettings | None, "section, or null"),
+        (tuple[Stages, ...], "list of decoding"),
+    ],
+)
+def test_the_reference_page_says_types_in_words(annotation, words):
+    assert type_name(annotation) == words
+
+
+def test_the_reference_page_has_a_row_for_each_key_of_a_section_that_may_be_left_out():
+    assert "| `sampling.mix.share` | float | required |" in reference()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from selfdistill.measure.published.check import Score
     from selfdistill.measure.published.protocols import Protocol
     from selfdistill.measure.published.scores import PublishedModel
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 def check_base(
@@ -56,7 +57,7 @@ def check_base(
     from selfdistill.measure.published.protocols import load_protocol
     from selfdistill.measure.published.scores import published_model
     from selfdistill.models.load import load_config, resolve_path
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.model import ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
     if protocol == "list":
@@ -88,7 +89,7 @@ def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) ->
     """The engine; `auto` is what the results that are there were begun with."""
     from selfdistill.engines.choose import settle
     from selfdistill.files import read_json
-    from selfdistill.recipe.schema import EngineSettings
+    from selfdistill.recipe.engine import EngineSettings
 
     kept = place / "settings.json"
     if kind == "auto" and kept.is_file():

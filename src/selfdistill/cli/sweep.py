@@ -40,7 +40,7 @@ def sweep(
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
-    from selfdistill.recipe.schema import WHOLE_GRID
+    from selfdistill.recipe.evaluation import WHOLE_GRID
     from selfdistill.report.pages.sweep import sweep_page
     from selfdistill.studies.execute import execute
     from selfdistill.studies.sweep import Grid, Truncation, cells, summarise

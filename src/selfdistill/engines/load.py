@@ -18,7 +18,8 @@ from selfdistill.models.load import context_length, end_of_turn_ids, load_config
 from selfdistill.recipe.decoding import Decoding, Stages, split_syntax
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 INVARIANT = "VLLM_BATCH_INVARIANT"

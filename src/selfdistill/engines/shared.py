@@ -15,7 +15,8 @@ from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.models.load import load_model, resolve_device
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)

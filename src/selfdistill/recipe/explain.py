@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-PositiveInt = Annotated[int, Field(gt=0)]
+from selfdistill.recipe.section import PositiveInt, Section
+
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 TokenCount = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class AnalysisSettings(BaseModel):
+class AnalysisSettings(Section):
     """Settings of the token view and of the curves over two models."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fork_tokens: TokenCount = 1.5
     """A position is a fork from this many effective tokens on, else a lock. Effective tokens = exp(entropy in nats) of

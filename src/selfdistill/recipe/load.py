@@ -18,7 +18,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from selfdistill.errors import UserError
-from selfdistill.recipe.schema import HARMLESS_KEYS, WHOLE_GRID, Recipe
+from selfdistill.recipe.evaluation import WHOLE_GRID
+from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 
 def builtin_recipes() -> tuple[str, ...]:

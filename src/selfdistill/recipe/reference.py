@@ -10,12 +10,13 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from selfdistill.recipe.decoding import Stages
+from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 _INTRODUCTION = """# The recipe
@@ -45,11 +46,12 @@ def _section(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield "| key | type | default | meaning |\n|---|---|---|---|"
         for name, field in leaves.items():
             default = "required" if field.is_required() else f"`{_default(field)}`"
-            yield f"| `{prefix}{name}` | {_type(field.annotation)} | {default} | {meanings.get(name, '')} |"
+            yield f"| `{prefix}{name}` | {type_name(field.annotation)} | {default} | {meanings.get(name, '')} |"
         yield ""
     for name, field in model.model_fields.items():
-        if _is_section(field.annotation):
-            yield from _section(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
+        for each in (field.annotation, *get_args(field.annotation)):  # a section, or one that may be left out
+            if _is_section(each) and get_origin(field.annotation) is not tuple:
+                yield from _section(each, f"{prefix}{name}.")
 
 
 def field_meanings(model: type[BaseModel]) -> dict[str, str]:
@@ -72,19 +74,32 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined or value is None:
         return "null"
-    return str(list(value) if isinstance(value, tuple) else value)
+    return str(value).lower() if isinstance(value, bool) else str(list(value) if isinstance(value, tuple) else value)
 
 
-def _type(annotation: Any) -> str:
-    if annotation == tuple[Stages, ...]:
-        return "list of decodings"
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    for noise in ("typing.", "Annotated", "NoneType"):
-        text = text.replace(noise, "None" if noise == "NoneType" else "")
-    text = text.split(", FieldInfo")[0].lstrip("[") if "FieldInfo" in text else text
-    return (
-        text.replace("Literal[", "one of ").replace("]", "").replace("[", " of ").replace("|", "or").replace("'", "`")
-    )
+def type_name(annotation: Any) -> str:
+    """A type in words, as someone who writes YAML reads it.
+
+    >>> type_name(tuple[float, ...] | None)
+    'list of float, or null'
+    """
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation == Stages:
+        return "decoding"
+    if origin is Annotated:
+        return type_name(inner[0])
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in inner)
+    if origin in (Union, UnionType):
+        named = [type_name(each) for each in inner if each is not NoneType]
+        return " or ".join(named) + (", or null" if NoneType in inner else "")
+    if origin is tuple:
+        return f"list of {type_name(inner[0])}"
+    if origin is dict:
+        return "mapping"
+    if annotation is Decoding:
+        return "decoding"
+    return "section" if _is_section(annotation) else str(annotation.__name__)
 
 
 if __name__ == "__main__":

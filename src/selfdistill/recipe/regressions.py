@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import field_validator
 
 from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.section import PositiveInt, Section
 from selfdistill.recipe.tasks import task
 
-PositiveInt = Annotated[int, Field(gt=0)]
 
-
-class RegressionSettings(BaseModel):
+class RegressionSettings(Section):
     """Other tasks on which base and student are compared, to see what got worse. See docs/regressions.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tasks: tuple[str, ...] = ()
     """Embedded families (`embedded`, `embedded-scalars`, `embedded-strings`, `embedded-json`), `embedded-text`

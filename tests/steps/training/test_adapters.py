@@ -25,7 +25,7 @@ from transformers import (
 from selfdistill.errors import UserError
 from selfdistill.models.load import empty_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import LoraSettings
+from selfdistill.recipe.training import LoraSettings
 from selfdistill.steps.training.adapters import lora_config, lora_targets
 from selfdistill.steps.training.extras import require_extras
 from selfdistill.steps.training.train import train_student

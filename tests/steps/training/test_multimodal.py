@@ -23,7 +23,7 @@ from transformers import (
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_config, load_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import whole
 from selfdistill.steps.training.extras import require_extras
 from selfdistill.steps.training.train import train_student

@@ -16,7 +16,7 @@ import torch
 
 from selfdistill.models.load import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import arguments, batches, train
 from selfdistill.steps.training.batches import Collator
 from selfdistill.steps.training.train import build_data, train_student

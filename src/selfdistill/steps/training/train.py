@@ -23,7 +23,8 @@ from selfdistill.events import say
 from selfdistill.files import write_text
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.processes import weights_are_sharded
-from selfdistill.recipe.schema import Recipe, TrainingSettings
+from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.training import TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import read_targets, size_on_disk
 from selfdistill.steps.training.adapters import lora_config, lora_targets
