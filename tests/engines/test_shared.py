@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.engines import shared
+from selfdistill.engines import shared, transformers
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.models import load as models
@@ -30,7 +30,8 @@ def loads(monkeypatch) -> list[str]:
         made.append(path or settings.path)
         return load(settings, path, **how)
 
-    monkeypatch.setattr(models, "load_model", counted)
+    for user in (shared, transformers):
+        monkeypatch.setattr(user, "load_model", counted)
     return made
 
 

@@ -57,13 +57,14 @@ def check_base(
     from selfdistill.measure.published.protocols import load_protocol
     from selfdistill.measure.published.scores import published_model
     from selfdistill.models.load import load_config, resolve_path
+    from selfdistill.recipe.engine import ENGINES
     from selfdistill.recipe.model import ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
     if protocol == "list":
         _print_protocols()
         return
-    one_of("--engine", engine, ("auto", "transformers", "vllm"))
+    one_of("--engine", engine, ("auto", *(name for name, kind in ENGINES.items() if not kind.on_server)))
     one_of("--dtype", dtype, ("auto", "float32", "bfloat16", "float16"))
     how = load_protocol(protocol)
     sources = _sources(benchmarks or [how.benchmarks[0]])

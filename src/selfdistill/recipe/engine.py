@@ -1,18 +1,59 @@
-"""The recipe's section on what generates."""
+"""The recipe's section on what generates, and the table of engines: a new one is a module and a line in `ENGINES`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from selfdistill.recipe.section import PositiveFloat, PositiveInt, Section
+from selfdistill.recipe.section import NameIn, PositiveFloat, PositiveInt, Section
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """An engine, and what must be known of it before its libraries are imported."""
+
+    module: str
+    """Imported when the engine is first used. Has `load(model, engine, path, ends)`: see `engines.load.load_engine`."""
+    decodes: Literal["ordinary", "logits", "everything"] = "ordinary"
+    """`ordinary`: one temperature, top-k and top-p. `logits`: any rules, one after the other. `everything`: rules that
+    read the text so far as well. What an engine cannot decode, transformers on this machine does."""
+    lists_probabilities: bool = False
+    """Whether it hands over a fixed number of probabilities a position, so that soft targets need a top-k."""
+    takes_options: bool = False
+    """Whether `engine.options` are its library's."""
+    on_server: bool = False
+    """Whether it works elsewhere, at `engine.base_url`."""
+    side_by_side: bool = False
+    """Whether several of them share a CPU; else what is loaded goes before another one comes."""
+    library: str | None = None
+    """What it imports that not everyone has."""
+    extra: str | None = None
+    """Our extra that brings the library."""
+
+
+ENGINES: dict[str, EngineKind] = {
+    "transformers": EngineKind("selfdistill.engines.transformers", decodes="everything", side_by_side=True),
+    "vllm": EngineKind(
+        "selfdistill.engines.vllm_start",
+        decodes="logits",
+        lists_probabilities=True,
+        takes_options=True,
+        library="vllm",
+        extra="vllm",
+    ),
+    "openai": EngineKind(
+        "selfdistill.engines.openai", lists_probabilities=True, on_server=True, library="httpx", extra="openai"
+    ),
+}
+"""Every `engine.kind` but `auto`."""
 
 
 class EngineSettings(Section):
     """What generates. See docs/engines.md."""
 
-    kind: Literal["auto", "transformers", "vllm", "openai"] = "auto"
+    kind: Annotated[str, NameIn(ENGINES, besides=("auto",))] = "auto"
     """`transformers` and `vllm` run on this machine; `openai` asks servers that speak OpenAI's completions API. `auto`
     takes vllm where it is installed, a CUDA GPU is there and it can do what the recipe asks, else transformers; a run
     says which and why, and keeps to it."""
@@ -45,9 +86,13 @@ class EngineSettings(Section):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> EngineSettings:
-        if (self.kind == "openai") != (self.base_url is not None):
-            raise ValueError("base_url goes with kind: openai, which needs it")
-        for key, value in (("options", self.options), ("batch_invariant", self.batch_invariant)):
-            if value and self.kind not in ("vllm", "auto"):
-                raise ValueError(f"{key} goes with kind: vllm or auto")
+        chosen = ENGINES.get(self.kind)  # None: `auto`, which is settled later
+        if (chosen is not None and chosen.on_server) != (self.base_url is not None):
+            servers = [name for name, kind in ENGINES.items() if kind.on_server]
+            raise ValueError(f"base_url goes with kind: {' or '.join(servers)}, which needs it")
+        if self.options and chosen is not None and not chosen.takes_options:
+            takers = [name for name, kind in ENGINES.items() if kind.takes_options]
+            raise ValueError(f"options goes with kind: {', '.join(takers)} or auto")
+        if self.batch_invariant and self.kind not in ("vllm", "auto"):
+            raise ValueError("batch_invariant goes with kind: vllm or auto")
         return self

@@ -9,7 +9,7 @@ import ast
 import inspect
 import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.section import NameIn
 
 _INTRODUCTION = """# The recipe
 
@@ -46,7 +47,9 @@ def _section(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield "| key | type | default | meaning |\n|---|---|---|---|"
         for name, field in leaves.items():
             default = "required" if field.is_required() else f"`{_default(field)}`"
-            yield f"| `{prefix}{name}` | {type_name(field.annotation)} | {default} | {meanings.get(name, '')} |"
+            named = next((each.names for each in field.metadata if isinstance(each, NameIn)), None)
+            kind = _one_of(named) if named else type_name(field.annotation)
+            yield f"| `{prefix}{name}` | {kind} | {default} | {meanings.get(name, '')} |"
         yield ""
     for name, field in model.model_fields.items():
         for each in (field.annotation, *get_args(field.annotation)):  # a section, or one that may be left out
@@ -89,7 +92,7 @@ def type_name(annotation: Any) -> str:
     if origin is Annotated:
         return type_name(inner[0])
     if origin is Literal:
-        return "one of " + ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in inner)
+        return _one_of(inner)
     if origin in (Union, UnionType):
         named = [type_name(each) for each in inner if each is not NoneType]
         return " or ".join(named) + (", or null" if NoneType in inner else "")
@@ -100,6 +103,10 @@ def type_name(annotation: Any) -> str:
     if annotation is Decoding:
         return "decoding"
     return "section" if _is_section(annotation) else str(annotation.__name__)
+
+
+def _one_of(values: Iterable[Any]) -> str:
+    return "one of " + ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from selfdistill.recipe.checks import ChecksSettings
-from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.engine import ENGINES, EngineSettings
 from selfdistill.recipe.evaluation import EvaluationSettings
 from selfdistill.recipe.explain import AnalysisSettings
 from selfdistill.recipe.model import ModelSettings
@@ -57,8 +57,9 @@ class Recipe(Section):
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")
         if self.sampling.source == "texts":
             return self
-        handed_over = self.engine.kind in ("vllm", "openai") and self.training.stores_targets
-        if handed_over and not decoding.greedy and decoding.top_k == 0:
+        engine = ENGINES.get(self.engine.kind)  # None: `auto`, which heeds this where it is settled
+        listed = engine is not None and engine.lists_probabilities and self.training.stores_targets
+        if listed and not decoding.greedy and decoding.top_k == 0:
             raise ValueError(
                 f"soft targets through engine.kind {self.engine.kind} need a sampling.decoding.top_k: it hands over "
                 "a fixed number of probabilities a position; set top_k, or targets: hard, or kind: transformers"

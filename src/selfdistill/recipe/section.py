@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 EMBEDDED = "embedded"
 """Names the tiny model, the prompts and the problems that come inside the package."""
@@ -19,3 +22,31 @@ class Section(BaseModel):
     """A part of the recipe: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+@dataclass(frozen=True, slots=True)
+class NameIn:
+    """Goes with `Annotated[str, ...]`: the text is a name in a table, which may have grown since."""
+
+    table: Mapping[str, Any]
+    besides: tuple[str, ...] = ()
+    """Further names."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that are allowed now."""
+        return (*self.besides, *self.table)
+
+    def check(self, name: str) -> str:
+        """The name.
+
+        Raises:
+            ValueError: it is none of `names`, which the message lists.
+        """
+        if name not in self.names:
+            *others, last = (repr(each) for each in self.names)
+            raise ValueError(f"{', '.join(others)} or {last}")
+        return name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))

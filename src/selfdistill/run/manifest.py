@@ -16,6 +16,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
+from selfdistill.recipe.engine import ENGINES
 
 FORMAT = 1
 PACKAGES = (
@@ -126,7 +127,8 @@ def with_engine(recipe: Recipe, kind: str | None) -> Recipe:
 
 def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
     kind = settled_kind(directory)
-    known = None if kind == "openai" else kind  # which needs further keys: `auto` cannot stand for it
+    on_server = kind in ENGINES and ENGINES[kind].on_server
+    known = None if on_server else kind  # a server needs further keys: `auto` cannot stand for it
     changed = changed_keys(with_engine(read_recipe(directory), known), with_engine(recipe, known))
     if changed:
         raise UserError(
