@@ -110,13 +110,13 @@ def _sources(given: list[str]) -> dict[str, str]:
     import re
 
     from selfdistill.errors import UserError
-    from selfdistill.problems.benchmarks import NAMES
+    from selfdistill.problems.benchmarks import names
 
     sources = {}
     for each in given:
         name, equals, source = each.partition("=")
-        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or not (source if equals else name in NAMES):
-            fix = f"give NAME=FILE, or one of {', '.join(NAMES)}"
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or not (source if equals else name in names()):
+            fix = f"give NAME=FILE, or one of {', '.join(names())}"
             raise UserError(f"--benchmark is {each!r}", fix=fix)
         sources[name] = source if equals else name
     return sources
