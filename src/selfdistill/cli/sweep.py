@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
+from selfdistill.cli.study import JobsOption, SeedsOption, publish
 from selfdistill.libraries import quiet_libraries
+from selfdistill.studies.lists import numbers
 
 if TYPE_CHECKING:
     from selfdistill.studies.sweep import Truncation

@@ -17,7 +17,7 @@ from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.recipe.rounds import RoundSettings
 from selfdistill.recipe.sampling import SamplingSettings
 from selfdistill.recipe.section import CountOrZero, Section
-from selfdistill.recipe.training import TrainingSettings
+from selfdistill.recipe.training import TARGETS, TrainingSettings
 
 
 class Recipe(Section):
@@ -51,7 +51,7 @@ class Recipe(Section):
         recomputed = self.training.soft_targets == "recomputed"
         if recomputed and (self.sampling.model is not None or self.sampling.mix is not None):
             raise ValueError("soft_targets: recomputed are the base's own; sampling.model and sampling.mix need stored")
-        if self.sampling.source == "texts" and self.training.targets == "hard":
+        if self.sampling.source == "texts" and not TARGETS[self.training.targets].distributions:
             raise ValueError("sampling.source texts needs training.targets: soft; a text's tokens are never targets")
         if self.sampling.source == "texts" and self.sampling.samples_per_prompt > 1:
             raise ValueError("a prompt has one text: sampling.source texts goes with samples_per_prompt: 1")

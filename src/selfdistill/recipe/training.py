@@ -1,12 +1,33 @@
-"""The recipe's section on step 2. The defaults are the paper's (Sec. 3 and its appendix)."""
+"""The recipe's section on step 2, and the table of training targets: a new one is a module and a line in `TARGETS`.
+
+The defaults are the paper's (Sec. 3 and its appendix).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfdistill.recipe.section import CountOrZero, Fraction, PositiveFloat, PositiveInt, Section
+from selfdistill.recipe.section import CountOrZero, Fraction, NameIn, PositiveFloat, PositiveInt, Section
+
+
+@dataclass(frozen=True, slots=True)
+class TargetKind:
+    """What training can aim at."""
+
+    module: str
+    """Imported when it is used. Has `load(training, directory)`: see `steps.training.target`."""
+    distributions: bool = False
+    """Whether it needs q_s, the base's distribution at every sampled position: see `soft_targets`."""
+
+
+TARGETS: dict[str, TargetKind] = {
+    "hard": TargetKind("selfdistill.steps.training.hard_targets"),
+    "soft": TargetKind("selfdistill.steps.training.soft_targets", distributions=True),
+}
+"""Every `training.targets`."""
 
 
 class LoraSettings(Section):
@@ -26,7 +47,7 @@ class LoraSettings(Section):
 class TrainingSettings(Section):
     """Step 2: fine-tune the base on its raw samples. The defaults are the paper's (Sec. 3)."""
 
-    targets: Literal["hard", "soft"] = "hard"
+    targets: Annotated[str, NameIn(TARGETS)] = "hard"
     """`hard`: cross-entropy to the drawn tokens, as published. `soft`: to q_s, the base's whole truncated, tempered
     distribution at every sampled position; same expected gradient, less variance."""
     soft_targets: Literal["stored", "recomputed"] = "stored"
@@ -100,7 +121,7 @@ class TrainingSettings(Section):
             raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
         if self.min_learning_rate > self.learning_rate:
             raise ValueError("min_learning_rate is above learning_rate")
-        if self.soft_targets == "recomputed" and self.targets == "hard":
+        if self.soft_targets == "recomputed" and not TARGETS[self.targets].distributions:
             raise ValueError("soft_targets: recomputed goes with targets: soft")
         if self.soft_targets == "recomputed" and self.method == "qlora":
             raise ValueError("soft_targets: recomputed needs the base as it samples; qlora holds it in 4 bits")
@@ -109,4 +130,4 @@ class TrainingSettings(Section):
     @property
     def stores_targets(self) -> bool:
         """Whether sampling keeps q_s."""
-        return self.targets == "soft" and self.soft_targets == "stored"
+        return TARGETS[self.targets].distributions and self.soft_targets == "stored"
