@@ -17,6 +17,7 @@ from selfdistill.recipe.decoding import Stages
 from selfdistill.recipe.reference import field_meanings, reference, type_name
 from selfdistill.recipe.sampling import MixSettings
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.show import FIRST, shown_recipe
 
 # The paper's table: T_train k p, T_eval k p, base T k p, steps, warm-up, checkpoint every.
 PAPER = {
@@ -183,3 +184,34 @@ def test_the_reference_page_says_types_in_words(annotation, words):
 
 def test_the_reference_page_has_a_row_for_each_key_of_a_section_that_may_be_left_out():
     assert "| `sampling.mix.share` | float | required |" in reference()
+
+
+@pytest.mark.parametrize("name", builtin_recipes())
+def test_a_recipe_that_is_shown_is_the_same_recipe_with_every_key_in_it(name, tmp_path):
+    text = shown_recipe(name)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert load_recipe(path) == load_recipe(name)
+    above, line, below = text.partition("\n# ---- The rest")
+    assert line
+    assert len(FIRST) == 15
+    for key in FIRST:
+        assert re.search(rf"^{re.escape(key)}: .+  # \w?", above, re.MULTILINE), key
+    uncommented = tmp_path / "all.yaml"
+    uncommented.write_text(above + re.sub("^# (?!--)", "", below.partition("\n")[2], flags=re.MULTILINE))
+    assert load_recipe(uncommented) == load_recipe(name)
+
+
+def test_dotted_names_in_a_file_are_keys_of_sections(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(shown_recipe("demo").replace("training.method: full", "training.methd: full"))
+    line = next(n for n, row in enumerate(path.read_text().splitlines(), 1) if row.startswith("training.methd"))
+    with pytest.raises(UserError, match=rf"mine.yaml:{line}: unknown key training.methd \(did you mean method\?\)"):
+        load_recipe(path)
+    for added, fault in (
+        ("model: {path: twice}", "model.path is given twice"),
+        ("name.of: x", "name.of: name is a value"),
+    ):
+        path.write_text(f"{shown_recipe('demo')}{added}\n")
+        with pytest.raises(UserError, match=fault):
+            load_recipe(path)

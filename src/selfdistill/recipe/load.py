@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from selfdistill.errors import UserError
 from selfdistill.recipe.evaluation import WHOLE_GRID
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.section import is_section
 
 
 def builtin_recipes() -> tuple[str, ...]:
@@ -31,7 +32,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
     Args:
-        source: a YAML file's path, or a built-in recipe's name.
+        source: a YAML file's path, or a built-in recipe's name. Keys are in sections, or have dotted names.
         overrides: `key=value` with dotted keys and YAML values, e.g. `sampling.decoding.temperature=1.2`.
 
     Raises:
@@ -39,7 +40,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = _find(str(source))
     text = path.read_text()
-    tree = _parse_yaml(text, path)
+    tree = _nested(_parse_yaml(text, path), path)
     for override in overrides:
         _apply(tree, override)
     return _validate(tree, path, _key_lines(text))
@@ -108,6 +109,24 @@ def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
     return tree
 
 
+def _nested(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The tree with keys of dotted names, such as `model.path`, in their sections."""
+    nested = {key: value for key, value in tree.items() if "." not in str(key)}
+    for key, value in tree.items():
+        *parents, last = str(key).split(".")
+        if not parents:
+            continue
+        section = nested
+        for parent in parents:
+            section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{key}: {parent} is a value, not a section", where=path)
+        if last in section:
+            raise UserError(f"{key} is given twice", where=path)
+        section[last] = value
+    return nested
+
+
 def _apply(tree: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key.strip():
@@ -165,14 +184,10 @@ def _shown(value: Any) -> str:
 def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:
     section: Any = Recipe
     for parent in parents:
-        if not _is_section(section):  # inside a list
+        if not is_section(section):  # inside a list
             return ()
         section = section.model_fields[parent].annotation
-    return tuple(section.model_fields) if _is_section(section) else ()
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return tuple(section.model_fields) if is_section(section) else ()
 
 
 def _prefixes(key: str) -> Iterator[str]:

@@ -18,14 +18,15 @@ from pydantic_core import PydanticUndefined
 
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
-from selfdistill.recipe.section import NameIn
+from selfdistill.recipe.section import NameIn, is_section
 
 _INTRODUCTION = """# The recipe
 
 Everything that decides a run's result is in one YAML file. `selfdistill recipes` lists the built-in ones,
-`selfdistill recipes NAME > mine.yaml` gives you one to start from, and `--set key=value` overrides a key by its dotted
-name. Unknown keys are refused. The resolved recipe is kept in the run's manifest; going on in a run directory under a
-changed recipe is refused too, except for the keys {harmless}, on which no result depends.
+`selfdistill recipes NAME > mine.yaml` gives you one to start from, with the keys that people change first on top, and
+`--set key=value` overrides a key by its dotted name. A file may have dotted names too (`model.path: embedded`), or
+sections. Unknown keys are refused. The resolved recipe is kept in the run's manifest; continuing in a run directory
+under a changed recipe is refused too, except for the keys {harmless}, on which no result depends.
 
 This page is made from the schema: `python -m selfdistill.recipe.reference > docs/recipe.md`.
 """
@@ -39,7 +40,7 @@ def reference() -> str:
 
 def _section(model: type[BaseModel], prefix: str) -> Iterator[str]:
     meanings = field_meanings(model)
-    leaves = {name: field for name, field in model.model_fields.items() if not _is_section(field.annotation)}
+    leaves = {name: field for name, field in model.model_fields.items() if not is_section(field.annotation)}
     yield f"## {prefix.rstrip('.') or 'Top level'}\n"
     if model.__doc__:
         yield f"{inspect.cleandoc(model.__doc__)}\n"
@@ -53,7 +54,7 @@ def _section(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield ""
     for name, field in model.model_fields.items():
         for each in (field.annotation, *get_args(field.annotation)):  # a section, or one that may be left out
-            if _is_section(each) and get_origin(field.annotation) is not tuple:
+            if is_section(each) and get_origin(field.annotation) is not tuple:
                 yield from _section(each, f"{prefix}{name}.")
 
 
@@ -67,10 +68,6 @@ def field_meanings(model: type[BaseModel]) -> dict[str, str]:
         if isinstance(field, ast.AnnAssign) and is_text:
             meanings[field.target.id] = " ".join(str(below.value.value).split()).replace("|", "\\|")  # type: ignore[union-attr]
     return meanings
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _default(field: Any) -> str:
@@ -102,7 +99,7 @@ def type_name(annotation: Any) -> str:
         return "mapping"
     if annotation is Decoding:
         return "decoding"
-    return "section" if _is_section(annotation) else str(annotation.__name__)
+    return "section" if is_section(annotation) else str(annotation.__name__)
 
 
 def _one_of(values: Iterable[Any]) -> str:

@@ -50,3 +50,8 @@ class NameIn:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+def is_section(annotation: Any) -> bool:
+    """Whether a key of this type has keys of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
