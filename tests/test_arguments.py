@@ -12,7 +12,8 @@ import selfdistill as sd
 from selfdistill.checked import checked
 from selfdistill.grading.isolation import require
 from selfdistill.problems.benchmarks import load_benchmark
-from selfdistill.recipe.schema import Recipe, TrainingSettings
+from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.training import TrainingSettings
 from selfdistill.report import build_summary
 
 RANKED = sd.decode(torch.tensor([2.0, 1.0]), (sd.Decoding(temperature=1),))

@@ -15,7 +15,8 @@ from selfdistill.errors import UserError
 from selfdistill.grading import Limits, Submission, grade
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, StdinCase, StdinTests
 from selfdistill.steps.evaluation.cluster import grade_on_cluster
 from selfdistill.steps.sampling.generate import Job, generate_samples

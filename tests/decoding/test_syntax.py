@@ -23,7 +23,8 @@ from selfdistill.engines.load import load_engine
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import PythonSyntax
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_tokenizer
 

@@ -32,7 +32,8 @@ from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import UserError
 from selfdistill.models.load import context_length
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_tokenizer
 

@@ -13,7 +13,8 @@ from selfdistill.engines.choose import choose, is_small, require_vllm, settle
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K, TIES
 from selfdistill.errors import UserError
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 
 BOUNDED = Decoding(temperature=1, top_k=20)

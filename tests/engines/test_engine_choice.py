@@ -7,7 +7,7 @@ import pytest
 from selfdistill.engines.load import engine_for
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import MinP, PythonSyntax
-from selfdistill.recipe.schema import EngineSettings
+from selfdistill.recipe.engine import EngineSettings
 
 PLAIN = Decoding(temperature=0.7, top_k=20)
 MIN_P = MinP(rule="min-p", min_p=0.1)

@@ -9,7 +9,8 @@ import torch
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.run.gpu_memory import gpu_peak
 from tests.decoded import decoded
 from tiny_models import make_model

@@ -16,7 +16,8 @@ from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.seeds import integer_seed
 from selfdistill.steps.sampling.generate import Job, generate_samples

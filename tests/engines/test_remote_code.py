@@ -13,7 +13,7 @@ import pytest
 import selfdistill
 from selfdistill.errors import UserError
 from selfdistill.models.load import empty_model, load_config, load_model, load_tokenizer
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 
 RUNS_NO_CODE = {"GenerationConfig", "PeftModel"}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from selfdistill.engines import load as engine_load
-from selfdistill.engines import shared
+from selfdistill.engines import shared, transformers
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.models import load as models
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 
 
@@ -30,8 +30,8 @@ def loads(monkeypatch) -> list[str]:
         made.append(path or settings.path)
         return load(settings, path, **how)
 
-    for module in (engine_load, shared):
-        monkeypatch.setattr(module, "load_model", counted)
+    for user in (shared, transformers):
+        monkeypatch.setattr(user, "load_model", counted)
     return made
 
 

@@ -16,7 +16,8 @@ from selfdistill.engines.text import Detokenizer
 from selfdistill.files import read_records
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.targets import read_targets

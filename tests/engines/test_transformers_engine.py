@@ -13,7 +13,8 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.seeds import generator
 from tests.decoded import decoded
 from tiny_models import make_model

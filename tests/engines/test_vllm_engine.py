@@ -24,7 +24,8 @@ from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import MinP, TopNSigma
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Sample
 from selfdistill.steps.sampling.targets import read_targets
 from tests.decoded import decoded

@@ -28,7 +28,8 @@ from selfdistill.engines.load import load_engine
 from selfdistill.files import read_json
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from tests.decoded import decoded
 from tiny_models import make_model
 

@@ -17,7 +17,7 @@ from run.small import command, run
 from selfdistill import events
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_model
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 
 Tensors = dict[str, torch.Tensor]

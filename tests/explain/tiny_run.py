@@ -13,7 +13,8 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.explain.records import Graded
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from tests.decoded import decoded
 from tiny_models import make_model

@@ -17,7 +17,7 @@ from export.small_models import HARD, KINDS, byte_level, make_model, sentencepie
 from selfdistill.export.student import export_gguf
 from selfdistill.models.gguf.splits import SPLITS
 from selfdistill.models.load import load_model, load_tokenizer
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 
 pytestmark = pytest.mark.engines
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: make test-engines does it")

@@ -11,7 +11,7 @@ from run.small import command, run, run_command
 from run.test_other_models import overrides
 from selfdistill.export.student import export_gguf
 from selfdistill.models.load import load_model
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 
 
 def logits(model) -> torch.Tensor:

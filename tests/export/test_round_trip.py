@@ -12,7 +12,7 @@ from export.small_models import HARD, KINDS, byte_level, make_model, messages, s
 from selfdistill.export.student import export_gguf
 from selfdistill.models.gguf.splits import SPLITS
 from selfdistill.models.load import end_of_turn_ids, load_config, load_model, load_tokenizer
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 
 READABLE = [kind for kind in KINDS if kind != "gemma"]
 """transformers reads the others from a GGUF file; llama.cpp reads that one (test_llama_cpp.py)."""

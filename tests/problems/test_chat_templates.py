@@ -17,7 +17,9 @@ from selfdistill.errors import UserError
 from selfdistill.models.load import end_of_turn_ids, load_tokenizer
 from selfdistill.problems.render import Renderer, load_renderer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.prompts import PromptSettings
 from tests.decoded import decoded
 from tiny_models import make_model
 

@@ -14,7 +14,7 @@ from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import Renderer
 from selfdistill.problems.sources import read_statements
 from selfdistill.problems.templates import apply_template
-from selfdistill.recipe.schema import Columns, PromptSettings
+from selfdistill.recipe.prompts import Columns, PromptSettings
 from tiny_models import make_tokenizer
 
 ROWS = [

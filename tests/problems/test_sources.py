@@ -19,7 +19,7 @@ from selfdistill.measure.contamination.sources import prompts_of_file
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import Renderer
 from selfdistill.problems.sources import read_statements
-from selfdistill.recipe.schema import Columns, PromptSettings
+from selfdistill.recipe.prompts import Columns, PromptSettings
 from tiny_models import make_tokenizer
 
 MARK = b"\xef\xbb\xbf"

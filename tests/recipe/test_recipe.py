@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -12,8 +13,11 @@ from pydantic import BaseModel
 
 from selfdistill.errors import UserError
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
-from selfdistill.recipe.reference import field_meanings, reference
+from selfdistill.recipe.decoding import Stages
+from selfdistill.recipe.reference import field_meanings, reference, type_name
+from selfdistill.recipe.sampling import MixSettings
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.show import FIRST, shown_recipe
 from tests.conftest import REPOSITORY
 
 BILLION = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefg"))
@@ -179,9 +183,7 @@ def _leaves(model: type[BaseModel], prefix: str = ""):
 
 def test_every_key_is_used_somewhere():
     source = "".join(
-        path.read_text()
-        for path in (REPOSITORY / "src" / "selfdistill").rglob("*.py")
-        if path.name not in ("schema.py", "settings.py")
+        path.read_text() for path in (REPOSITORY / "src" / "selfdistill").rglob("*.py") if path.parent.name != "recipe"
     )
     names = {key: key.rpartition(".")[2] for key in _leaves(Recipe)}
     unused = [key for key, name in names.items() if not re.search(rf"\.{name}\b|\"{name}\"", source)]
@@ -213,3 +215,53 @@ def test_harmless_keys_exist():
 def test_the_shipped_yaml_is_plain_yaml():
     for path in (REPOSITORY / "src" / "selfdistill" / "recipe" / "builtin").iterdir():
         assert isinstance(yaml.safe_load(Path(path).read_text()), dict)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (str | None, "str, or null"),
+        (tuple[float, ...], "list of float"),
+        (Literal[True, "selective"], "one of `true`, `selective`"),
+        (str | tuple[str, ...], "str or list of str"),
+        (MixSettings | None, "section, or null"),
+        (tuple[Stages, ...], "list of decoding"),
+    ],
+)
+def test_the_reference_page_says_types_in_words(annotation, words):
+    assert type_name(annotation) == words
+
+
+def test_the_reference_page_has_a_row_for_each_key_of_a_section_that_may_be_left_out():
+    assert "| `sampling.mix.share` | float | required |" in reference()
+
+
+@pytest.mark.parametrize("name", builtin_recipes())
+def test_a_recipe_that_is_shown_is_the_same_recipe_with_every_key_in_it(name, tmp_path):
+    text = shown_recipe(name)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert load_recipe(path) == load_recipe(name)
+    above, line, below = text.partition("\n# ---- The rest")
+    assert line
+    assert len(FIRST) == 15
+    for key in FIRST:
+        assert re.search(rf"^{re.escape(key)}: .+  # \w?", above, re.MULTILINE), key
+    uncommented = tmp_path / "all.yaml"
+    uncommented.write_text(above + re.sub("^# (?!--)", "", below.partition("\n")[2], flags=re.MULTILINE))
+    assert load_recipe(uncommented) == load_recipe(name)
+
+
+def test_dotted_names_in_a_file_are_keys_of_sections(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(shown_recipe("demo").replace("training.method: full", "training.methd: full"))
+    line = next(n for n, row in enumerate(path.read_text().splitlines(), 1) if row.startswith("training.methd"))
+    with pytest.raises(UserError, match=rf"mine.yaml:{line}: unknown key training.methd \(did you mean method\?\)"):
+        load_recipe(path)
+    for added, fault in (
+        ("model: {path: twice}", "model.path is given twice"),
+        ("name.of: x", "name.of: name is a value"),
+    ):
+        path.write_text(f"{shown_recipe('demo')}{added}\n")
+        with pytest.raises(UserError, match=fault):
+            load_recipe(path)

@@ -18,6 +18,7 @@ import numpy as np
 from selfdistill import files, seeds
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.run.manifest import FORMAT
 from selfdistill.steps.evaluation.systems import System, plan_systems
 
 LIMIT = 128
@@ -214,7 +215,7 @@ def _training_log(simulation: Simulation) -> list[dict]:
 def _manifest(simulation: Simulation) -> dict:
     decodings = {name: d.model_dump() for name, d in (("base", DEFAULT), ("student", STUDENT))}
     return {
-        "format": 1,
+        "format": FORMAT,
         "recipe": {
             "name": "simulated",
             "description": "A simulated evaluation, for tests of the report.",

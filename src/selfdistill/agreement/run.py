@@ -16,7 +16,7 @@ from selfdistill.grading.outputs import Result, Task, run_tasks
 from selfdistill.recipe.agreement import AgreementSettings
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import GradingSettings
+    from selfdistill.recipe.evaluation import GradingSettings
 
 OUTPUT_MB = 4
 """Of one program on all inputs: what is compared is read on the host."""

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from selfdistill.cli.agreement import agreement
 from selfdistill.cli.check_base import check_base
 from selfdistill.cli.contamination import contamination
-from selfdistill.cli.curve import curve
-from selfdistill.cli.decoding_baselines import decoding_baselines
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.export import export
 from selfdistill.cli.grade import grade
-from selfdistill.cli.method_baselines import method_baselines
 from selfdistill.cli.plan import plan
-from selfdistill.cli.preview import advise, preview
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.regressions import regressions
-from selfdistill.cli.rounds import rounds
 from selfdistill.cli.run import demo, run
-from selfdistill.cli.seeds import seeds
 from selfdistill.cli.stages import evaluate, report, sample, train
-from selfdistill.cli.sweep import sweep
+from selfdistill.cli.studies import STUDIES
+from selfdistill.cli.study import Study
 from selfdistill.cli.toy import toy
 from selfdistill.cli.try_ import try_
 from selfdistill.events import VARIABLE
@@ -40,6 +35,15 @@ class Log(StrEnum):
     JSON = "json"
 
 
+def add_command(program: typer.Typer, command: Study | Callable[..., None], panel: str) -> None:
+    """Add a command to a program, under a panel of its help."""
+    if isinstance(command, Study):
+        program.command(command.name, rich_help_panel=panel)(command.command())
+    else:
+        name = command.__name__.rstrip("_").replace("_", "-")  # `try` is no name that Python has
+        program.command(name, rich_help_panel=panel)(command)
+
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -48,14 +52,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-_COMMANDS = (
-    *(demo, run, seeds, sample, train, evaluate, report, explain),
-    *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines, agreement),
-    *(check_base, contamination, regressions),
-    *(try_, grade, plan, toy, push, export, recipes, doctor),
-)
-for _command in _COMMANDS:
-    app.command(_command.__name__.rstrip("_").replace("_", "-"))(_command)
+PANELS: dict[str, tuple[Study | Callable[..., None], ...]] = {
+    "The whole loop": (demo, run),
+    "Its steps": (sample, train, evaluate, report),
+    "Checks": (check_base, contamination, regressions, explain),
+    "Studies: several runs side by side": STUDIES,
+    "Tools": (recipes, doctor, plan, grade, try_, export, push, toy),
+}
+"""Commands as `--help` groups them."""
+
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        add_command(app, _command, _panel)
 
 
 def _version(show: bool) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from selfdistill.measure.published.check import Score
     from selfdistill.measure.published.protocols import Protocol
     from selfdistill.measure.published.scores import PublishedModel
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 def check_base(
@@ -56,13 +57,14 @@ def check_base(
     from selfdistill.measure.published.protocols import load_protocol
     from selfdistill.measure.published.scores import published_model
     from selfdistill.models.load import load_config, resolve_path
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.engine import ENGINES
+    from selfdistill.recipe.model import ModelSettings
     from selfdistill.run.fingerprints import fingerprint_model
 
     if protocol == "list":
         _print_protocols()
         return
-    one_of("--engine", engine, ("auto", "transformers", "vllm"))
+    one_of("--engine", engine, ("auto", *(name for name, kind in ENGINES.items() if not kind.on_server)))
     one_of("--dtype", dtype, ("auto", "float32", "bfloat16", "float16"))
     how = load_protocol(protocol)
     sources = _sources(benchmarks or [how.benchmarks[0]])
@@ -88,7 +90,7 @@ def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) ->
     """The engine; `auto` is what the results that are there were begun with."""
     from selfdistill.engines.choose import settle
     from selfdistill.files import read_json
-    from selfdistill.recipe.schema import EngineSettings
+    from selfdistill.recipe.engine import EngineSettings
 
     kept = place / "settings.json"
     if kind == "auto" and kept.is_file():
@@ -108,13 +110,13 @@ def _sources(given: list[str]) -> dict[str, str]:
     import re
 
     from selfdistill.errors import UserError
-    from selfdistill.problems.benchmarks import NAMES
+    from selfdistill.problems.benchmarks import names
 
     sources = {}
     for each in given:
         name, equals, source = each.partition("=")
-        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or not (source if equals else name in NAMES):
-            fix = f"give NAME=FILE, or one of {', '.join(NAMES)}"
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or not (source if equals else name in names()):
+            fix = f"give NAME=FILE, or one of {', '.join(names())}"
             raise UserError(f"--benchmark is {each!r}", fix=fix)
         sources[name] = source if equals else name
     return sources

@@ -78,7 +78,7 @@ def _of_prompts(
     from selfdistill.measure.contamination.run import write_contamination
     from selfdistill.measure.contamination.sources import prompts_of_file, statements
     from selfdistill.progress import progress
-    from selfdistill.recipe.schema import Columns, PromptSettings
+    from selfdistill.recipe.prompts import Columns, PromptSettings
 
     if benchmark is None:
         raise UserError("is no run; to compare prompts, name a benchmark too", where=prompts)

@@ -10,8 +10,6 @@ from importlib import metadata, util
 
 EXTRAS = {
     "llguidance": ("syntax", "decoding constrained to Python syntax"),
-    "vllm": ("vllm", "generation with vLLM"),
-    "httpx": ("openai", "generation on a server"),
     "ray": ("ray", "more than one machine"),
     "lm_eval": ("lm-eval", "tasks of lm-eval, for what got worse"),
     "bitsandbytes": ("qlora", "training adapters over a base in 4 bits, or with moments in 8"),
@@ -20,7 +18,7 @@ EXTRAS = {
     "tensorboard": ("trackers", "experiment tracking"),
     "wandb": ("trackers", "experiment tracking"),
 }
-"""Import name: the extra that brings it, and what it is for."""
+"""Import name: the extra that brings it, and what it is for. Those of the engines are in their own table."""
 
 Row = tuple[str, bool | None, str]
 
@@ -61,10 +59,21 @@ def _engines() -> Iterator[Row]:
     yield "engine auto", None, _auto()
     yield "engine transformers", True, _version("transformers")
     yield "training (TRL)", True, _version("trl")
-    for module, (extra, purpose) in EXTRAS.items():
+    for module, (extra, purpose) in {**_engines_own(), **EXTRAS}.items():
         available = util.find_spec(module) is not None
         note = _version(module) if available else f"{purpose}: pip install 'selfdistill[{extra}]'"
         yield module, available, note
+
+
+def _engines_own() -> dict[str, tuple[str, str]]:
+    """Of the engines' table, in the form of `EXTRAS`."""
+    from selfdistill.recipe.engine import ENGINES
+
+    return {
+        kind.library: (kind.extra, f"generation with engine.kind {name}")
+        for name, kind in ENGINES.items()
+        if kind.library and kind.extra
+    }
 
 
 def _auto() -> str:

@@ -72,7 +72,7 @@ def _of_models(
     from selfdistill.progress import progress
     from selfdistill.recipe.decoding import Decoding
     from selfdistill.recipe.explain import AnalysisSettings
-    from selfdistill.recipe.schema import PromptSettings
+    from selfdistill.recipe.prompts import PromptSettings
 
     sampling = validated(Decoding, decoding, {"temperature": "t-train"})
     chosen = validated(PromptSettings, source, {"columns.statement": "column", "limit": "samples"})

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.studies import numbers, publish
+from selfdistill.cli.study import publish
 from selfdistill.cli.sweep import truncations
 from selfdistill.libraries import quiet_libraries
+from selfdistill.studies.lists import numbers
 
 _T_TRAIN, _TRUNCATIONS, _T_EVAL = "0.5,0.7,1.0,1.3,1.6,2.0", "20/0.8,0/1", "0.5,0.7,0.9,1.1,1.3"
 

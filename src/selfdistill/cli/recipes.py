@@ -8,7 +8,7 @@ import typer
 
 
 def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe.")] = None) -> None:
-    """List the built-in recipes, or print one to start your own from.
+    """List the built-in recipes, or print one to start your own from: first the keys that people change first.
 
     Examples:
 
@@ -16,10 +16,11 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="P
 
       selfdistill recipes qwen3-4b-instruct > mine.yaml
     """
-    from selfdistill.recipe import builtin_recipes, load_recipe, recipe_text
+    from selfdistill.recipe import builtin_recipes, load_recipe
+    from selfdistill.recipe.show import shown_recipe
 
     if name is not None:
-        print(recipe_text(name), end="")
+        print(shown_recipe(name), end="")
         return
     width = max(map(len, builtin_recipes()))
     for each in builtin_recipes():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.studies import SeedsOption, publish
+from selfdistill.cli.study import SeedsOption, publish
 from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:

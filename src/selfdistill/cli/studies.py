@@ -1,49 +1,50 @@
-"""What the commands that run studies share: their options, and how a result is written and shown."""
+"""The table of studies, from which their commands are made.
+
+A study whose options are texts is a line here and a module in `studies`; one whose command takes something else is
+written out in a file beside this one.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
 
-import typer
+from selfdistill.cli.agreement import agreement
+from selfdistill.cli.decoding_baselines import decoding_baselines
+from selfdistill.cli.preview import advise, preview
+from selfdistill.cli.rounds import rounds
+from selfdistill.cli.seeds import seeds
+from selfdistill.cli.study import Study
+from selfdistill.cli.sweep import sweep
 
-if TYPE_CHECKING:
-    from selfdistill.report.pages.page import Page
-
-JobsOption = Annotated[
-    int, typer.Option("--jobs", min=1, help="Runs at the same time, each in a process with its share of the cores.")
-]
-SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds: 0, 1, ...")]
-
-
-def publish(name: str, summary: dict[str, Any], page: Page, out: Path) -> None:
-    """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
-    from selfdistill.files import write_json, write_text
-    from selfdistill.report.pages.page import write_page
-
-    write_json(out / f"{name}.json", summary)
-    write_text(out / f"{name}.md", page.markdown())
-    print(page.markdown())
-    print(f"figures: {write_page(page, out / f'{name}.html').resolve()}")
-
-
-def numbers(text: str, option: str, *, above: float) -> tuple[float, ...]:
-    """Comma-separated numbers, sorted and without repeats.
-
-    Raises:
-        UserError: one of them is not a finite number above the bound.
-    """
-    from math import isfinite
-
-    from selfdistill.errors import UserError
-
-    found = set()
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        try:
-            value = float(part)
-        except ValueError:
-            raise UserError(f"{part!r} is not a number", where=option, fix="write e.g. 0.5,0.7,1.0") from None
-        if not isfinite(value) or value <= above:
-            raise UserError(f"{part} is out of range", where=option)
-        found.add(value)
-    return tuple(sorted(found))
+STUDIES: tuple[Study | Callable[..., None], ...] = (
+    seeds,
+    preview,
+    advise,
+    sweep,
+    Study(
+        "curve",
+        "selfdistill.studies.curve",
+        "Learning curves of hard targets, soft targets and existing texts.",
+        "embedded --sequences 1000,3000,9000 --variants hard,soft,texts",
+        {
+            "sequences": (None, "Training sequences."),
+            "variants": ("hard,soft", "hard, soft, texts, or texts:SOURCE."),
+        },
+        seeds=5,
+    ),
+    rounds,
+    Study(
+        "method-baselines",
+        "selfdistill.studies.method_baselines",
+        "Compare with online resampling, filters by compiler, lint, agreement and tests, and controls.",
+        "demo --methods ssd,soft,passing --seeds 3",
+        {
+            "methods": (
+                "ssd,soft,texts,online,fixed-point,plain,shuffled,compiles,lint,passing",
+                "Which, see the page on related methods.",
+            )
+        },
+    ),
+    decoding_baselines,
+    agreement,
+)

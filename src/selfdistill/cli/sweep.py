@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.studies import JobsOption, SeedsOption, numbers, publish
+from selfdistill.cli.study import JobsOption, SeedsOption, publish
 from selfdistill.libraries import quiet_libraries
+from selfdistill.studies.lists import numbers
 
 if TYPE_CHECKING:
     from selfdistill.studies.sweep import Truncation
@@ -40,7 +41,7 @@ def sweep(
     """
     quiet_libraries()
     from selfdistill.recipe import load_recipe
-    from selfdistill.recipe.schema import WHOLE_GRID
+    from selfdistill.recipe.evaluation import WHOLE_GRID
     from selfdistill.report.pages.sweep import sweep_page
     from selfdistill.studies.execute import execute
     from selfdistill.studies.sweep import Grid, Truncation, cells, summarise

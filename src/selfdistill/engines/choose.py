@@ -20,7 +20,8 @@ from selfdistill.models.load import load_config, resolve_path
 
 if TYPE_CHECKING:
     from selfdistill.recipe.decoding import Decoding
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 SMALL = 64 * 2**20
 """Bytes of weights (the embedded model has 3.5 MB) below which vLLM's start takes longer than what it saves."""

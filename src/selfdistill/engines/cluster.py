@@ -20,7 +20,8 @@ from selfdistill.engines.ray_cluster import cluster, user_error
 from selfdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 DEATHS_IN_A_ROW = 8
 """Engines that die one after the other without any shard being finished: then it is not the machines."""

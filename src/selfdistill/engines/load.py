@@ -1,28 +1,19 @@
-"""From a recipe's engine section to a running engine. Each engine's libraries are imported only when it is chosen."""
+"""From a recipe's engine section to a running engine. Its module and libraries are imported only when it is chosen."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from selfdistill.engines.base import Engine
-from selfdistill.engines.choose import require_vllm, settle
-from selfdistill.engines.probe import choose_mode, probe_ids
-from selfdistill.engines.steps import Mode
-from selfdistill.engines.transformers import TransformersEngine
-from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.events import warn
-from selfdistill.models.load import context_length, end_of_turn_ids, load_config, load_model, read_tokenizer
+from selfdistill.engines.choose import settle
+from selfdistill.errors import MissingExtraError
 from selfdistill.recipe.decoding import Decoding, Stages, split_syntax
+from selfdistill.recipe.engine import ENGINES
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
-
-
-INVARIANT = "VLLM_BATCH_INVARIANT"
-"""vLLM's environment variable for kernels whose floats do not depend on the batch."""
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 def load_engine(
@@ -41,77 +32,22 @@ def load_engine(
         MissingExtraError: the engine's library is not installed.
     """
     engine = settle(model, engine)
-    return _LOADERS[engine.kind](model, engine, path, ends)
+    kind = ENGINES[engine.kind]
+    try:
+        module = import_module(kind.module)
+    except ModuleNotFoundError as error:
+        if kind.extra is None or error.name != kind.library:
+            raise
+        raise MissingExtraError(f"engine.kind {engine.kind}", extra=kind.extra) from error
+    loaded: Engine = module.load(model, engine, path, ends)
+    return loaded
 
 
 def engine_for(engine: EngineSettings, stages: Stages) -> EngineSettings:
-    """The engine that can run a decoding: a server does one ordinary stage, and only transformers here minds syntax."""
+    """The engine that can run a decoding: the recipe's, or transformers on this machine where that is beyond it."""
     syntax, others = split_syntax(stages)
-    beyond_server = len(others) > 1 or not isinstance(others[0], Decoding)
-    if engine.kind != "transformers" and (syntax or (engine.kind == "openai" and beyond_server)):
+    ordinary = len(others) == 1 and isinstance(others[0], Decoding)
+    decodes = ENGINES[engine.kind].decodes if engine.kind != "auto" else "logits"  # the least that it may stand for
+    if (syntax and decodes != "everything") or (not ordinary and decodes == "ordinary"):
         return engine.model_copy(update={"kind": "transformers"})
     return engine
-
-
-def _transformers(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    source, revision = path or settings.path, None if path else settings.revision
-    tokenizer = read_tokenizer(source, revision)
-    end_of_turn = end_of_turn_ids(source, revision, ends)
-    model = load_model(settings, path)
-    context = context_length(model.config)
-    mode = choose_mode(model, probe_ids(tokenizer), context)
-    if mode is Mode.UNCACHED:
-        warn(
-            f"{source}: {model.config.model_type} models run without a cache here, as transformers' own "
-            "would change what they say or is not there: every token costs a forward of all before it"
-        )
-    return TransformersEngine(
-        model=model,
-        end_of_turn=end_of_turn,
-        context=context,
-        batch_size=engine.batch_size,
-        mode=mode,
-        tokenizer=tokenizer,
-    )
-
-
-def _vllm(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    require_vllm()
-    if engine.batch_invariant:
-        if "vllm" in sys.modules and os.environ.get(INVARIANT) != "1":
-            raise UserError("vLLM was started without it in this process", where="engine.batch_invariant")
-        os.environ[INVARIANT] = "1"  # read when vLLM is imported, here and in the processes that it starts
-    from selfdistill.engines.vllm import load_vllm
-
-    return load_vllm(settings, engine, path, ends)
-
-
-def _openai(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> Engine:
-    try:
-        from selfdistill.engines.asking import Server
-        from selfdistill.engines.openai import connect
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("engine.kind openai", extra="openai") from error
-    url = engine.student_base_url if path else engine.base_url
-    if url is None:
-        raise UserError(
-            "the student is ready to be evaluated, and no server has it yet",
-            where="engine.student_base_url",
-            fix=f"serve {path} and run again with --set engine.student_base_url=http://HOST:PORT/v1",
-        )
-    source, revision = path or settings.path, None if path else settings.revision
-    return connect(
-        Server(url, engine.key_variable, engine.timeout_seconds, engine.patience_seconds),
-        model=engine.served_model,
-        end_of_turn=end_of_turn_ids(source, revision, ends),
-        context=context_length(load_config(source, revision)),
-        concurrency=engine.batch_size,
-        probe=read_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
-    )
-
-
-_LOADERS: dict[str, Callable[[ModelSettings, EngineSettings, str | None, tuple[int, ...]], Engine]] = {
-    "transformers": _transformers,
-    "vllm": _vllm,
-    "openai": _openai,
-}

@@ -15,7 +15,8 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.shared import is_kept, shared_engine
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 @contextmanager

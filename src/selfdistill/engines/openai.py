@@ -3,7 +3,8 @@
 Prompts go out as token ids, completions come back as token ids, each with a seed of its own. The server's promises are
 probed once, before anything is sampled: token ids come back, top-k is honoured, log-probabilities are those of the
 decoded distribution. What is missing is an error, except the last: without it only soft targets are refused, and
-samples carry no log-probabilities. A server decodes in one stage; the two-stage preview runs elsewhere (`load.py`).
+samples carry no log-probabilities. A server decodes in one stage; the two-stage preview runs elsewhere
+(`load.engine_for`).
 
     python -m vllm.entrypoints.openai.api_server --model DIR --logprobs-mode processed_logprobs --max-logprobs 64
 """
@@ -20,11 +21,15 @@ from selfdistill.engines.answers import Answer, read_answer, to_completion
 from selfdistill.engines.asking import BrokenAnswerError, Server
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.errors import UserError
+from selfdistill.models.load import context_length, end_of_turn_ids, load_config, read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:
     import httpx
+
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 PROBE_TOKENS = 8
 PROBE_TEMPERATURE = 2.0
@@ -138,6 +143,26 @@ def decoding_fields(decoding: Decoding) -> dict[str, Any]:
     if decoding.greedy:
         return {"temperature": 0.0}
     return {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k or -1}
+
+
+def load(settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> OpenAIEngine:
+    """See `engines.load.load_engine`."""
+    url = engine.student_base_url if path else engine.base_url
+    if url is None:
+        raise UserError(
+            "the student is ready to be evaluated, and no server has it yet",
+            where="engine.student_base_url",
+            fix=f"serve {path} and run again with --set engine.student_base_url=http://HOST:PORT/v1",
+        )
+    source, revision = path or settings.path, None if path else settings.revision
+    return connect(
+        Server(url, engine.key_variable, engine.timeout_seconds, engine.patience_seconds),
+        model=engine.served_model,
+        end_of_turn=end_of_turn_ids(source, revision, ends),
+        context=context_length(load_config(source, revision)),
+        concurrency=engine.batch_size,
+        probe=read_tokenizer(source, revision)("def add(a, b):\n    return ").input_ids,
+    )
 
 
 def connect(

@@ -18,7 +18,7 @@ from selfdistill.models.load import load_config, resolve_device
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.model import ModelSettings
 
 ENOUGH = 1.3
 """Times as fast as float32 that bfloat16 must be."""

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.models.load import load_model, resolve_device
+from selfdistill.recipe.engine import ENGINES
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def shared_engine(
         load: loads it.
     """
     weights, settings = _weights(model, path), f"{engine.model_dump_json()} {ends}"
-    alone = engine.kind != "transformers" or _on_gpu(model)
+    side_by_side = engine.kind in ENGINES and ENGINES[engine.kind].side_by_side
+    alone = not side_by_side or _on_gpu(model)
     return _take(weights, lambda loaded: loaded.settings == settings, settings, alone, load)
 
 

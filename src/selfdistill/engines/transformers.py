@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,10 +21,17 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.collect import Collector
 from selfdistill.engines.drawing import Drawing
+from selfdistill.engines.probe import choose_mode, probe_ids
 from selfdistill.engines.slots import Prompt
 from selfdistill.engines.steps import Mode, start
 from selfdistill.engines.stops import StopStrings, Tails
+from selfdistill.events import warn
+from selfdistill.models.load import context_length, end_of_turn_ids, load_model, read_tokenizer
 from selfdistill.seeds import UniformRows, generator
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Torch's attention kernels whose forward pass repeats bit for bit; cuDNN's, which it may prefer on a GPU, need not."""
@@ -158,3 +165,28 @@ class _Batch:
 def _stream(request: Request) -> np.random.Generator:
     seed, *key = request.stream
     return generator(int(seed), *key)
+
+
+def load(
+    settings: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]
+) -> TransformersEngine:
+    """See `engines.load.load_engine`."""
+    source, revision = path or settings.path, None if path else settings.revision
+    tokenizer = read_tokenizer(source, revision)
+    end_of_turn = end_of_turn_ids(source, revision, ends)
+    model = load_model(settings, path)
+    context = context_length(model.config)
+    mode = choose_mode(model, probe_ids(tokenizer), context)
+    if mode is Mode.UNCACHED:
+        warn(
+            f"{source}: {model.config.model_type} models run without a cache here, as transformers' own "
+            "would change what they say or is not there: every token costs a forward of all before it"
+        )
+    return TransformersEngine(
+        model=model,
+        end_of_turn=end_of_turn,
+        context=context,
+        batch_size=engine.batch_size,
+        mode=mode,
+        tokenizer=tokenizer,
+    )

@@ -32,7 +32,8 @@ from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.seeds import integer_seed
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, ModelSettings
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
 
 BATCHES_AHEAD = 2
 """Batches of requests that wait for a place in the running one, at least."""

@@ -26,7 +26,7 @@ from selfdistill.explain.view import Viewer
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.explain import AnalysisSettings
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 
 Progress = Callable[[int], None]

@@ -9,7 +9,9 @@ from selfdistill.models.load import load_tokenizer
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import Renderer
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.records import Prompt, Sample
 
 BATCH = 32

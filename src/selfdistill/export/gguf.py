@@ -23,7 +23,7 @@ from selfdistill.models.gguf.families import Family, check_bias, family_of, head
 from selfdistill.models.gguf.rope import llama3_divisors
 from selfdistill.models.gguf.vocabulary import BYTE_LEVEL, Vocabulary, vocabulary_of
 from selfdistill.models.load import end_of_turn_ids, load_config, load_model, load_tokenizer
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter

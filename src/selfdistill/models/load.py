@@ -23,7 +23,7 @@ from selfdistill.models.weights import OTHER_FILES, check_finite, check_read, da
 from selfdistill.processes import local_rank
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.model import ModelSettings
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

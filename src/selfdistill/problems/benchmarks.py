@@ -9,38 +9,48 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.json_rows import json_rows, unpacked
-from selfdistill.problems.formats import cruxeval, evalplus, humaneval, livecodebench, mbpp
+from selfdistill.problems.formats import cruxeval, evalplus, humaneval, livecodebench, mbpp, own
+from selfdistill.problems.formats.hub import Hub
 from selfdistill.records import Problem
 from selfdistill.urls import is_url, suffixes
 
 Row = dict[str, Any]
 
-_LIVECODEBENCH = "hf://datasets/livecodebench/code_generation_lite/"
-_HUB: dict[str, tuple[str, dict[str, Any]]] = {
-    "humaneval": ("openai/openai_humaneval", {"split": "test"}),
-    "humaneval+": ("evalplus/humanevalplus", {"split": "test"}),
-    "mbpp": ("google-research-datasets/mbpp", {"name": "full", "split": "test"}),
-    "mbpp-sanitized": ("google-research-datasets/mbpp", {"name": "sanitized", "split": "prompt+train+validation+test"}),
-    "mbpp+": ("evalplus/mbppplus", {"split": "test"}),
-    "cruxeval-i": ("cruxeval-org/cruxeval", {"split": "test"}),
-    "cruxeval-o": ("cruxeval-org/cruxeval", {"split": "test"}),
-    "livecodebench-v5": (
-        "json",
-        {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (3, 4, 5, 6)]},
-    ),
-    "livecodebench-v6": ("json", {"split": "train", "data_files": [f"{_LIVECODEBENCH}test{n}.jsonl" for n in (5, 6)]}),
-}
-_WINDOWS = {"livecodebench-v5": ("2024-08-01", "2025-02-01"), "livecodebench-v6": ("2025-02-01", "2025-06-01")}
-"""First day, and the day after the last, of the problems that published results are about (method paper, Table 1)."""
-NAMES = tuple(_HUB)
-_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SyntaxError)
+
+class Format(Protocol):
+    """A module in `formats`."""
+
+    @property
+    def HUB(self) -> Mapping[str, Hub]:
+        """Names under which `load_benchmark` finds sets of this format on the hub."""
+        ...
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row is of this format."""
+        ...
+
+    def problem(self, row: Row) -> Problem:
+        """One problem. Raises KeyError, TypeError or ValueError for a row with a fault."""
+        ...
+
+
+FORMATS: tuple[Format, ...] = (livecodebench, evalplus, humaneval, mbpp, cruxeval, own)
+"""A row has the first that it fits."""
+
+
+def names() -> tuple[str, ...]:
+    """The benchmarks that the hub has."""
+    return tuple(name for each in FORMATS for name in each.HUB)
+
+
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SyntaxError)
 """What reading a row raises that is not as its format says; deep JSON inside a field among it."""
 
 
@@ -56,8 +66,8 @@ def load_benchmark(
     """The problems of a benchmark.
 
     Args:
-        name_or_path: one of `NAMES`, a file, or a file's URL.
-        target: CRUXEval: which side is asked for; by default `output`, or what the name says.
+        name_or_path: one of `names()`, a file, or a file's URL.
+        target: which side CRUXEval asks for; by default what the name says, or `output`.
         since: first contest date, ISO 8601; for the LiveCodeBench names by default the published window.
         until: the day after the last contest date.
         difficulty: only these problems (`easy`, `medium`, `hard`).
@@ -65,13 +75,14 @@ def load_benchmark(
     Raises:
         UserError: there is no such benchmark or file, its format is unknown, or a row lacks a field.
     """
-    named = name_or_path in _HUB and not Path(name_or_path).exists()
-    if named:
-        window = _WINDOWS.get(name_or_path, (None, None))
-        since, until = since or window[0], until or window[1]
-        target = target or ("input" if name_or_path == "cruxeval-i" else "output")
-    rows = _hub_rows(name_or_path) if named else _file_rows(name_or_path)
-    problems = tuple(_problems(rows, target or "output", name_or_path, since, until))
+    hub = None if Path(name_or_path).exists() else _on_hub(name_or_path)
+    fields = {"target": target} if target else {}
+    if hub is None:
+        rows = _file_rows(name_or_path)
+    else:
+        rows, fields = _hub_rows(name_or_path, hub), {**hub.fields, **fields}
+        since, until = since or hub.window[0], until or hub.window[1]
+    problems = tuple(_problems(rows, fields, name_or_path, since, until))
     if difficulty is not None:
         problems = tuple(problem for problem in problems if problem.difficulty == difficulty)
     repeated = [task_id for task_id, count in Counter(problem.task_id for problem in problems).items() if count > 1]
@@ -83,7 +94,7 @@ def load_benchmark(
 
 
 def _problems(
-    rows: Iterable[Row], target: Literal["input", "output"], where: str, since: str | None, until: str | None
+    rows: Iterable[Row], fields: Mapping[str, Any], where: str, since: str | None, until: str | None
 ) -> Iterator[Problem]:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -92,33 +103,22 @@ def _problems(
         if (since and date < since) or (until and date >= until):
             continue  # before parsing: private tests are large
         try:
-            yield _problem(row, target)
-        except _MALFORMED as error:
+            yield _problem({**row, **fields})
+        except MALFORMED as error:
             fault = f"the row lacks {error}" if isinstance(error, KeyError) else f"the row is malformed: {error}"
             raise UserError(fault, where=f"{where}: row {number}", fix="see docs/grading.md for the formats") from error
 
 
-def _problem(row: Row, target: Literal["input", "output"]) -> Problem:
-    if "question_content" in row:
-        return livecodebench.problem(row)
-    if "base_input" in row:
-        return evalplus.problem(row)
-    if "canonical_solution" in row and "test" in row:
-        return humaneval.problem(row)
-    if "test_list" in row:
-        return mbpp.problem(row)
-    if {"code", "input", "output"} <= row.keys():
-        return cruxeval.problem(row, target)
-    if "tests" in row:
-        from pydantic import TypeAdapter  # costs 0.1 s
-
-        return TypeAdapter(Problem).validate_python(row)
+def _problem(row: Row) -> Problem:
+    for each in FORMATS:
+        if each.fits(row):
+            return each.problem(row)
     raise ValueError(f"unknown format, with fields {', '.join(sorted(row))}")
 
 
 def _file_rows(path: str) -> Iterator[Row]:
     if not is_url(path) and not Path(path).is_file():
-        raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(NAMES)}")
+        raise UserError("no such benchmark or file", where=path, fix=f"give a file or one of {', '.join(names())}")
     if suffixes(path.removesuffix(".gz"))[-1:] == [".jsonl"]:
         yield from (row for _where, row in json_rows(path))
         return
@@ -132,12 +132,15 @@ def _file_rows(path: str) -> Iterator[Row]:
     yield from content if isinstance(content, list) else content.values()
 
 
-def _hub_rows(name: str) -> Iterator[Row]:
+def _on_hub(name: str) -> Hub | None:
+    return next((each.HUB[name] for each in FORMATS if name in each.HUB), None)
+
+
+def _hub_rows(name: str, hub: Hub) -> Iterator[Row]:
     from datasets import load_dataset  # slow, and needed only here
 
-    dataset, arguments = _HUB[name]
     try:
-        yield from load_dataset(dataset, **arguments)
+        yield from load_dataset(hub.dataset, **hub.arguments)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"cannot be loaded from the hub: {str(error).splitlines()[0]}",

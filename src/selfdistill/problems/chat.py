@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import PromptSettings
+    from selfdistill.recipe.prompts import PromptSettings
 
 _QUESTION, _ANSWER = "What is it?", "ANSWER"
 """A made-up conversation, to see what follows an answer."""

@@ -16,7 +16,8 @@ from selfdistill.problems.programs.thoughts import opened_thought
 from selfdistill.problems.templates import apply_template
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import ModelSettings, PromptSettings
+    from selfdistill.recipe.model import ModelSettings
+    from selfdistill.recipe.prompts import PromptSettings
 
 
 def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Renderer, int]:

@@ -18,7 +18,7 @@ from selfdistill.problems.tables import KINDS, table_kind, table_rows
 from selfdistill.urls import is_url
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import PromptSettings
+    from selfdistill.recipe.prompts import PromptSettings
 
 
 def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:

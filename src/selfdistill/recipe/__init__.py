@@ -9,7 +9,8 @@ from selfdistill.recipe.load import (
     recipe_text,
     with_whole_grid,
 )
-from selfdistill.recipe.schema import EMBEDDED, Recipe
+from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.section import EMBEDDED
 
 __all__ = [
     "EMBEDDED",

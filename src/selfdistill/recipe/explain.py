@@ -9,9 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from selfdistill.recipe.section import Section
+from selfdistill.recipe.section import PositiveInt, Section
 
-PositiveInt = Annotated[int, Field(gt=0)]
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 TokenCount = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

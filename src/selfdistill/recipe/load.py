@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from selfdistill.checked import checked
 from selfdistill.errors import UserError
-from selfdistill.recipe.schema import HARMLESS_KEYS, WHOLE_GRID, Recipe
+from selfdistill.recipe.evaluation import WHOLE_GRID
+from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
+from selfdistill.recipe.section import is_section
 from selfdistill.recipe.text import read_yaml
 
 
@@ -35,7 +37,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
     Args:
-        source: a YAML file's path, or a built-in recipe's name.
+        source: a YAML file's path, or a built-in recipe's name. Keys are in sections, or have dotted names.
         overrides: `key=value` with dotted keys and YAML values, e.g. `sampling.decoding.temperature=1.2`.
 
     Raises:
@@ -43,6 +45,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = _find(str(source))
     tree, lines = read_yaml(path)
+    tree = _nested(tree, path)
     if not overrides:
         return _validate(tree, path, lines)
     changed = deepcopy(tree)
@@ -105,6 +108,24 @@ def _find(source: str) -> Path:
         hint = f"did you mean {nearest[0]}?" if nearest else "`selfdistill recipes` lists the built-in ones"
         raise UserError("no such recipe file or built-in recipe", where=source, fix=hint)
     return path
+
+
+def _nested(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The tree with keys of dotted names, such as `model.path`, in their sections."""
+    nested = {key: value for key, value in tree.items() if "." not in str(key)}
+    for key, value in tree.items():
+        *parents, last = str(key).split(".")
+        if not parents:
+            continue
+        section = nested
+        for parent in parents:
+            section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{key}: {parent} is a value, not a section", where=path)
+        if last in section:
+            raise UserError(f"{key} is given twice", where=path)
+        section[last] = value
+    return nested
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
@@ -179,14 +200,10 @@ def _shown(value: Any) -> str:
 def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:
     section: Any = Recipe
     for parent in parents:
-        if not _is_section(section):  # inside a list
+        if not is_section(section):  # inside a list
             return ()
         section = section.model_fields[parent].annotation
-    return tuple(section.model_fields) if _is_section(section) else ()
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return tuple(section.model_fields) if is_section(section) else ()
 
 
 def _prefixes(key: str) -> Iterator[str]:

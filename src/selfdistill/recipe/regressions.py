@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.section import Section
+from selfdistill.recipe.section import PositiveInt, Section
 from selfdistill.recipe.tasks import task
-
-PositiveInt = Annotated[int, Field(gt=0)]
 
 
 class RegressionSettings(Section):

@@ -1,16 +1,27 @@
-"""What all settings have in common: they are frozen, closed to unknown keys, and say in one line what is wrong."""
+"""What the recipe's sections share: how they treat keys, and kinds of numbers."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from selfdistill.errors import WrongValueError
 
+EMBEDDED = "embedded"
+"""Names the tiny model, the prompts and the problems that come inside the package."""
+
+PositiveInt = Annotated[int, Field(gt=0)]
+CountOrZero = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+
 
 class Section(BaseModel):
-    """A part of the recipe, or a decoding.
+    """A part of the recipe, or a decoding: frozen, and closed to unknown keys.
 
     Raises:
         WrongValueError: when built in Python with a value of the wrong type or out of range; names the field.
@@ -29,3 +40,36 @@ class Section(BaseModel):
 
     # Else pydantic would build nested settings by calling this, and lose where in a recipe the fault is.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class NameIn:
+    """Goes with `Annotated[str, ...]`: the text is a name in a table, which may have grown since."""
+
+    table: Mapping[str, Any]
+    besides: tuple[str, ...] = ()
+    """Further names."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that are allowed now."""
+        return (*self.besides, *self.table)
+
+    def check(self, name: str) -> str:
+        """The name.
+
+        Raises:
+            ValueError: it is none of `names`, which the message lists.
+        """
+        if name not in self.names:
+            *others, last = (repr(each) for each in self.names)
+            raise ValueError(f"{', '.join(others)} or {last}")
+        return name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+def is_section(annotation: Any) -> bool:
+    """Whether a key of this type has keys of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -27,35 +29,35 @@ RIVALS = {
 """Kinds of comparison in the answer's chart, each a decoding of the base, and their names where they stand alone."""
 
 
-def figures(summary: Summary) -> dict[str, Any]:
-    """Inline SVG by name; a list where there is one chart a measure; None where there is no data for it."""
-    measures = summary["measures"]
-    shown: dict[str, Any] = dict.fromkeys(("differences", "outcomes", "curves", "frontier", "training", "regressions"))
-    shown["bars"] = [_bars(summary, measure) for measure in measures]
-    if summary["comparisons"]:
-        shown["differences"] = [_differences(summary, measure) for measure in measures]
-        shown["outcomes"] = Markup(
-            outcomes([(row["kind"], row["base"], row["student"]) for row in summary["outcomes"]])
-        )
-    curves = _curves(summary)
-    if any(len(points) > 1 for points in curves.lines.values()):
-        shown["curves"] = [Markup(temperature_curve(curves, measure)) for measure in measures]
-        if summary["frontier"]:
-            shown["frontier"] = Markup(frontier_chart(curves, measures[0], measures[-1]))
-    if summary["decoding_baselines"]:
-        shown["decoding_baselines"] = [
-            _decoding_baselines(summary["decoding_baselines"], measure)
-            for measure in summary["decoding_baselines"]["measures"]
-        ]
-    if summary["training"]["log"]:
-        steps, losses = ([line[key] for line in summary["training"]["log"]] for key in ("step", "loss"))
-        shown["training"] = Markup(training_curve(steps, losses))
-    if summary.get("regressions"):
-        shown["regressions"] = _regressions(summary["regressions"])
-    return shown
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart of the report."""
+
+    draw: Callable[[Summary], Markup | list[Markup] | None]
+    """Inline SVG; a list where there is one chart a measure; None where the summary has no data for it."""
+    caption: str = ""
+    """Over the chart, in the section of further figures; empty where a section's template has a place for it."""
 
 
-def _regressions(found: dict[str, Any]) -> Markup:
+def figures(summary: Summary) -> dict[str, Markup | list[Markup] | None]:
+    """What `FIGURES` draw of a summary, by name."""
+    return {name: figure.draw(summary) for name, figure in FIGURES.items()}
+
+
+def further(drawn: dict[str, Markup | list[Markup] | None]) -> list[tuple[str, list[Markup]]]:
+    """Caption and charts of the figures for which no section's template has a place."""
+    found = []
+    for name, figure in FIGURES.items():
+        charts = drawn[name]
+        if figure.caption and charts:
+            found.append((figure.caption, charts if isinstance(charts, list) else [charts]))
+    return found
+
+
+def _regressions(summary: Summary) -> Markup | None:
+    found = summary.get("regressions")
+    if not found:
+        return None
     rows = [
         (
             ", ".join(filter(None, [row["title"], row["decoding"].partition(", ")[0]])),  # the table has it in full
@@ -68,7 +70,11 @@ def _regressions(found: dict[str, Any]) -> Markup:
     return Markup(differences(rows, "other tasks", what=what, axis="points, or hundredths of a nat a token"))
 
 
-def _differences(summary: Summary, measure: str) -> Markup:
+def _differences(summary: Summary) -> list[Markup] | None:
+    return [_difference(summary, measure) for measure in summary["measures"]] if summary["comparisons"] else None
+
+
+def _difference(summary: Summary, measure: str) -> Markup:
     rivals: dict[str, tuple[list[str], dict[str, Any]]] = {}
     scores = {each["scores"][measure]["all"]["value"] for each in summary["systems"] if each["model"] == "base"}
     for kind in RIVALS:
@@ -85,7 +91,18 @@ def _differences(summary: Summary, measure: str) -> Markup:
     return Markup(differences(rows, measure))
 
 
-def _decoding_baselines(compared: dict[str, Any], measure: str) -> Markup:
+def _outcomes(summary: Summary) -> Markup | None:
+    if not summary["comparisons"]:
+        return None
+    return Markup(outcomes([(row["kind"], row["base"], row["student"]) for row in summary["outcomes"]]))
+
+
+def _decoding_baselines(summary: Summary) -> list[Markup] | None:
+    compared = summary["decoding_baselines"]
+    return [_decoding_baseline(compared, measure) for measure in compared["measures"]] if compared else None
+
+
+def _decoding_baseline(compared: dict[str, Any], measure: str) -> Markup:
     rows = [row for row in compared["rows"] if row["measure"] == measure]
     ssd = next(row["student"]["test"]["value"] for row in rows if row["family"] == PLAIN)
     return Markup(
@@ -93,7 +110,16 @@ def _decoding_baselines(compared: dict[str, Any], measure: str) -> Markup:
     )
 
 
-def _bars(summary: Summary, measure: str) -> Markup:
+def _training(summary: Summary) -> Markup | None:
+    log = summary["training"]["log"]
+    return Markup(training_curve(*([line[key] for line in log] for key in ("step", "loss")))) if log else None
+
+
+def _bars(summary: Summary) -> list[Markup]:
+    return [_bars_of(summary, measure) for measure in summary["measures"]]
+
+
+def _bars_of(summary: Summary, measure: str) -> Markup:
     blocks = {}
     for group, problems in summary["groups"].items():
         heading = f"{'all problems' if group == 'all' else group} ({problems:,})"
@@ -104,7 +130,18 @@ def _bars(summary: Summary, measure: str) -> Markup:
     return Markup(bars(blocks, measure))
 
 
-def _curves(summary: Summary) -> Curves:
+def _curves(summary: Summary) -> list[Markup] | None:
+    curves = _lines(summary)
+    return [Markup(temperature_curve(curves, measure)) for measure in summary["measures"]] if curves else None
+
+
+def _frontier(summary: Summary) -> Markup | None:
+    curves, measures = _lines(summary), summary["measures"]
+    return Markup(frontier_chart(curves, measures[0], measures[-1])) if curves and summary["frontier"] else None
+
+
+def _lines(summary: Summary) -> Curves | None:
+    """None where no line has two points."""
     lines: dict[str, list[Point]] = {"base": [], "preview": [], "student": []}
     marks = []
     for system in summary["systems"]:
@@ -120,8 +157,21 @@ def _curves(summary: Summary) -> Curves:
         marks += [(role, system["model"], point) for role in system["roles"] if role in MARKERS]
     for points in lines.values():
         points.sort(key=lambda point: point.temperature)
-    return Curves(lines, marks)
+    return Curves(lines, marks) if any(len(points) > 1 for points in lines.values()) else None
 
 
 def _system(summary: Summary, name: str) -> dict[str, Any]:
     return next(system for system in summary["systems"] if system["name"] == name)
+
+
+FIGURES: dict[str, Figure] = {
+    "differences": Figure(_differences),
+    "bars": Figure(_bars),
+    "curves": Figure(_curves),
+    "frontier": Figure(_frontier),
+    "decoding_baselines": Figure(_decoding_baselines),
+    "regressions": Figure(_regressions),
+    "outcomes": Figure(_outcomes),
+    "training": Figure(_training),
+}
+"""In the order of the page. A new one is a function in a file of its own, and a line here."""

@@ -16,7 +16,7 @@ from selfdistill.measure import words
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.report import claims
 from selfdistill.report.answer import pick
-from selfdistill.report.figures import figures
+from selfdistill.report.figures import figures, further
 from selfdistill.report.programs import program_html
 
 
@@ -47,9 +47,11 @@ def render(summary: dict[str, Any]) -> str:
     }
     style = environment.loader.get_source(environment, "report.css")[0]  # type: ignore[union-attr]
     template = environment.get_template("report.html.jinja")
+    drawn = figures(summary)
     return template.render(
         summary=summary,
-        figures=figures(summary),
+        figures=drawn,
+        further=further(drawn),
         default=pick(summary["comparisons"], "default"),
         style=Markup(style),
     )

@@ -9,6 +9,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from selfdistill.directory import RunDirectory
@@ -16,8 +17,10 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
+from selfdistill.recipe.engine import ENGINES
 
-FORMAT = 1
+FORMAT = 2
+"""Of a run directory: what its files are called, and the keys of its recipe."""
 PACKAGES = (
     "selfdistill",
     "torch",
@@ -76,11 +79,25 @@ def read_recipe(directory: RunDirectory) -> Recipe:
             "is not a run directory (it has no manifest.json)", where=directory.root, fix="start with selfdistill run"
         )
     manifest = read_json(directory.manifest)
-    if manifest.get("format") != FORMAT:
-        raise UserError(
-            f"the run has format {manifest.get('format')}, this version reads {FORMAT}", where=directory.manifest
-        )
+    require_format(manifest, directory.root)
     return parse_recipe(manifest["recipe"], directory.manifest)
+
+
+def require_format(manifest: dict[str, Any], where: Path | str) -> None:
+    """Make sure that this version can read a run.
+
+    Raises:
+        UserError: another version made it, in another layout.
+    """
+    found = manifest.get("format")
+    if found == FORMAT:
+        return
+    maker = manifest.get("versions", {}).get("selfdistill", "another version")
+    raise UserError(
+        f"is a run of format {found}, made by selfdistill {maker}; this version has format {FORMAT}",
+        where=where,
+        fix="choose another --out, or continue with the version that made it",
+    )
 
 
 def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
@@ -125,9 +142,11 @@ def with_engine(recipe: Recipe, kind: str | None) -> Recipe:
 
 
 def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
+    before = read_recipe(directory)
     kind = settled_kind(directory)
-    known = None if kind == "openai" else kind  # which needs further keys: `auto` cannot stand for it
-    changed = changed_keys(with_engine(read_recipe(directory), known), with_engine(recipe, known))
+    on_server = kind in ENGINES and ENGINES[kind].on_server
+    known = None if on_server else kind  # a server needs further keys: `auto` cannot stand for it
+    changed = changed_keys(with_engine(before, known), with_engine(recipe, known))
     if changed:
         raise UserError(
             f"holds a run of another recipe; changed: {', '.join(changed)}",

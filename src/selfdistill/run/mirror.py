@@ -22,6 +22,7 @@ from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe
 from selfdistill.run.fingerprints import fingerprint_file
+from selfdistill.run.manifest import require_format
 from selfdistill.urls import filesystem
 
 INDEX = "mirror.json"
@@ -165,6 +166,7 @@ def _refuse_another(store: Store, there: Index, here: Index) -> None:
 
 def _refuse_changes(store: Store, recipe: Recipe) -> None:
     manifest = json.loads(store.system.cat_file(f"{store.folder}/manifest.json"))
+    require_format(manifest, store.url)
     changed = changed_keys(parse_recipe(manifest["recipe"], store.url), recipe)
     if changed:
         raise UserError(f"{store.url} holds a run of another recipe; changed: {', '.join(changed)}", where="storage")

@@ -93,7 +93,7 @@ def _evaluate_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:
 
 def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
     """Where a server generates, the models may not fit on this machine."""
-    if recipe.engine.kind != "openai":
+    if recipe.engine.base_url is None:
         stages.explain(directory)
 
 

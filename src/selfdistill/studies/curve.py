@@ -18,7 +18,11 @@ from selfdistill.measure.comparisons import find
 from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.pages.curve import curve_page
+from selfdistill.report.pages.page import Page
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.execute import execute
+from selfdistill.studies.lists import names, numbers
 from selfdistill.studies.scores import differences, greedy_gain, over_seeds, read_run, same_problems
 
 Summary = dict[str, Any]
@@ -152,3 +156,13 @@ def _other_drops(data: Summary) -> int:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, sequences: str, variants: str) -> tuple[Summary, Page]:
+    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    sizes = [int(size) for size in numbers(sequences, "--sequences", above=0)]
+    chosen = [Variant(name) for name in names(variants)]
+    each = list(range(seeds))
+    execute(cells(recipe, chosen, sizes, each), out, jobs=jobs)
+    summary = summarise(recipe, chosen, sizes, each, out)
+    return summary, curve_page(summary)

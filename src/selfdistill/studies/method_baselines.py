@@ -18,11 +18,15 @@ from selfdistill.files import read_json
 from selfdistill.measure.comparisons import find
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.pages.method_baselines import method_baselines_page
+from selfdistill.report.pages.page import Page
 from selfdistill.run import stages
 from selfdistill.run.manifest import finished
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.execute import execute
+from selfdistill.studies.lists import names
 from selfdistill.studies.rounds import round_recipe
 from selfdistill.studies.scores import (
     Run,
@@ -209,3 +213,15 @@ def _one_cost(root: Path) -> Summary:
 
 def _default(run: Any, model: str) -> Any:
     return run.of(run.systems[find(run.systems, model, "default")])
+
+
+def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> tuple[Summary, Page]:
+    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    chosen, each = names(methods), list(range(seeds))
+    planned = cells(recipe, chosen, each)
+    for cell in planned:
+        if cell.name.startswith("online-"):
+            resample(cell, out)
+    execute(planned, out, jobs=jobs)
+    summary = summarise(recipe, chosen, each, out)
+    return summary, method_baselines_page(summary)

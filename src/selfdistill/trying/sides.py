@@ -18,7 +18,7 @@ from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import UserError
 from selfdistill.problems.render import Rendered, Renderer
 from selfdistill.recipe.decoding import Stages, label
-from selfdistill.recipe.schema import EngineSettings
+from selfdistill.recipe.engine import EngineSettings
 from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from selfdistill.errors import UserError
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.regressions import RegressionSettings
-from selfdistill.recipe.schema import ModelSettings
 
 pytestmark = pytest.mark.engines
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from selfdistill.errors import UserError
 from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.problems.sources import read_statements
-from selfdistill.recipe.schema import PromptSettings
+from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.urls import is_url, reading, suffixes
 
 ROWS = [{"question": "Add one to a number."}, {"question": "Twice a string, naïvely."}]

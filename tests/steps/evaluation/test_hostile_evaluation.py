@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from selfdistill.files import append_records, read_records
-from selfdistill.recipe.schema import GradingSettings
+from selfdistill.recipe.evaluation import GradingSettings
 from selfdistill.records import CallCase, CallTests, Outcome, Problem, Sample, Verdict
 from selfdistill.steps.evaluation.grade import grade_systems, verdict_key
 from tests.grading.hostile import WRONG_CALLS

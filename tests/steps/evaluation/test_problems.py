@@ -13,7 +13,7 @@ from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_pr
 from selfdistill.problems.evaluation import render_problem as render
 from selfdistill.problems.render import Renderer
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import PromptSettings
+from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.records import AssertTests, CallTests, Problem, Prompt
 from tiny_models import make_tokenizer
 

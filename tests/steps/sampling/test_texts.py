@@ -17,7 +17,8 @@ from selfdistill.models.load import end_of_turn_ids, load_model, load_tokenizer
 from selfdistill.problems.built_in import built_in_statements
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import read_targets
 from selfdistill.steps.sampling.texts import load_text_reader

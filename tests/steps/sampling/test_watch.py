@@ -13,7 +13,8 @@ from selfdistill.engines.load import load_engine
 from selfdistill.models.load import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import EngineSettings, ModelSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt
 from selfdistill.steps.evaluation.evaluate import sample_systems, systems_of
 from selfdistill.steps.sampling.generate import Job, generate_samples

@@ -25,9 +25,10 @@ from transformers import (
 from selfdistill.errors import UserError
 from selfdistill.models.load import empty_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import LoraSettings
+from selfdistill.recipe.training import LoraSettings
 from selfdistill.steps.training.adapters import lora_config, lora_targets
 from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.hard_targets import HardTargets
 from selfdistill.steps.training.train import train_student
 from tiny_models import SIZES, make_tokenizer
 
@@ -197,7 +198,7 @@ def rows() -> Dataset:
 def test_the_students_experts_have_learned_and_the_log_says_the_share(gpt_oss, tmp_path, capfd):
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
-    facts = train_student(recipe(gpt_oss), rows(), None, out, log=tmp_path / "log.jsonl", card="A card.")
+    facts = train_student(recipe(gpt_oss), rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
     base, student = load_file(gpt_oss / "model.safetensors"), load_file(out / "model.safetensors")
     assert base.keys() == student.keys()
     changed = {name for name in base if not torch.equal(base[name], student[name])}
@@ -223,5 +224,5 @@ def test_a_student_of_nan_is_not_saved(gpt_oss, tmp_path, monkeypatch):
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
     with pytest.raises(UserError, match=r"hold nan or infinity: model.norm.weight \(training went astray"):
-        train_student(recipe(gpt_oss), rows(), None, out, log=tmp_path / "log.jsonl", card="A card.")
+        train_student(recipe(gpt_oss), rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
     assert not out.exists()

@@ -20,11 +20,12 @@ from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.targets import read_targets, target_path, write_targets
-from selfdistill.steps.training import batches
+from selfdistill.steps.training import soft_targets
 from selfdistill.steps.training.batches import Collator
-from selfdistill.steps.training.data import IGNORED, TargetStore
+from selfdistill.steps.training.data import IGNORED
 from selfdistill.steps.training.filter import select_samples
 from selfdistill.steps.training.soft import soft_cross_entropy
+from selfdistill.steps.training.soft_targets import TargetStore
 from selfdistill.steps.training.train import build_data
 from tiny_models import make_model
 
@@ -63,7 +64,7 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     tokenizer = load_tokenizer(str(root / "model"))
     if packing:
         dataset = pack_dataset(dataset, 512, "bfd")
-    monkeypatch.setattr(batches, "WIDEST", 261)
+    monkeypatch.setattr(soft_targets, "WIDEST", 261)
     batch = Collator(tokenizer.pad_token_id, packing, store)(list(dataset))
 
     by_id = {prompt.prompt_id: prompt for prompt in prompts}

@@ -19,7 +19,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.run import stages
 from tests.conftest import REPOSITORY
 

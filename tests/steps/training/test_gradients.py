@@ -14,7 +14,7 @@ import torch
 from selfdistill.decoding.distribution import Ranked, decode
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training.soft import soft_cross_entropy
 from tiny_models import make_model
 

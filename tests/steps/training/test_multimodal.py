@@ -23,9 +23,10 @@ from transformers import (
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_config, load_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import whole
 from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.hard_targets import HardTargets
 from selfdistill.steps.training.train import train_student
 from selfdistill.steps.training.whole import PROCESSOR_FILES, require_whole
 from tiny_models import SIZES, make_tokenizer
@@ -84,7 +85,7 @@ def test_the_student_has_all_that_its_base_has_and_loads_where_it_does(base, tmp
     out.parent.mkdir()
     settings = recipe(base, f"training.method={method}")
     require_extras(settings)
-    train_student(settings, rows, None, out, log=tmp_path / "log.jsonl", card="A card.")
+    train_student(settings, rows, HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
 
     assert load_config(str(out)).architectures == load_config(str(base)).architectures
     before, after = load_file(base / "model.safetensors"), load_file(out / "model.safetensors")

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import extras, kernels
 from selfdistill.steps.training.arguments import training_arguments
 from selfdistill.steps.training.extras import require_extras

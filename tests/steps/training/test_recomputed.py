@@ -15,7 +15,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.run import stages
 from selfdistill.steps.training import callbacks
 from tiny_models import make_model

@@ -16,9 +16,10 @@ import torch
 
 from selfdistill.models.load import load_config, load_model, load_tokenizer
 from selfdistill.recipe import load_recipe
-from selfdistill.recipe.schema import ModelSettings
-from selfdistill.steps.training import arguments, batches, train
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.steps.training import arguments, soft_targets, train
 from selfdistill.steps.training.batches import Collator
+from selfdistill.steps.training.hard_targets import HardTargets
 from selfdistill.steps.training.train import build_data, train_student
 from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from steps.training import plain_torch
@@ -139,7 +140,7 @@ def test_the_students_weights_are_those_of_plain_pytorch(material, whole_batches
 
 
 def test_targets_too_wide_to_be_laid_out_at_once_are_looked_up_by_tile(material, whole_batches, tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "WIDEST", 1)
+    monkeypatch.setattr(soft_targets, "WIDEST", 1)
     trained = ours(material, tmp_path, monkeypatch, "training.targets=soft", "training.micro_batch_size=4")
     assert_same(trained, *whole_batches["soft"])
 
@@ -202,8 +203,8 @@ def test_what_training_data_holds_is_counted(material):
         "target_bytes": sum(path.stat().st_size for path in targets.iterdir()),
     }
     hard = load_recipe("demo", ["training.targets=hard", f"training.max_length={MAX_LENGTH}"])
-    _, store, counts = build_data(hard, material.prompts, material.samples, targets, whole_answers=False)
-    assert store is None
+    _, target, counts = build_data(hard, material.prompts, material.samples, targets, whole_answers=False)
+    assert isinstance(target, HardTargets)
     assert (counts.targets, counts.target_entries, counts.target_bytes) == ("hard", 0, 0)
 
 

@@ -14,7 +14,7 @@ from selfdistill.records import PredictionTests, Problem, Prompt, Sample
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
     from selfdistill.measure.contamination.check import Texts
-    from selfdistill.recipe.schema import PromptSettings
+    from selfdistill.recipe.prompts import PromptSettings
 
 
 def statements(problems: Sequence[Problem]) -> list[Reference]:

@@ -18,7 +18,10 @@ from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.problems.evaluation import check_lengths, limited
 from selfdistill.problems.render import Renderer
 from selfdistill.progress import progress
-from selfdistill.recipe.schema import EngineSettings, GradingSettings, ModelSettings, PromptSettings
+from selfdistill.recipe.engine import EngineSettings
+from selfdistill.recipe.evaluation import GradingSettings
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.records import CallTests, Problem, Prompt, Sample, Verdict
 from selfdistill.steps.evaluation.grade import grade_systems
 from selfdistill.steps.sampling.generate import Job, generate_samples

@@ -17,8 +17,8 @@ from selfdistill.measure.regressions.records import Measure, Score
 from selfdistill.models.load import load_tokenizer
 
 if TYPE_CHECKING:
+    from selfdistill.recipe.model import ModelSettings
     from selfdistill.recipe.regressions import RegressionSettings
-    from selfdistill.recipe.schema import ModelSettings
 
 BATCH_SIZE = 8
 """Sequences at a time."""

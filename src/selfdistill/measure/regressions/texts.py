@@ -13,7 +13,7 @@ from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.measure.regressions.records import Score
 from selfdistill.problems.sources import read_statements
-from selfdistill.recipe.schema import Columns, PromptSettings
+from selfdistill.recipe.prompts import Columns, PromptSettings
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:

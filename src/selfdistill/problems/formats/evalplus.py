@@ -11,8 +11,16 @@ from typing import Any
 
 from selfdistill.grading.reference import call_reference
 from selfdistill.problems.formats.evalplus_mbpp import also_right, arguments, comparison
+from selfdistill.problems.formats.hub import Hub
 from selfdistill.problems.formats.humaneval import preamble_of
 from selfdistill.records import CallCase, CallTests, Problem
+
+HUB: dict[str, Hub] = {}
+
+
+def fits(row: dict[str, Any]) -> bool:
+    """Whether a row is of this format."""
+    return "base_input" in row
 
 
 def problem(row: dict[str, Any]) -> Problem:

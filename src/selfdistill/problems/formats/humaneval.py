@@ -5,7 +5,15 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from selfdistill.problems.formats.hub import Hub
 from selfdistill.records import AssertTests, Problem
+
+HUB = {"humaneval": Hub("openai/openai_humaneval"), "humaneval+": Hub("evalplus/humanevalplus")}
+
+
+def fits(row: dict[str, Any]) -> bool:
+    """Whether a row is of this format."""
+    return "canonical_solution" in row and "test" in row
 
 
 def problem(row: dict[str, Any]) -> Problem:

@@ -13,11 +13,30 @@ import pickletools
 import zlib
 from typing import Any
 
+from selfdistill.problems.formats.hub import Hub
 from selfdistill.records import CallCase, CallTests, Problem, StdinCase, StdinTests
+
+_FILES = "hf://datasets/livecodebench/code_generation_lite/"
+
+
+def _lines(*numbers: int) -> dict[str, Any]:
+    return {"split": "train", "data_files": [f"{_FILES}test{number}.jsonl" for number in numbers]}
+
+
+HUB = {
+    "livecodebench-v5": Hub("json", _lines(3, 4, 5, 6), window=("2024-08-01", "2025-02-01")),
+    "livecodebench-v6": Hub("json", _lines(5, 6), window=("2025-02-01", "2025-06-01")),
+}
+"""The windows are those of the method paper's Table 1."""
 
 _STRING_OPCODES = frozenset({"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"})
 _STRINGS = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"})
 _LARGEST = 1 << 30
+
+
+def fits(row: dict[str, Any]) -> bool:
+    """Whether a row is of this format."""
+    return "question_content" in row
 
 
 def problem(row: dict[str, Any]) -> Problem:

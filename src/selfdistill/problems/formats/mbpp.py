@@ -6,7 +6,21 @@ import ast
 import builtins
 from typing import Any
 
+from selfdistill.problems.formats.hub import Hub
 from selfdistill.records import AssertTests, Problem
+
+HUB = {
+    "mbpp": Hub("google-research-datasets/mbpp", {"name": "full", "split": "test"}),
+    "mbpp-sanitized": Hub(
+        "google-research-datasets/mbpp", {"name": "sanitized", "split": "prompt+train+validation+test"}
+    ),
+    "mbpp+": Hub("evalplus/mbppplus"),
+}
+
+
+def fits(row: dict[str, Any]) -> bool:
+    """Whether a row is of this format."""
+    return "test_list" in row
 
 
 def problem(row: dict[str, Any]) -> Problem:

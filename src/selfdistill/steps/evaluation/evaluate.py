@@ -19,7 +19,8 @@ from selfdistill.steps.sampling.generate import Job, generate_together
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import EngineSettings, Recipe
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.schema import Recipe
 
 
 def systems_of(recipe: Recipe) -> tuple[System, ...]:

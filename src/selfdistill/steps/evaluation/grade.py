@@ -18,7 +18,7 @@ from selfdistill.records import Problem, Sample, Verdict
 from selfdistill.steps.evaluation.cluster import grade_on_cluster
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import GradingSettings
+    from selfdistill.recipe.evaluation import GradingSettings
 
 APPEND_EVERY = 256
 """Verdicts written at once: at most these are graded again after a crash."""

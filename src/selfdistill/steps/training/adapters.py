@@ -20,7 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from selfdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import LoraSettings
+    from selfdistill.recipe.training import LoraSettings
 
 ALL_LINEAR = "all-linear"
 _EXPERTS = re.compile("expert", re.IGNORECASE)

@@ -12,7 +12,8 @@ from trl import SFTConfig
 from selfdistill.errors import UserError
 from selfdistill.models.load import resolve_device
 from selfdistill.processes import process_count, weights_are_sharded
-from selfdistill.recipe.schema import Recipe, TrainingSettings
+from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.training import TrainingSettings
 from selfdistill.seeds import integer_seed
 from selfdistill.steps.training.tracking import trackers
 

@@ -10,17 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate.data_loader import SeedableRandomSampler
-from torch import Tensor
 from torch.utils.data import Sampler
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from selfdistill.steps.training.data import IGNORED, TargetStore
-
-WIDEST = 128
-"""Tokens of a support up to which a whole micro-batch's targets are laid out side by side: some 10 MB for 10,000."""
+from selfdistill.steps.training.data import IGNORED
+from selfdistill.steps.training.target import TrainingTarget
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Collator:
 
     pad_token_id: int
     packing: bool
-    store: TargetStore | None
+    target: TrainingTarget
     masked: bool = True
     """Whether padded rows get an attention mask. They need none: padding is on the right, where nothing looks."""
 
@@ -38,9 +34,7 @@ class Collator:
 
         Returns:
             `input_ids` and `labels` (B, L), what goes with them, and `positions` (N,) of the B * L that are scored:
-            the logits of each speak of the token after it. What is expected there is the label; with soft targets
-            `target_ids` and `target_probabilities` (N, K), or where K would be too large `target_rows` (N,) of the
-            store.
+            the logits of each speak of the token after it.
         """
         base = DataCollatorForLanguageModeling(self.pad_token_id, padding_free=self.packing)
         batch: dict[str, Any] = base(rows)
@@ -48,26 +42,8 @@ class Collator:
             batch.pop("attention_mask", None)
         row, column = (batch["labels"][:, 1:] != IGNORED).nonzero(as_tuple=True)
         batch["positions"] = row * batch["labels"].shape[1] + column
-        if self.store is not None:
-            store_rows = self._store_rows(rows, batch["labels"].shape).reshape(-1)
-            batch |= _targets(self.store, store_rows[batch["positions"].numpy() + 1])
+        batch |= self.target.collate(rows, batch, flat=self.packing)
         return batch
-
-    def _store_rows(self, rows: list[dict[str, Any]], shape: Sequence[int]) -> np.ndarray:
-        """(B, L) int64: where the store has the targets of each token; -1 for none."""
-        found = np.full(tuple(shape), -1, dtype=np.int64)
-        listed = [np.concatenate([row["target_rows"] for row in rows])] if self.packing else None
-        for number, row in enumerate(listed or [row["target_rows"] for row in rows]):
-            found[number, : len(row)] = row
-        return found
-
-
-def _targets(store: TargetStore, rows: np.ndarray) -> dict[str, Tensor]:
-    if store.width(rows) > WIDEST:
-        return {"target_rows": torch.from_numpy(rows)}
-    token_ids, probabilities = store.lookup(rows)
-    narrow = token_ids.astype(np.int32)
-    return {"target_ids": torch.from_numpy(narrow), "target_probabilities": torch.from_numpy(probabilities)}
 
 
 class SimilarLengths(Sampler[int]):

@@ -17,7 +17,7 @@ from selfdistill.records import Sample
 from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import TrainingSettings
+    from selfdistill.recipe.training import TrainingSettings
 
 _PLACEHOLDER = re.compile(r"(pass|\.\.\.|return|return None|raise NotImplementedError(\(.*\))?|#.*)", re.DOTALL)
 

@@ -15,7 +15,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.models.load import load_config, resolve_device
-from selfdistill.recipe.schema import ModelSettings
+from selfdistill.recipe.model import ModelSettings
 
 
 def require_liger(model: ModelSettings) -> None:

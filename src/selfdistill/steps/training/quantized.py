@@ -17,7 +17,7 @@ from selfdistill.processes import local_rank, weights_are_sharded
 from selfdistill.steps.training.adapters import stacked_experts
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 def require_quantization(model: ModelSettings) -> None:

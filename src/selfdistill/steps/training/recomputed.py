@@ -16,23 +16,26 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.errors import UserError
 from selfdistill.models.load import load_model, resolve_device
 from selfdistill.processes import local_rank, weights_are_sharded
-from selfdistill.recipe.decoding import Stages
-from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.decoding import Decoding, Stages
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.training import TrainingSettings
 from selfdistill.steps.training.head import Scored, add_scoring
+from selfdistill.steps.training.target import TrainingTarget
 from selfdistill.steps.training.tiles import Targets
 
 
-def load_frozen(recipe: Recipe, attention: str) -> Any | None:
+def load_frozen(model: ModelSettings, training: TrainingSettings, attention: str) -> Any | None:
     """The copy of the base that is not trained, as sampling has it; None where the trained model has it in itself.
 
     Args:
-        recipe: the run's.
+        model: the recipe's model section.
+        training: its training section.
         attention: the trained model's, which reads the same rows.
 
     Raises:
         UserError: the weights are shared out, and a second whole model would not be.
     """
-    if recipe.training.method != "full":
+    if training.method != "full":
         return None
     if weights_are_sharded():
         raise UserError(
@@ -40,36 +43,34 @@ def load_frozen(recipe: Recipe, attention: str) -> Any | None:
             where="training.soft_targets",
             fix="set it to stored, or training.method: lora",
         )
-    device = resolve_device(recipe.model.device)
+    device = resolve_device(model.device)
     if device.type != "cpu" and device.index is None:
         device = torch.device(device.type, local_rank())
-    frozen = load_model(recipe.model.model_copy(update={"device": str(device)})).requires_grad_(False)
+    frozen = load_model(model.model_copy(update={"device": str(device)})).requires_grad_(False)
     frozen.set_attn_implementation(attention)
     add_scoring(frozen)
     return frozen
 
 
-class Recomputed:
+class RecomputedTargets(TrainingTarget):
     """q_s of the base at the scored positions of a micro-batch."""
 
-    def __init__(self, stages: Stages, frozen: Any | None) -> None:
-        """Take the sampling decoding, and the base if it is a model of its own."""
-        self._stages = stages
-        self._frozen = frozen
+    def __init__(self) -> None:
+        """`begin` loads the base, if it is a model of its own."""
+        self._stages: Stages = ()
+        self._frozen: Any | None = None
+
+    def begin(self, base: Any, model: ModelSettings, training: TrainingSettings, sampling: Decoding) -> None:
+        """See `TrainingTarget.begin`."""
+        attention = base.config.get_text_config(decoder=True)._attn_implementation
+        self._stages = (sampling,)
+        self._frozen = load_frozen(model, training, attention)
 
     @torch.no_grad()
-    def targets(self, wrapped: Any, trained: Any, inputs: dict[str, Any], positions: Tensor) -> Targets:
-        """Read the micro-batch.
-
-        Args:
-            wrapped: the trained model as it is called.
-            trained: the same with its adapters, out of what wraps it.
-            inputs: of the model.
-            positions: (N,), see `Scored`.
-
-        Returns:
-            What is to be called while the trained model's head is at work.
-        """
+    def expected(
+        self, wrapped: Any, trained: Any, inputs: dict[str, Any], labels: Tensor, positions: Tensor
+    ) -> Targets:
+        """Read the micro-batch; the result is to be called while the trained model's head is at work."""
         reader, alone = wrapped, nullcontext() if self._frozen is not None else trained.disable_adapter()
         # Sampling has no autocast: a copy reads in its own precision, the model under adapters in training's.
         exact: Any = nullcontext()

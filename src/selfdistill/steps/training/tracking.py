@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill.processes import is_main_process
-from selfdistill.recipe.schema import TrainingSettings
+from selfdistill.recipe.training import TrainingSettings
 
 TENSORBOARD = "tensorboard"
 

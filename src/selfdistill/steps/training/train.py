@@ -23,22 +23,23 @@ from selfdistill.events import say
 from selfdistill.files import write_text
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.processes import weights_are_sharded
-from selfdistill.recipe.schema import Recipe, TrainingSettings
+from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.training import TrainingSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.steps.sampling.targets import read_targets, size_on_disk
+from selfdistill.steps.sampling.targets import size_on_disk
 from selfdistill.steps.training.adapters import lora_config, lora_targets
 from selfdistill.steps.training.arguments import training_arguments
 from selfdistill.steps.training.batches import Collator
 from selfdistill.steps.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
-from selfdistill.steps.training.data import DataCounts, TargetStore, hard_rows, soft_rows
+from selfdistill.steps.training.data import DataCounts
 from selfdistill.steps.training.filter import Selection, select_samples
 from selfdistill.steps.training.head import add_scoring
 from selfdistill.steps.training.kernels import apply_liger, compile_layers, keep_narrow
 from selfdistill.steps.training.packed import flat_rows
 from selfdistill.steps.training.quantized import float32_adapters, load_quantized
-from selfdistill.steps.training.recomputed import Recomputed, load_frozen
 from selfdistill.steps.training.saving import save_student
 from selfdistill.steps.training.shuffled import shuffled
+from selfdistill.steps.training.target import TrainingTarget, load_target
 from selfdistill.steps.training.tracking import tensorboard
 from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from selfdistill.steps.training.whole import freeze_the_rest
@@ -52,7 +53,7 @@ def build_data(
     *,
     whole_answers: bool,
     refused: Mapping[int, str] = MappingProxyType({}),
-) -> tuple[Dataset, TargetStore | None, DataCounts]:
+) -> tuple[Dataset, TrainingTarget, DataCounts]:
     """The training set of a recipe.
 
     Args:
@@ -73,17 +74,16 @@ def build_data(
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     if settings.shuffled:
         by_id = shuffled(by_id, recipe.seed)
-    soft = settings.stores_targets
-    store = TargetStore.of(list(read_targets(targets_dir))) if soft else None
-    rows = (soft_rows if soft else hard_rows)(by_id, samples, selection.kept, settings.max_length)
-    counts = _counts(settings, by_id, samples, selection, store, targets_dir)
-    return _dataset(rows), store, counts
+    target = load_target(settings, targets_dir)
+    rows = target.rows(by_id, samples, selection.kept, settings.max_length)
+    counts = _counts(settings, by_id, samples, selection, target, targets_dir)
+    return _dataset(rows), target, counts
 
 
 def train_student(
     recipe: Recipe,
     dataset: Dataset,
-    store: TargetStore | None,
+    target: TrainingTarget,
     directory: Path,
     *,
     log: Path,
@@ -95,7 +95,7 @@ def train_student(
     Args:
         recipe: the run's.
         dataset: rows of ids and labels.
-        store: the soft targets, if the recipe wants them.
+        target: what the recipe trains towards.
         directory: where the student appears, whole. Checkpoints are in its sibling `checkpoints`.
         log: JSON Lines of steps.
         card: the model card's text.
@@ -114,22 +114,22 @@ def train_student(
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     base = _base(recipe).train()
     freeze_the_rest(base)
-    targets = lora_targets(base, settings.lora) if settings.method != "full" else None
-    facts = {"adapted_weights": targets.adapted, "weights": targets.total} if targets else {}
-    if targets:
-        say("adapters", f"{settings.method}: {targets}", **facts, left_out=targets.left_out)
+    adapted = lora_targets(base, settings.lora) if settings.method != "full" else None
+    facts = {"adapted_weights": adapted.adapted, "weights": adapted.total} if adapted else {}
+    if adapted:
+        say("adapters", f"{settings.method}: {adapted}", **facts, left_out=adapted.left_out)
     flat = _prepare(base, settings)
     args = training_arguments(recipe, checkpoints)
+    target.begin(base, recipe.model, settings, recipe.sampling.decoding)
     trainer = SelfDistillationTrainer(
-        store=store,
-        recomputed=_recomputed(recipe, base),
+        target=target,
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
         model=base,
         args=args,
         train_dataset=pack_dataset(dataset, settings.max_length, "bfd") if settings.packing is True else dataset,
-        data_collator=Collator(_pad_token(tokenizer), flat, store, masked=args.device.type == "cpu"),
+        data_collator=Collator(_pad_token(tokenizer), flat, target, masked=args.device.type == "cpu"),
         processing_class=tokenizer,
-        peft_config=targets and lora_config(base, settings.lora, targets),
+        peft_config=adapted and lora_config(base, settings.lora, adapted),
         callbacks=[
             TrainingLog(log, progress),
             MarkCheckpoints(),
@@ -176,13 +176,6 @@ def _prepare(base: Any, settings: TrainingSettings) -> bool:
     return flat
 
 
-def _recomputed(recipe: Recipe, base: Any) -> Recomputed | None:
-    if recipe.training.targets == "hard" or recipe.training.stores_targets:
-        return None
-    attention = base.config.get_text_config(decoder=True)._attn_implementation
-    return Recomputed((recipe.sampling.decoding,), load_frozen(recipe, attention))
-
-
 def _dataset(rows: Iterator[dict[str, list[int]]]) -> Dataset:
     disable_progress_bars()
     return Dataset.from_list(list(rows))
@@ -193,7 +186,7 @@ def _counts(
     prompts: dict[str, Prompt],
     samples: Sequence[Sample],
     selection: Selection,
-    store: TargetStore | None,
+    target: TrainingTarget,
     targets_dir: Path,
 ) -> DataCounts:
     kept = [samples[index] for index in selection.kept]
@@ -206,8 +199,8 @@ def _counts(
         prompt_tokens=sum(prompt for prompt, _ in lengths),
         completion_tokens=sum(completion for _, completion in lengths),
         targets=settings.targets,
-        target_entries=len(store.token_ids) if store else 0,
-        target_bytes=size_on_disk(targets_dir) if store else 0,
+        target_entries=target.entries,
+        target_bytes=size_on_disk(targets_dir) if target.entries else 0,
     )
 
 

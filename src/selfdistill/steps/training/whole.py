@@ -14,7 +14,7 @@ from selfdistill.errors import UserError
 from selfdistill.models.load import empty_model, load_config, load_whole_model, resolve_path
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import ModelSettings
+    from selfdistill.recipe.model import ModelSettings
 
 PROCESSOR_FILES = (
     "preprocessor_config.json",
