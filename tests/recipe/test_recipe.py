@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from selfdistill.errors import UserError
+from selfdistill.models.attention import check_attention
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
 from selfdistill.recipe.decoding import Stages
 from selfdistill.recipe.reference import field_meanings, reference, type_name
@@ -88,6 +89,18 @@ def test_digest_and_changed_keys_follow_what_matters():
         ("training.micro_batch_size=5", "training: micro_batch_size 5 does not divide batch_size 32"),
         ("evaluation.samples_per_problem=3", "evaluation: pass@5 needs samples_per_problem of at least 5"),
         ("seed=x", 'seed is "x", must be a valid integer'),
+        ("training.max_length=1", "training.max_length is 1, must be greater than or equal to 2"),
+        ("training.learning_rate=1.0e+10", "training.learning_rate is 10000000000.0, must be less than or equal to 1"),
+        ("training.epochs=1.0e+9", "training.epochs is 1000000000.0, must be less"),
+        ("evaluation.grading.memory_mb=100000000000000000000", "must be less than or equal to 1048576"),
+        ("sampling.decoding.top_k=100000000000000000000", "must be less than or equal to 1000000000"),
+        ("evaluation.pass_at=[1, 1]", "must be a list of different numbers, at least one"),
+        ("evaluation.pass_at=[]", "must be a list of different numbers, at least one"),
+        ("evaluation.split=tset", "the embedded problems have validation and test"),
+        ("evaluation.since=2025-02-31", 'evaluation.since is "2025-02-31", must be a date such as 2025-02-01'),
+        ("training.verifier=tests.jsonl", "verifier goes with keep: passing"),
+        ("name=../elsewhere", "must be a name that can be a folder's"),
+        ("seed=99999999999999999999", "seed is 99999999999999999999, must be less than"),
         ("no-equals-sign", "write key=value"),
         ("model.path.x=1", "path is a value, not a section"),
     ],
@@ -164,6 +177,17 @@ def test_a_files_own_fault_is_the_files_whatever_is_set(tmp_path):
     path.write_text(recipe_text("demo") + "seed: x\n")
     with pytest.raises(UserError, match=r"mine.yaml:\d+: seed is \"x\""):
         load_recipe(path, ["training.batch_size=7"])
+
+
+def test_until_comes_after_since():
+    with pytest.raises(UserError, match="since 2025-03-01 is not before until 2025-02-01"):
+        load_recipe("demo", ["evaluation.since=2025-03-01", "evaluation.until=2025-02-01"])
+
+
+def test_attention_that_is_not_there_is_refused_by_name():
+    check_attention("sdpa")
+    with pytest.raises(UserError, match=r"model.attention: 'flash' is no attention .give one of .*eager.*sdpa"):
+        check_attention("flash")
 
 
 def test_an_unknown_recipe_gets_the_nearest_name(tmp_path):

@@ -19,7 +19,7 @@ from selfdistill.recipe.decoding_rules import (
     cut_label,
     cut_slug,
 )
-from selfdistill.recipe.section import Section
+from selfdistill.recipe.section import CountOrZero, Section
 
 GREEDY_BELOW = 1e-5
 """A temperature under this means argmax, and nothing else is applied (vLLM's rule)."""
@@ -28,9 +28,9 @@ GREEDY_BELOW = 1e-5
 class Decoding(Section):
     """One stage of decoding: divide logits by `temperature`, then top-k, then top-p, then renormalise."""
 
-    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
     """Divides the logits. 0 (or less than 1e-5) is greedy."""
-    top_k: Annotated[int, Field(ge=0)] = 0
+    top_k: CountOrZero = 0
     """Keep the tokens whose tempered logit is at least the k-th largest; 0 is off."""
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
     """Of those, keep the smallest prefix by falling probability whose mass reaches this; 1 is off."""

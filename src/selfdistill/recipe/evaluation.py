@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from selfdistill.recipe.decoding import Decoding, Stages
-from selfdistill.recipe.section import CountOrZero, PositiveFloat, PositiveInt, Section
+from selfdistill.recipe.section import EMBEDDED, CountOrZero, PositiveInt, Section
 from selfdistill.records import Answers
 
 WHOLE_GRID = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
@@ -30,9 +30,9 @@ class GridSettings(Section):
 class GradingSettings(Section):
     """How programs are executed."""
 
-    seconds_per_test: PositiveFloat = 6.0
+    seconds_per_test: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 6.0
     """Wall-clock limit of one test; LiveCodeBench's is 6."""
-    memory_mb: PositiveInt = 1024
+    memory_mb: Annotated[int, Field(ge=16, le=2**20)] = 1024
     """Address space of one program."""
     rules: Literal["judge", "livecodebench"] = "judge"
     """How outputs are compared; see docs/grading.md."""
@@ -79,8 +79,29 @@ class EvaluationSettings(Section):
         """YAML makes a date of 2025-02-01 without quotes."""
         return value.isoformat() if isinstance(value, date) else value
 
+    @field_validator("since", "until")
+    @classmethod
+    def _a_date(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                raise ValueError("a date such as 2025-02-01") from None
+        return value
+
+    @field_validator("pass_at")
+    @classmethod
+    def _different(cls, ks: tuple[int, ...]) -> tuple[int, ...]:
+        if not ks or len(set(ks)) < len(ks):
+            raise ValueError("a list of different numbers, at least one")
+        return ks
+
     @model_validator(mode="after")
     def _enough_samples(self) -> EvaluationSettings:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError(f"since {self.since} is not before until {self.until}")
+        if self.benchmark == EMBEDDED and self.split not in ("validation", "test"):
+            raise ValueError(f"split {self.split!r}: the embedded problems have validation and test")
         if max(self.pass_at) > self.samples_per_problem:
             raise ValueError(f"pass@{max(self.pass_at)} needs samples_per_problem of at least {max(self.pass_at)}")
         return self

@@ -6,7 +6,9 @@ only what differs from the defaults. Each field's unit and meaning stand under i
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
 
 from selfdistill.recipe.checks import ChecksSettings
 from selfdistill.recipe.engine import ENGINES, EngineSettings
@@ -16,18 +18,18 @@ from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.recipe.rounds import RoundSettings
 from selfdistill.recipe.sampling import SamplingSettings
-from selfdistill.recipe.section import CountOrZero, Section
+from selfdistill.recipe.section import Section, a_name
 from selfdistill.recipe.training import TARGETS, TrainingSettings
 
 
 class Recipe(Section):
     """A whole run: where it starts, the three steps, and how it is judged."""
 
-    name: str
+    name: Annotated[str, AfterValidator(a_name)]
     """Names the run, its default directory and the student's card."""
     description: str = ""
     """One line for readers."""
-    seed: CountOrZero = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Every random draw comes from this and the item's own key."""
     model: ModelSettings
     engine: EngineSettings = EngineSettings()

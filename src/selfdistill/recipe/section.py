@@ -14,9 +14,11 @@ from selfdistill.errors import WrongValueError
 EMBEDDED = "embedded"
 """Names the tiny model, the prompts and the problems that come inside the package."""
 
-PositiveInt = Annotated[int, Field(gt=0)]
-CountOrZero = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LARGEST = 1_000_000_000
+"""Of any count: more is a slip of the keyboard, and would overflow somewhere below."""
+PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
+PositiveFloat = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
@@ -68,6 +70,23 @@ class NameIn:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+def a_name(name: str) -> str:
+    """A name that can be a folder's, and stays in the folder that it is put into.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if (
+        not name
+        or len(name.encode()) > 200
+        or name.startswith(".")
+        or not name.isprintable()
+        or set(name) & set("/\\:")
+    ):
+        raise ValueError("a name that can be a folder's: no slash, no dot in front, at most 200 bytes")
+    return name
 
 
 def is_section(annotation: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfdistill.recipe.agreement import AgreementSettings
-from selfdistill.recipe.section import CountOrZero, Fraction, NameIn, PositiveFloat, PositiveInt, Section
+from selfdistill.recipe.section import LARGEST, CountOrZero, Fraction, NameIn, PositiveFloat, PositiveInt, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,19 @@ class TrainingSettings(Section):
     lora: LoraSettings = LoraSettings()
     steps: PositiveInt | None = None
     """Optimizer steps; exactly one of `steps` and `epochs` is set."""
-    epochs: PositiveFloat | None = None
+    epochs: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = None
     """Passes over the data."""
     batch_size: PositiveInt = 32
     """Sequences an optimizer step, over all devices."""
     micro_batch_size: PositiveInt = 1
     """Sequences a forward pass on one device; divides `batch_size`."""
-    learning_rate: PositiveFloat = 5e-6
+    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-6
     """Peak."""
     min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
     """The cosine ends here."""
     warmup_steps: CountOrZero = 250
     """Steps of linear rise from 0 to the peak; the first has rate 0."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.1
     """AdamW's, on everything but biases and norms."""
     optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     """`adamw_8bit`: AdamW's two moments in 8 bits, of all but embeddings (extra `qlora`); saves 6 bytes a weight."""
@@ -82,7 +82,7 @@ class TrainingSettings(Section):
     """Decay of the squared gradient's mean."""
     max_grad_norm: PositiveFloat = 1.0
     """Gradients are clipped to this norm."""
-    max_length: PositiveInt = 65536
+    max_length: Annotated[int, Field(ge=2, le=LARGEST)] = 65536
     """Tokens of prompt and completion; a longer sequence loses its end, which the data statistics count."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of forward and backward. What is trained is held in float32 either way; the frozen base under LoRA's adapters in
@@ -135,6 +135,8 @@ class TrainingSettings(Section):
                 "keep: agreement needs targets: hard; soft ones are the base's own distribution, which knows nothing "
                 "of what was left out"
             )
+        if self.verifier is not None and self.keep != "passing":
+            raise ValueError("verifier goes with keep: passing, which alone looks at tests")
         if self.shuffled and self.soft_targets == "recomputed":
             raise ValueError("shuffled goes with stored soft targets; recomputed ones would be of the wrong prompt")
         return self

@@ -30,6 +30,8 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
     """
     stages.check_recipe(recipe)
+    if recipe.engine.kind == "vllm" and not recipe.cluster and not RunDirectory(Path(out)).manifest.is_file():
+        require_vllm()  # before anything is written
     directory = stages.begin(recipe, Path(out))
     with exclusive(directory):
         chosen = settled(recipe, directory)

@@ -22,6 +22,7 @@ from selfdistill.files import read_json, read_records, record_line, write_bytes,
 from selfdistill.grading import isolation_report
 from selfdistill.grading.isolation import require
 from selfdistill.measure.contamination.run import prompt_filter
+from selfdistill.models.attention import check_attention
 from selfdistill.models.load import read_tokenizer, resolve_device, resolve_path
 from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
 from selfdistill.problems.prepare import prepare_prompts
@@ -62,6 +63,7 @@ def check_recipe(recipe: Recipe) -> None:
         UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
     """
     resolve_device(recipe.model.device)
+    check_attention(recipe.model.attention)
     require_extras(recipe)
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
