@@ -21,7 +21,7 @@ from selfdistill import files
 from selfdistill.measure.comparisons import Comparison, best, comparisons, find
 from selfdistill.measure.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
 from selfdistill.measure.scores import Measured, groups, measure, score_tables
-from selfdistill.measure.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
+from selfdistill.measure.statistics import HOW, Estimate
 from selfdistill.measure.words import VERDICTS
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
@@ -73,7 +73,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
+        "intervals": HOW,
         "comparisons": listed,
         "lineup": _lineup(evaluated, means[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],

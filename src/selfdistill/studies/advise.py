@@ -10,7 +10,8 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.statistics import RESAMPLES, bootstrap, means
+from selfdistill.measure.bootstrap import RESAMPLES, resampled
+from selfdistill.measure.statistics import bootstrap, means
 from selfdistill.recipe import builtin_recipes, load_recipe
 from selfdistill.studies.scores import interval
 
@@ -64,12 +65,8 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
 
 def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.Generator) -> float:
     """Share of resamples of the problems in which the chosen column has the highest mean."""
-    problems = len(scores)
-    wins = 0
-    for _ in range(RESAMPLES // 10):
-        rows = generator.integers(problems, size=problems)
-        wins += int(means(scores[rows]).argmax() == chosen)
-    return wins / (RESAMPLES // 10)
+    wins = resampled(lambda rows: means(scores[rows]).argmax() == chosen, len(scores), generator, RESAMPLES // 10)
+    return float(wins.mean())
 
 
 def _name(point: Summary) -> Summary:

@@ -17,8 +17,9 @@ from selfdistill import seeds
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
+from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
 from selfdistill.measure.evaluated import read_problems
-from selfdistill.measure.statistics import RESAMPLES, means
+from selfdistill.measure.statistics import means
 from selfdistill.studies.scores import Scores, differences, mean_score, over_seeds, pooled, read_run, same_problems
 from selfdistill.studies.sweep import cell_name, grid_system
 
@@ -147,11 +148,12 @@ def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> 
     """Spearman's between the columns' means, with a 95 % interval by problem; None for fewer than three settings."""
     if previewed.shape[1] < 3:
         return None
-    generator = seeds.generator(seed, "regret")
-    problems = len(previewed)
-    drawn = [generator.integers(problems, size=problems) for _ in range(RESAMPLES // 10)]
-    resampled = [_spearman(means(previewed[rows]), means(trained[rows])) for rows in drawn]
-    low, high = np.quantile(resampled, [0.025, 0.975])
+
+    def of(rows: np.ndarray) -> float:
+        return _spearman(means(previewed[rows]), means(trained[rows]))
+
+    drawn = resampled(of, len(previewed), seeds.generator(seed, "regret"), RESAMPLES // 10)
+    low, high = percentile_interval(drawn)
     value = _spearman(means(previewed), means(trained))
     return {"value": value, "low": float(low), "high": float(high), "settings": previewed.shape[1]}
 

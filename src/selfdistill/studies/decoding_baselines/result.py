@@ -15,7 +15,7 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.decoding.families import PLAIN
 from selfdistill.directory import RunDirectory
-from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals, means
+from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, intervals, means
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import label
 from selfdistill.studies.decoding_baselines.choose import Choice, Model, Scored, read_scores
@@ -42,7 +42,7 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
         "measures": measures,
         "families": list(dict.fromkeys(choice.family for choice in choices)),
         "seed": recipe.seed,
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
+        "intervals": HOW,
         "validation": {"problems": validation.problems, "systems": _means(validation)},
         "test": {"problems": test.problems, "systems": _means(test)},
         "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
