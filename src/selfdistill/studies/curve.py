@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.comparisons import find
+from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.studies.cells import Cell
-from selfdistill.studies.scores import differences, greedy_gain, over_seeds, read_run, same_problems
+from selfdistill.studies.scores import differences, greedy_gain, over_seeds
 
 Summary = dict[str, Any]
 
@@ -71,20 +72,24 @@ def summarise(
     recipe: Recipe, variants: Sequence[Variant], sizes: Sequence[int], seeds: Sequence[int], out: Path
 ) -> Summary:
     """Gains over the base at the base's default, and at greedy, with intervals; `curve.json`."""
-    roots = {(v.name, size, seed): out / cell_name(v, size, seed) for v in variants for size in sizes for seed in seeds}
-    runs = {key: read_run(root, recipe.evaluation.pass_at) for key, root in roots.items()}
-    same_problems(list(runs.values()))
+    directories = {
+        (variant.name, size, seed): RunDirectory(out / cell_name(variant, size, seed))
+        for variant in variants
+        for size in sizes
+        for seed in seeds
+    }
+    runs = read_paired(directories, recipe.evaluation.pass_at)
     points = []
     for variant in variants:
         for size in sizes:
             found = [runs[variant.name, size, seed] for seed in seeds]
-            paths = [roots[variant.name, size, seed] for seed in seeds]
+            own = [directories[variant.name, size, seed] for seed in seeds]
             points.append(
                 {
                     "variant": variant.name,
                     "sequences": size,
-                    "kept": _mean([read_json(path / "training-data.json")["sequences"] for path in paths]),
-                    **_compute(paths, size),
+                    "kept": _mean([read_json(each.training_data)["sequences"] for each in own]),
+                    **_compute(own, size),
                     **_gains(found),
                 }
             )
@@ -93,7 +98,7 @@ def summarise(
         "seeds": list(seeds),
         "problems": len(next(iter(runs.values())).task_ids),
         "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
-        "base": _base(list(runs.values())),
+        "base": over_seeds([run.default("base") for run in runs.values()]),
         "points": points,
     }
 
@@ -107,11 +112,9 @@ def _recipe(recipe: Recipe, variant: Variant, size: int, seed: int) -> Recipe:
     return parse_recipe(tree, "--variants")
 
 
-def _gains(runs: Sequence[Any]) -> Summary:
+def _gains(runs: Sequence[ScoreTables]) -> Summary:
     """Student minus base, each seed's own base: both at their defaults, and both greedy where greedy is in the grid."""
-    default = [(find(r.systems, "student", "default"), find(r.systems, "base", "default")) for r in runs]
-    students = [run.of(run.systems[pair[0]]) for run, pair in zip(runs, default, strict=True)]
-    bases = [run.of(run.systems[pair[1]]) for run, pair in zip(runs, default, strict=True)]
+    students, bases = ([run.default(model) for run in runs] for model in ("student", "base"))
     found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
     greedy = greedy_gain(runs, runs)
     if greedy is not None:
@@ -119,19 +122,14 @@ def _gains(runs: Sequence[Any]) -> Summary:
     return found
 
 
-def _base(runs: Sequence[Any]) -> Summary:
-    positions = [find(run.systems, "base", "default") for run in runs]
-    return over_seeds([run.of(run.systems[position]) for run, position in zip(runs, positions, strict=True)])
-
-
-def _compute(roots: Sequence[Path], size: int) -> Summary:
+def _compute(directories: Sequence[RunDirectory], size: int) -> Summary:
     """Mean over seeds of FLOPs and seconds: of making the samples that are trained on, and of training."""
-    totals = [_one_run(root, size) for root in roots]
+    totals = [_one_run(directory, size) for directory in directories]
     return {key: _mean([total[key] for total in totals]) for key in totals[0]}
 
 
-def _one_run(root: Path, size: int) -> Summary:
-    manifest, data = read_json(root / "manifest.json"), read_json(root / "training-data.json")
+def _one_run(directory: RunDirectory, size: int) -> Summary:
+    manifest, data = read_json(directory.manifest), read_json(directory.training_data)
     model = manifest["recipe"]["model"]
     parameters = model_size(model["path"], model["revision"]).active
     tokens = data["prompt_tokens"] + data["completion_tokens"]

@@ -19,8 +19,9 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
 from selfdistill.measure.evaluated import read_problems
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired, rows_of
 from selfdistill.measure.statistics import means
-from selfdistill.studies.scores import Scores, differences, mean_score, over_seeds, pooled, read_run, same_problems
+from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled
 from selfdistill.studies.sweep import cell_name, grid_system
 
 Summary = dict[str, Any]
@@ -53,9 +54,12 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
     summary = read_json(sweep / "sweep.json")
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
-    cells = {point: [sweep / cell_name(*point, seed) for seed in summary["seeds"]] for point in points}
-    trained, task_ids = _trained(cells, summary["points"], measure)
-    previewed = _previewed(preview, task_ids, measure)
+    cells = {
+        (point, seed): RunDirectory(sweep / cell_name(*point, seed)) for point in points for seed in summary["seeds"]
+    }
+    runs = read_paired(cells, [int(measure.partition("@")[2])])
+    trained = _trained(runs, summary["points"], summary["seeds"])
+    previewed = _previewed(preview, next(iter(runs.values())), measure)
     wanted = _name(recommended)
     if wanted not in trained:
         raise UserError(
@@ -86,37 +90,25 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
             {**_named(name), "previewed": value, "trained": scores[name]}
             for name, value in zip(common, means(before).tolist(), strict=True)
         ],
-        "cost": {"preview": _seconds([preview]), "sweep": _seconds([cell for own in cells.values() for cell in own])},
+        "cost": {"preview": _seconds([RunDirectory(preview)]), "sweep": _seconds(list(cells.values()))},
     }
 
 
 def _trained(
-    cells: dict[tuple[float, str], list[Path]], points: Sequence[Summary], measure: str
-) -> tuple[dict[Name, list[Scores]], Sequence[str]]:
-    """Every setting's scores, seed by seed, and the problems that they are in the order of."""
-    pass_at = [int(measure.partition("@")[2])]
-    found = {point: [read_run(cell, pass_at) for cell in own] for point, own in cells.items()}
-    every = [run for runs in found.values() for run in runs]
-    same_problems(every)
-    trained = {
-        _name(point): [
-            run.of(grid_system(run, "student", point["t_eval"])) for run in found[point["t_train"], point["truncation"]]
-        ]
-        for point in points
-    }
-    return trained, every[0].task_ids
+    runs: dict[tuple[tuple[float, str], int], ScoreTables], points: Sequence[Summary], seeds_there: Sequence[int]
+) -> dict[Name, list[Scores]]:
+    """Every setting's scores, seed by seed."""
+    trained = {}
+    for point in points:
+        own = [runs[(point["t_train"], point["truncation"]), seed] for seed in seeds_there]
+        trained[_name(point)] = [run.of(grid_system(run, "student", point["t_eval"])) for run in own]
+    return trained
 
 
-def _previewed(preview: Path, task_ids: Sequence[str], measure: str) -> dict[Name, np.ndarray]:
+def _previewed(preview: Path, sweep: ScoreTables, measure: str) -> dict[Name, np.ndarray]:
     """Every trusted setting's previewed scores, problem by problem, in the order of the sweep's problems."""
-    known = [problem.task_id for problem in read_problems(preview)]
-    if sorted(known) != sorted(task_ids):
-        raise UserError(
-            "preview and sweep were judged on different problems",
-            where=preview,
-            fix="give both the same evaluation section",
-        )
-    rows = [known.index(task_id) for task_id in task_ids]
+    known = [problem.task_id for problem in read_problems(RunDirectory(preview))]
+    rows = rows_of(sweep.task_ids, known, preview, sweep.root)
     table = np.load(preview / "preview.npz", allow_pickle=False)[measure][rows]
     points = read_json(preview / "preview.json")["points"]
     return {_name(point): table[:, column] for column, point in enumerate(points) if point["trusted"][measure]}
@@ -162,9 +154,9 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     return float(spearmanr(one, other).statistic)
 
 
-def _seconds(runs: Sequence[Path]) -> float:
+def _seconds(runs: Sequence[RunDirectory]) -> float:
     """Of all stages that were not taken over from another run."""
-    stages = [stage for run in runs for stage in read_json(RunDirectory(run).manifest)["stages"].values()]
+    stages = [stage for run in runs for stage in read_json(run.manifest)["stages"].values()]
     return float(sum(stage["seconds"] for stage in stages if not stage.get("shared")))
 
 

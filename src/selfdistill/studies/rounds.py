@@ -17,8 +17,8 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records
-from selfdistill.measure.comparisons import find
 from selfdistill.measure.evaluated import describe
+from selfdistill.measure.scores import read_paired
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
@@ -28,7 +28,7 @@ from selfdistill.run import pipeline as loop
 from selfdistill.run import stages
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
-from selfdistill.studies.scores import differences, over_seeds, read_run, same_problems
+from selfdistill.studies.scores import differences, over_seeds
 
 Summary = dict[str, Any]
 CONTEXTS = 200
@@ -47,7 +47,7 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
         each = round_recipe(recipe, number, [directory.root for directory in done])
         if number == 1:
             stages.check_recipe(each)
-        directory = stages.begin(each, out / f"round-{number}")
+        directory = stages.begin(each, round_directory(out, number).root)
         with exclusive(directory):
             loop.run_stage("sample", each, directory)
             loop.run_stage("train", each, directory)
@@ -59,13 +59,18 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
     return done
 
 
+def round_directory(out: Path, number: int) -> RunDirectory:
+    """Where one round is, counted from 1."""
+    return RunDirectory(out / f"round-{number}")
+
+
 def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe:
     """One round's recipe: what is trained, who samples, which prompts."""
     tree = recipe.model_dump(mode="json")
     settings = recipe.rounds
     tree["rounds"] = {**tree["rounds"], "count": 1, "number": number}
     if earlier:
-        tree["model"] = {**tree["model"], "path": str(earlier[-1] / "student"), "revision": None}
+        tree["model"] = {**tree["model"], "path": str(RunDirectory(earlier[-1]).student), "revision": None}
         if settings.sample_from == "base":
             tree["sampling"]["model"] = recipe.model.path
         if settings.prompts == "fresh":
@@ -83,16 +88,18 @@ def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
         outs: one directory of rounds a seed.
     """
     count = recipe.rounds.count
-    runs = [[read_run(out / f"round-{n + 1}", recipe.evaluation.pass_at) for n in range(count)] for out in outs]
-    same_problems([run for rounds in runs for run in rounds])
-    first = [_default(rounds[0], "base") for rounds in runs]
-    scores = [first] + [[_default(rounds[n], "student") for rounds in runs] for n in range(count)]
+    numbers = range(1, count + 1)
+    directories = {(seed, number): round_directory(out, number) for seed, out in enumerate(outs) for number in numbers}
+    runs = read_paired(directories, recipe.evaluation.pass_at)
+    seeds = range(len(outs))
+    first = [runs[seed, 1].default("base") for seed in seeds]
+    scores = [first] + [[runs[seed, number].default("student") for seed in seeds] for number in numbers]
     watched = [_watch(recipe, out) for out in outs]
     return {
         "name": recipe.name,
         "settings": recipe.rounds.model_dump(mode="json", exclude={"number"}),
         "seeds": len(outs),
-        "problems": len(runs[0][0].task_ids),
+        "problems": len(runs[0, 1].task_ids),
         "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
         "rounds": [
             {
@@ -119,24 +126,21 @@ def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) ->
             share.take_system(before, directory, source, system)
 
 
-def _default(run: Any, model: str) -> Any:
-    return run.of(run.systems[find(run.systems, model, "default")])
-
-
 def _watch(recipe: Recipe, out: Path) -> list[Summary]:
     """Per model, the first base and then each round's student: diversity of its programs, certainty, kept mass."""
     count = recipe.rounds.count
-    prompts = {p.prompt_id: p.token_ids for p in read_records(out / "round-1" / "prompts.jsonl", Prompt)}
-    samples = list(read_records(out / "round-1" / "samples.jsonl", Sample))[:CONTEXTS]
+    first = round_directory(out, 1)
+    prompts = {p.prompt_id: p.token_ids for p in read_records(first.prompts, Prompt)}
+    samples = list(read_records(first.samples, Sample))[:CONTEXTS]
     contexts = [Contexts(prompts[sample.prompt_id], sample.token_ids) for sample in samples]
-    models = [recipe.model.path] + [str(out / f"round-{n + 1}" / "student") for n in range(count)]
+    models = [recipe.model.path] + [str(round_directory(out, n + 1).student) for n in range(count)]
     rows = []
     for number, path in enumerate(models):
-        root = out / f"round-{max(number, 1)}"
+        directory = round_directory(out, max(number, 1))
         system = next(
             s for s in systems_of(recipe) if s.model == ("student" if number else "base") and "default" in s.roles
         )
-        programs = describe(RunDirectory(root).system_samples(system.name))
+        programs = describe(directory.system_samples(system.name))
         certainty = measure_certainty(recipe, path, contexts)
         rows.append({"distinct_programs": programs.distinct / max(1, programs.count), **certainty})
     return rows

@@ -4,56 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from selfdistill.errors import UserError
-from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
-from selfdistill.measure.scores import score_tables
+from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
 from selfdistill.steps.evaluation.systems import System
-
-Scores = dict[str, np.ndarray]
-"""Measure ("pass@1") -> (problems,) of one system."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One evaluated run."""
-
-    systems: tuple[System, ...]
-    task_ids: tuple[str, ...]
-    tables: dict[str, np.ndarray]
-    """Measure -> (problems, systems)."""
-
-    def of(self, system: System) -> Scores:
-        """One system's scores."""
-        column = self.systems.index(system)
-        return {measure: table[:, column] for measure, table in self.tables.items()}
-
-
-def read_run(root: Path, pass_at: Sequence[int]) -> Run:
-    """Read an evaluated run directory.
-
-    Raises:
-        UserError: it is not evaluated.
-    """
-    systems, problems = read_systems(root), read_problems(root)
-    tables = score_tables([read_evaluated(root, system, problems) for system in systems], pass_at)
-    return Run(tuple(systems), tuple(problem.task_id for problem in problems), tables)
-
-
-def same_problems(runs: Sequence[Run]) -> None:
-    """Refuse to pair runs that were judged on different problems.
-
-    Raises:
-        UserError: they were.
-    """
-    if len({run.task_ids for run in runs}) > 1:
-        raise UserError("the runs were judged on different problems", fix="give them the same evaluation section")
 
 
 def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, dict[str, Any]]:
@@ -71,13 +29,13 @@ def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> dict[str
     return over_seeds(gains, DIFFERENCE)
 
 
-def greedy_scores(run: Run, model: str) -> Scores | None:
+def greedy_scores(run: ScoreTables, model: str) -> Scores | None:
     """Of the base's or student's greedy decoding, where that was evaluated."""
     system = next((s for s in run.systems if s.model == model and s.stages[-1].greedy), None)
     return run.of(system) if system else None
 
 
-def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, list[Scores]]:
+def best_scores(runs: Sequence[ScoreTables], model: str, measure: str) -> tuple[System, list[Scores]]:
     """The base's or student's decoding with the highest mean score over runs that evaluated the same ones.
 
     The base's two-stage preview counts as one of its decodings: it needs no training. The highest of several flatters
@@ -87,7 +45,7 @@ def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, 
         the decoding as the first run's system, and its scores in each run.
     """
     own = [system for system in runs[0].systems if system.model == model]
-    candidates = [(system, [run.of(_same(run, system)) for run in runs]) for system in own]
+    candidates = [(system, [run.of(system) for run in runs]) for system in own]
     return max(candidates, key=lambda each: mean_score(each[1], measure))
 
 
@@ -102,15 +60,11 @@ def mean_score(scores: Sequence[Scores], measure: str) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def greedy_gain(runs: Sequence[Run], bases: Sequence[Run]) -> dict[str, dict[str, Any]] | None:
+def greedy_gain(runs: Sequence[ScoreTables], bases: Sequence[ScoreTables]) -> dict[str, dict[str, Any]] | None:
     """Student minus base, both greedy, run by run; None where that was not evaluated in all of them."""
     students = [scores for run in runs if (scores := greedy_scores(run, "student")) is not None]
     others = [scores for run in bases if (scores := greedy_scores(run, "base")) is not None]
     return differences(students, others) if len(students) == len(others) == len(runs) else None
-
-
-def _same(run: Run, system: System) -> System:
-    return next(s for s in run.systems if (s.model, s.stages) == (system.model, system.stages))
 
 
 def interval(estimate: Estimate) -> dict[str, float]:

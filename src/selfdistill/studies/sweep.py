@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from selfdistill.directory import RunDirectory
+from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.sweep import best
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.cells import Cell
-from selfdistill.studies.scores import Run, differences, over_seeds, read_run, same_problems
+from selfdistill.studies.scores import differences, over_seeds
 
 Summary = dict[str, Any]
 
@@ -71,14 +73,12 @@ def cell_name(temperature: float, truncation: str, seed: int) -> str:
 
 def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     """Every score of a finished sweep with its interval, the fits and the best points; `sweep.json`."""
-    runs = {
-        ((temperature, truncation), seed): read_run(
-            out / cell_name(temperature, truncation.label, seed), recipe.evaluation.pass_at
-        )
+    directories = {
+        ((temperature, truncation), seed): RunDirectory(out / cell_name(temperature, truncation.label, seed))
         for temperature, truncation in grid.points()
         for seed in grid.seeds
     }
-    same_problems(list(runs.values()))
+    runs = read_paired(directories, recipe.evaluation.pass_at)
     base = _base_rows(runs, grid, recipe)
     points = _student_rows(runs, grid, recipe, base)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
@@ -124,7 +124,7 @@ def _recipe(recipe: Recipe, grid: Grid, temperature: float, truncation: Truncati
     return recipe.model_copy(update={"seed": seed, "sampling": sampling, "evaluation": evaluation})
 
 
-def _base_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe) -> list[Summary]:
+def _base_rows(runs: dict[Any, ScoreTables], grid: Grid, recipe: Recipe) -> list[Summary]:
     point = grid.points()[0]
     rows = []
     for t_eval in grid.t_eval:
@@ -133,7 +133,7 @@ def _base_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe) -> list[Summary
     return rows
 
 
-def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequence[Summary]) -> list[Summary]:
+def _student_rows(runs: dict[Any, ScoreTables], grid: Grid, recipe: Recipe, base: Sequence[Summary]) -> list[Summary]:
     first = f"pass@{recipe.evaluation.pass_at[0]}"
     rival = best(base, first)["tables"]
     rows = []
@@ -155,7 +155,7 @@ def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequen
     return rows
 
 
-def grid_system(run: Run, model: str, t_eval: float) -> System:
+def grid_system(run: ScoreTables, model: str, t_eval: float) -> System:
     """The grid's system of a model at a temperature; 0 is greedy."""
     return next(
         system

@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from selfdistill.directory import RunDirectory
 from selfdistill.explain.records import Band, ExplainResult, Position, Program
 from selfdistill.files import write_json, write_text
 from selfdistill.measure.words import UNDEFINED, number, percent
@@ -32,9 +33,10 @@ def write_explain(result: ExplainResult, out_dir: Path) -> Path:
     Raises:
         UserError: the directory cannot be written to.
     """
-    write_json(out_dir / "explain.json", asdict(result))
-    write_text(out_dir / "explain.html", render(result))
-    return out_dir / "explain.html"
+    directory = RunDirectory(out_dir)
+    write_json(directory.explanation, asdict(result))
+    write_text(directory.explanation_page, render(result))
+    return directory.explanation_page
 
 
 def write_figures(result: ExplainResult, out_dir: Path) -> list[Path]:
