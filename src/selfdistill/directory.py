@@ -80,6 +80,16 @@ class RunDirectory:
         return self.root / "student"
 
     @property
+    def student_partial(self) -> Path:
+        """The same while it is being written."""
+        return self.root / ".student.partial"
+
+    @property
+    def student_card(self) -> Path:
+        """Its model card, with the run's results."""
+        return self.student / "README.md"
+
+    @property
     def problems(self) -> Path:
         """The evaluation's problems, as the report shows them."""
         return self.root / "evaluation" / "problems.jsonl"

@@ -20,11 +20,13 @@ def publish(name: str, summary: dict[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
     from selfdistill.files import write_json, write_text
     from selfdistill.report.pages.page import write_page
+    from selfdistill.studies.directory import StudyDirectory
 
-    write_json(out / f"{name}.json", summary)
-    write_text(out / f"{name}.md", page.markdown())
+    study = StudyDirectory(out)
+    write_json(study.numbers(name), summary)
+    write_text(study.tables(name), page.markdown())
     print(page.markdown())
-    print(f"figures: {write_page(page, out / f'{name}.html').resolve()}")
+    print(f"figures: {write_page(page, study.page(name)).resolve()}")
 
 
 def numbers(text: str, option: str, *, above: float) -> tuple[float, ...]:

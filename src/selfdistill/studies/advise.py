@@ -9,10 +9,10 @@ import numpy as np
 
 from selfdistill import seeds
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
 from selfdistill.measure.bootstrap import RESAMPLES, resampled
 from selfdistill.measure.statistics import bootstrap, means
 from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import interval
 
 Summary = dict[str, Any]
@@ -31,20 +31,15 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
     Raises:
         UserError: there is no preview, not this measure, or no estimate that can be trusted.
     """
-    if not (directory / "preview.json").is_file():
-        raise UserError("holds no preview", where=directory, fix="run selfdistill preview RECIPE --out DIR")
-    summary = read_json(directory / "preview.json")
-    if measure not in summary["measures"]:
-        raise UserError(f"no {measure} in this preview", where=directory, fix=f"one of {summary['measures']}")
-    table = np.load(directory / "preview.npz", allow_pickle=False)[measure]
-    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"][measure]]
+    previewed = read_preview(directory, measure)
+    usable = previewed.trusted()
     if not usable:
         raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
-    scores = table[:, usable]
-    points = [summary["points"][index] for index in usable]
+    scores = previewed.table[:, usable]
+    points = [previewed.points[index] for index in usable]
     found = means(scores)
     top = int(found.argmax())
-    generator = seeds.generator(summary["seed"], "advise")
+    generator = seeds.generator(previewed.seed, "advise")
     behind = bootstrap(scores[:, [top]] - scores, generator)
     equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
     chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -found[index]))]
@@ -56,10 +51,10 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
         "cannot_be_told_from_it": [
             {**_name(points[index]), "behind": interval(behind[index])} for index in equal if index != top
         ],
-        "greedy": summary["greedy"].get(measure),
+        "greedy": previewed.greedy,
         "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},
         "paper": _paper(),
-        "left_out": len(summary["points"]) - len(usable),
+        "left_out": len(previewed.points) - len(usable),
     }
 
 

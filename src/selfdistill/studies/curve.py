@@ -20,6 +20,7 @@ from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import differences, greedy_gain, over_seeds
 
 Summary = dict[str, Any]
@@ -73,7 +74,7 @@ def summarise(
 ) -> Summary:
     """Gains over the base at the base's default, and at greedy, with intervals; `curve.json`."""
     directories = {
-        (variant.name, size, seed): RunDirectory(out / cell_name(variant, size, seed))
+        (variant.name, size, seed): StudyDirectory(out).run(cell_name(variant, size, seed))
         for variant in variants
         for size in sizes
         for seed in seeds

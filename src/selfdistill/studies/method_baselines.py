@@ -23,6 +23,7 @@ from selfdistill.run.manifest import finished
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.rounds import round_recipe
 from selfdistill.studies.scores import best_scores, differences, greedy_gain, over_seeds
 
@@ -88,7 +89,7 @@ def resample(cell: Cell, out: Path) -> None:
         UserError: the recipe has too few prompts for the rounds.
     """
     recipe = cell.recipe
-    whole = stages.begin(recipe, out / cell.name)
+    whole = stages.begin(recipe, StudyDirectory(out).run(cell.name).root)
     if finished(whole, "train"):
         return
     limit = (recipe.prompts.limit or read_json(whole.prompt_counts)["kept"]) // ONLINE_ROUNDS
@@ -111,7 +112,7 @@ def resample(cell: Cell, out: Path) -> None:
 
 def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> Summary:
     """Scores, gains and seconds of every method; `method-baselines.json`."""
-    directories = {(m, s): RunDirectory(out / cell_name(m, s)) for m in methods for s in seeds}
+    directories = {(m, s): StudyDirectory(out).run(cell_name(m, s)) for m in methods for s in seeds}
     runs = read_paired(directories, recipe.evaluation.pass_at)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     first = [runs[methods[0], seed] for seed in seeds]

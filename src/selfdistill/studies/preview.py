@@ -34,6 +34,7 @@ from selfdistill.run import stages
 from selfdistill.run.manifest import open_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import interval
 from selfdistill.studies.sweep import Grid, Truncation
 from selfdistill.studies.weighting import weighted_scores
@@ -81,7 +82,7 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     """
     wanted = settings_of(grid)
     proposals = proposals_of(wanted)
-    directory = RunDirectory(out)
+    directory, study = RunDirectory(out), StudyDirectory(out)
     stages.check_recipe(recipe)
     open_manifest(directory, recipe)
     systems = make_systems(
@@ -93,9 +94,9 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
         arrays = _estimate(recipe, directory, systems, wanted)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(out / "preview.npz", buffer.getvalue())
+    write_bytes(study.preview_scores, buffer.getvalue())
     summary = _summary(recipe, directory, systems, wanted, arrays)
-    write_json(out / "preview.json", summary)
+    write_json(study.numbers("preview"), summary)
     return summary
 
 

@@ -18,9 +18,10 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
-from selfdistill.measure.evaluated import read_problems
-from selfdistill.measure.scores import Scores, ScoreTables, read_paired, rows_of
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.measure.statistics import means
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled
 from selfdistill.studies.sweep import cell_name, grid_system
 
@@ -50,16 +51,17 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     Raises:
         UserError: there is no finished sweep, it was judged on other problems, or it lacks the recommended setting.
     """
-    if not (sweep / "sweep.json").is_file():
+    study = StudyDirectory(sweep)
+    if not study.numbers("sweep").is_file():
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
-    summary = read_json(sweep / "sweep.json")
+    summary = read_json(study.numbers("sweep"))
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
-    cells = {
-        (point, seed): RunDirectory(sweep / cell_name(*point, seed)) for point in points for seed in summary["seeds"]
-    }
+    cells = {(point, seed): study.run(cell_name(*point, seed)) for point in points for seed in summary["seeds"]}
     runs = read_paired(cells, [int(measure.partition("@")[2])])
     trained = _trained(runs, summary["points"], summary["seeds"])
-    previewed = _previewed(preview, next(iter(runs.values())), measure)
+    before = read_preview(preview, measure)
+    table = before.on_problems_of(next(iter(runs.values())))
+    previewed = {_name(before.points[column]): table[:, column] for column in before.trusted()}
     wanted = _name(recommended)
     if wanted not in trained:
         raise UserError(
@@ -70,7 +72,7 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     common = [name for name in trained if name in previewed]
     best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
     scores = {name: over_seeds(trained[name])[measure] for name in trained}
-    before = np.column_stack([previewed[name] for name in common])
+    without = np.column_stack([previewed[name] for name in common])
     after = np.column_stack([pooled(trained[name], measure) for name in common])
     return {
         "sweep": str(sweep),
@@ -85,10 +87,10 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
         "regret_compared": differences(trained[best_compared], trained[wanted])[measure],
         "greedy": _greedy(trained, wanted, best, measure),
         "random": float(scores[best]["value"] - np.mean([each["value"] for each in scores.values()])),
-        "rank_correlation": _rank_correlation(before, after, summary["seeds"][0]),
+        "rank_correlation": _rank_correlation(without, after, summary["seeds"][0]),
         "points": [
             {**_named(name), "previewed": value, "trained": scores[name]}
-            for name, value in zip(common, means(before).tolist(), strict=True)
+            for name, value in zip(common, means(without).tolist(), strict=True)
         ],
         "cost": {"preview": _seconds([RunDirectory(preview)]), "sweep": _seconds(list(cells.values()))},
     }
@@ -103,15 +105,6 @@ def _trained(
         own = [runs[(point["t_train"], point["truncation"]), seed] for seed in seeds_there]
         trained[_name(point)] = [run.of(grid_system(run, "student", point["t_eval"])) for run in own]
     return trained
-
-
-def _previewed(preview: Path, sweep: ScoreTables, measure: str) -> dict[Name, np.ndarray]:
-    """Every trusted setting's previewed scores, problem by problem, in the order of the sweep's problems."""
-    known = [problem.task_id for problem in read_problems(RunDirectory(preview))]
-    rows = rows_of(sweep.task_ids, known, preview, sweep.root)
-    table = np.load(preview / "preview.npz", allow_pickle=False)[measure][rows]
-    points = read_json(preview / "preview.json")["points"]
-    return {_name(point): table[:, column] for column, point in enumerate(points) if point["trusted"][measure]}
 
 
 def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> Summary | None:

@@ -28,6 +28,7 @@ from selfdistill.run import pipeline as loop
 from selfdistill.run import stages
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import differences, over_seeds
 
 Summary = dict[str, Any]
@@ -61,7 +62,7 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
 
 def round_directory(out: Path, number: int) -> RunDirectory:
     """Where one round is, counted from 1."""
-    return RunDirectory(out / f"round-{number}")
+    return StudyDirectory(out).run(f"round-{number}")
 
 
 def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe:

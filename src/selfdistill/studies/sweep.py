@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from selfdistill.directory import RunDirectory
 from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.sweep import best
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import differences, over_seeds
 
 Summary = dict[str, Any]
@@ -74,7 +74,7 @@ def cell_name(temperature: float, truncation: str, seed: int) -> str:
 def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     """Every score of a finished sweep with its interval, the fits and the best points; `sweep.json`."""
     directories = {
-        ((temperature, truncation), seed): RunDirectory(out / cell_name(temperature, truncation.label, seed))
+        ((temperature, truncation), seed): StudyDirectory(out).run(cell_name(temperature, truncation.label, seed))
         for temperature, truncation in grid.points()
         for seed in grid.seeds
     }
