@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ JobsOption = Annotated[
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds: 0, 1, ...")]
 
 
-def publish(name: str, summary: dict[str, Any], page: Page, out: Path) -> None:
+def publish(name: str, summary: Mapping[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
     from selfdistill.files import write_json, write_text
     from selfdistill.report.pages.page import write_page

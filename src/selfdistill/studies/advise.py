@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,15 +11,15 @@ from selfdistill.errors import UserError
 from selfdistill.measure.bootstrap import RESAMPLES, resampled
 from selfdistill.measure.statistics import bootstrap, means
 from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.report.results import Advice, PaperSetting
 from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import interval
 
-Summary = dict[str, Any]
 RULE_OF_THUMB = 0.75
 """T_train * T_eval should be above this: a journal club's reading of the paper's sweeps."""
 
 
-def advise(directory: Path, measure: str = "pass@1") -> Summary:
+def advise(directory: Path, measure: str = "pass@1") -> Advice:
     """Read a finished preview and recommend.
 
     Of the settings whose estimate can be trusted, `highest` has the highest previewed score; with it, how often it is
@@ -49,7 +48,14 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
         "highest": points[top],
         "chance_of_being_best": _chance_of_being_best(scores, top, generator),
         "cannot_be_told_from_it": [
-            {**_name(points[index]), "behind": interval(behind[index])} for index in equal if index != top
+            {
+                "t_train": points[index]["t_train"],
+                "truncation": points[index]["truncation"],
+                "t_eval": points[index]["t_eval"],
+                "behind": interval(behind[index]),
+            }
+            for index in equal
+            if index != top
         ],
         "greedy": previewed.greedy,
         "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},
@@ -64,13 +70,9 @@ def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.
     return float(wins.mean())
 
 
-def _name(point: Summary) -> Summary:
-    return {key: point[key] for key in ("t_train", "truncation", "t_eval")}
-
-
-def _paper() -> list[Summary]:
+def _paper() -> list[PaperSetting]:
     """The paper's own settings, from the built-in recipes."""
-    found = []
+    found: list[PaperSetting] = []
     for name in builtin_recipes():
         recipe = load_recipe(name)
         if recipe.model.path != "embedded":

@@ -19,11 +19,10 @@ from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.results import Compute, Curve, CurvePoint
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import differences, greedy_gain, over_seeds
-
-Summary = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def cell_name(variant: Variant, size: int, seed: int) -> str:
 
 def summarise(
     recipe: Recipe, variants: Sequence[Variant], sizes: Sequence[int], seeds: Sequence[int], out: Path
-) -> Summary:
+) -> Curve:
     """Gains over the base at the base's default, and at greedy, with intervals; `curve.json`."""
     directories = {
         (variant.name, size, seed): StudyDirectory(out).run(cell_name(variant, size, seed))
@@ -80,20 +79,12 @@ def summarise(
         for seed in seeds
     }
     runs = read_paired(directories, recipe.evaluation.pass_at)
-    points = []
+    points: list[CurvePoint] = []
     for variant in variants:
         for size in sizes:
             found = [runs[variant.name, size, seed] for seed in seeds]
             own = [directories[variant.name, size, seed] for seed in seeds]
-            points.append(
-                {
-                    "variant": variant.name,
-                    "sequences": size,
-                    "kept": _mean([read_json(each.training_data)["sequences"] for each in own]),
-                    **_compute(own, size),
-                    **_gains(found),
-                }
-            )
+            points.append(_point(variant, size, found, own))
     return {
         "name": recipe.name,
         "seeds": list(seeds),
@@ -113,23 +104,38 @@ def _recipe(recipe: Recipe, variant: Variant, size: int, seed: int) -> Recipe:
     return parse_recipe(tree, "--variants")
 
 
-def _gains(runs: Sequence[ScoreTables]) -> Summary:
+def _point(variant: Variant, size: int, runs: Sequence[ScoreTables], directories: Sequence[RunDirectory]) -> CurvePoint:
     """Student minus base, each seed's own base: both at their defaults, and both greedy where greedy is in the grid."""
     students, bases = ([run.default(model) for run in runs] for model in ("student", "base"))
-    found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
+    compute = _compute(directories, size)
+    found: CurvePoint = {
+        "variant": variant.name,
+        "sequences": size,
+        "kept": _mean([read_json(each.training_data)["sequences"] for each in directories]),
+        "flops": compute["flops"],
+        "sampling_seconds": compute["sampling_seconds"],
+        "training_seconds": compute["training_seconds"],
+        "seconds": compute["seconds"],
+        "scores": over_seeds(students),
+        "gain": differences(students, bases),
+    }
     greedy = greedy_gain(runs, runs)
     if greedy is not None:
         found["greedy_gain"] = greedy
     return found
 
 
-def _compute(directories: Sequence[RunDirectory], size: int) -> Summary:
-    """Mean over seeds of FLOPs and seconds: of making the samples that are trained on, and of training."""
-    totals = [_one_run(directory, size) for directory in directories]
-    return {key: _mean([total[key] for total in totals]) for key in totals[0]}
+def _compute(directories: Sequence[RunDirectory], size: int) -> Compute:
+    found = [_one_run(directory, size) for directory in directories]
+    return {
+        "flops": _mean([each["flops"] for each in found]),
+        "sampling_seconds": _mean([each["sampling_seconds"] for each in found]),
+        "training_seconds": _mean([each["training_seconds"] for each in found]),
+        "seconds": _mean([each["seconds"] for each in found]),
+    }
 
 
-def _one_run(directory: RunDirectory, size: int) -> Summary:
+def _one_run(directory: RunDirectory, size: int) -> Compute:
     manifest, data = read_json(directory.manifest), read_json(directory.training_data)
     model = manifest["recipe"]["model"]
     parameters = model_size(model["path"], model["revision"]).active
@@ -145,7 +151,7 @@ def _one_run(directory: RunDirectory, size: int) -> Summary:
     }
 
 
-def _other_drops(data: Summary) -> int:
+def _other_drops(data: dict[str, Any]) -> int:
     return sum(count for reason, count in data["dropped"].items() if reason != "over the limit")
 
 

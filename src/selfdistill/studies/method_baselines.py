@@ -18,6 +18,7 @@ from selfdistill.files import read_json
 from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.results import Best, Cost, MethodBaselines, MethodRow
 from selfdistill.run import stages
 from selfdistill.run.manifest import finished
 from selfdistill.steps.evaluation.systems import System
@@ -27,7 +28,6 @@ from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.rounds import round_recipe
 from selfdistill.studies.scores import best_scores, differences, greedy_gain, over_seeds
 
-Summary = dict[str, Any]
 ONLINE_ROUNDS = 8
 
 
@@ -110,7 +110,7 @@ def resample(cell: Cell, out: Path) -> None:
     share.take_student(last, whole)
 
 
-def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> Summary:
+def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> MethodBaselines:
     """Scores, gains and seconds of every method; `method-baselines.json`."""
     directories = {(m, s): StudyDirectory(out).run(cell_name(m, s)) for m in methods for s in seeds}
     runs = read_paired(directories, recipe.evaluation.pass_at)
@@ -118,11 +118,12 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
     first = [runs[methods[0], seed] for seed in seeds]
     bases = [run.default("base") for run in first]
     rivals = {m: best_scores(first, "base", m) for m in measures}
-    rows = []
+    rows: list[MethodRow] = []
     for name in methods:
         own = [runs[name, seed] for seed in seeds]
         students = [run.default("student") for run in own]
-        row: Summary = {
+        cost = _cost([directories[name, seed] for seed in seeds])
+        row: MethodRow = {
             "method": name,
             "title": METHODS[name].title,
             "uses": METHODS[name].uses,
@@ -130,7 +131,9 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
             "gain": differences(students, bases),
             "greedy_gain": greedy_gain(own, first),
             "best": {m: _best_against_best(own, rivals[m], m) for m in measures},
-            **_cost([directories[name, seed] for seed in seeds]),
+            "sequences": cost["sequences"],
+            "sampling_seconds": cost["sampling_seconds"],
+            "training_seconds": cost["training_seconds"],
         }
         if "ssd" in methods and name != "ssd":
             ssd = [runs["ssd", seed].default("student") for seed in seeds]
@@ -147,7 +150,7 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
     }
 
 
-def _best_against_best(runs: Sequence[ScoreTables], rival: tuple[System, list[Scores]], measure: str) -> Summary:
+def _best_against_best(runs: Sequence[ScoreTables], rival: tuple[System, list[Scores]], measure: str) -> Best:
     """The student's best decoding for a measure minus the base's, each the highest on these problems."""
     system, scores = best_scores(runs, "student", measure)
     return {
@@ -165,13 +168,17 @@ def _recipe(recipe: Recipe, name: str, seed: int) -> Recipe:
     return parse_recipe(tree, "--methods")
 
 
-def _cost(directories: Sequence[RunDirectory]) -> Summary:
+def _cost(directories: Sequence[RunDirectory]) -> Cost:
     """Means over seeds: sequences trained on, seconds of sampling, of training (a verifier's time is in it)."""
     found = [_one_cost(directory) for directory in directories]
-    return {key: sum(each[key] for each in found) / len(found) for key in found[0]}
+    return {
+        "sequences": sum(each["sequences"] for each in found) / len(found),
+        "sampling_seconds": sum(each["sampling_seconds"] for each in found) / len(found),
+        "training_seconds": sum(each["training_seconds"] for each in found) / len(found),
+    }
 
 
-def _one_cost(directory: RunDirectory) -> Summary:
+def _one_cost(directory: RunDirectory) -> Cost:
     parts = [RunDirectory(root) for root in sorted(_parts(directory).glob("part-*"))] or [directory]
     records = [read_json(part.manifest)["stages"] for part in parts]
     data = [read_json(part.training_data)["sequences"] for part in parts]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.measure.evaluated import read_problems
 from selfdistill.measure.scores import ScoreTables, rows_of
+from selfdistill.report.results import Interval, Preview, PreviewPoint
 from selfdistill.studies.directory import StudyDirectory
 
 
@@ -24,9 +23,9 @@ class Previewed:
     root: Path
     seed: int
     measure: str
-    points: tuple[dict[str, Any], ...]
+    points: tuple[PreviewPoint, ...]
     """Of preview.json; all but greedy."""
-    greedy: dict[str, float] | None
+    greedy: Interval | None
     """Greedy's score with its interval, where the measure has one."""
     table: np.ndarray
     """(problems, points + 1) scores, greedy last; NaN where undefined."""
@@ -54,9 +53,8 @@ def read_preview(root: Path, measure: str) -> Previewed:
     study = StudyDirectory(root)
     if not study.numbers("preview").is_file():
         raise UserError("holds no preview", where=root, fix="run selfdistill preview RECIPE --out DIR")
-    summary = read_json(study.numbers("preview"))
-    measures: Sequence[str] = summary["measures"]
-    if measure not in measures:
-        raise UserError(f"no {measure} in this preview", where=root, fix=f"one of {measures}")
+    summary: Preview = read_json(study.numbers("preview"))
+    if measure not in summary["measures"]:
+        raise UserError(f"no {measure} in this preview", where=root, fix=f"one of {summary['measures']}")
     table = np.load(study.preview_scores, allow_pickle=False)[measure]
     return Previewed(root, summary["seed"], measure, tuple(summary["points"]), summary["greedy"].get(measure), table)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -20,17 +19,17 @@ from selfdistill.files import read_json
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
 from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.measure.statistics import means
+from selfdistill.report.results import GreedyRegret, OverSeeds, Place, RankCorrelation, Regret, Sweep
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled
 from selfdistill.studies.sweep import cell_name, grid_system
 
-Summary = dict[str, Any]
 Name = tuple[float, str, float]
 """T_train, truncation, T_eval."""
 
 
-def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Summary:
+def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regret:
     """Compare a preview and its recommendation with a finished sweep.
 
     Args:
@@ -54,7 +53,7 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     study = StudyDirectory(sweep)
     if not study.numbers("sweep").is_file():
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
-    summary = read_json(study.numbers("sweep"))
+    summary: Sweep = read_json(study.numbers("sweep"))
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
     cells = {(point, seed): study.run(cell_name(*point, seed)) for point in points for seed in summary["seeds"]}
     runs = read_paired(cells, [int(measure.partition("@")[2])])
@@ -97,7 +96,7 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
 
 
 def _trained(
-    runs: dict[tuple[tuple[float, str], int], ScoreTables], points: Sequence[Summary], seeds_there: Sequence[int]
+    runs: dict[tuple[tuple[float, str], int], ScoreTables], points: Sequence[Place], seeds_there: Sequence[int]
 ) -> dict[Name, list[Scores]]:
     """Every setting's scores, seed by seed."""
     trained = {}
@@ -107,7 +106,7 @@ def _trained(
     return trained
 
 
-def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> Summary | None:
+def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> GreedyRegret | None:
     name = (*wanted[:2], 0.0)
     if name not in trained:
         return None
@@ -117,7 +116,7 @@ def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure
     }
 
 
-def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str) -> Summary | None:
+def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str) -> OverSeeds | None:
     """In each seed, the setting that is best in all others against the recommended one: less flattered."""
     seeds_there = range(len(trained[wanted]))
     if len(seeds_there) < 2:
@@ -129,7 +128,7 @@ def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str)
     return differences([one for one, _ in pairs], [other for _, other in pairs])[measure]
 
 
-def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> Summary | None:
+def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> RankCorrelation | None:
     """Spearman's between the columns' means, with a 95 % interval by problem; None for fewer than three settings."""
     if previewed.shape[1] < 3:
         return None
@@ -157,9 +156,9 @@ def _best(trained: dict[Name, list[Scores]], names: Sequence[Name], measure: str
     return max(names, key=lambda name: mean_score(trained[name], measure))
 
 
-def _name(point: Summary) -> Name:
+def _name(point: Place) -> Name:
     return point["t_train"], point["truncation"], point["t_eval"]
 
 
-def _named(name: Name) -> Summary:
-    return dict(zip(("t_train", "truncation", "t_eval"), name, strict=True))
+def _named(name: Name) -> Place:
+    return {"t_train": name[0], "truncation": name[1], "t_eval": name[2]}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,6 +23,7 @@ from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
 from selfdistill.run import stages
 from selfdistill.steps.evaluation.evaluate import systems_of
@@ -31,7 +31,6 @@ from selfdistill.studies import share
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import differences, over_seeds
 
-Summary = dict[str, Any]
 CONTEXTS = 200
 """Of the first round's samples, on which entropy and kept mass are measured."""
 CHUNK_LOGITS = 2**24
@@ -81,7 +80,7 @@ def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe
     return parse_recipe(tree, "rounds")
 
 
-def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
+def summarise(recipe: Recipe, outs: Sequence[Path]) -> Rounds:
     """Scores and diversity round by round, averaged over seeds; `rounds.json`.
 
     Args:
@@ -107,7 +106,7 @@ def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
                 "round": number,
                 "scores": over_seeds(found),
                 "minus_base": differences(found, first) if number else None,
-                **{key: _mean([each[number][key] for each in watched]) for key in watched[0][number]},
+                **_averaged([each[number] for each in watched]),
             }
             for number, found in enumerate(scores)
         ],
@@ -127,7 +126,7 @@ def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) ->
             share.take_system(before, directory, source, system)
 
 
-def _watch(recipe: Recipe, out: Path) -> list[Summary]:
+def _watch(recipe: Recipe, out: Path) -> list[Watched]:
     """Per model, the first base and then each round's student: diversity of its programs, certainty, kept mass."""
     count = recipe.rounds.count
     first = round_directory(out, 1)
@@ -135,21 +134,22 @@ def _watch(recipe: Recipe, out: Path) -> list[Summary]:
     samples = list(read_records(first.samples, Sample))[:CONTEXTS]
     contexts = [Contexts(prompts[sample.prompt_id], sample.token_ids) for sample in samples]
     models = [recipe.model.path] + [str(round_directory(out, n + 1).student) for n in range(count)]
-    rows = []
+    rows: list[Watched] = []
     for number, path in enumerate(models):
         directory = round_directory(out, max(number, 1))
         system = next(
             s for s in systems_of(recipe) if s.model == ("student" if number else "base") and "default" in s.roles
         )
         programs = describe(directory.system_samples(system.name))
-        certainty = measure_certainty(recipe, path, contexts)
-        rows.append({"distinct_programs": programs.distinct / max(1, programs.count), **certainty})
+        entropy, kept = measure_certainty(recipe, path, contexts)
+        distinct = programs.distinct / max(1, programs.count)
+        rows.append({"distinct_programs": distinct, "entropy": entropy, "kept_mass": kept})
     return rows
 
 
 @torch.inference_mode()
-def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> dict[str, float]:
-    """Mean over positions of a model's entropy (nats, T 1, no truncation) and its mass on the first base's support."""
+def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> tuple[float, float]:
+    """Means over positions: a model's entropy (nats, T 1, no truncation), its mass on the first base's support."""
     base, model = load_model(recipe.model), load_model(recipe.model, path)
     entropy = kept = 0.0
     positions = 0
@@ -161,7 +161,15 @@ def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -
         entropy += float(-(own.exp() * own).sum())
         kept += float(retained.sum())
         positions += len(chunk.rows)
-    return {"entropy": entropy / max(1, positions), "kept_mass": kept / max(1, positions)}
+    return entropy / max(1, positions), kept / max(1, positions)
+
+
+def _averaged(rows: Sequence[Watched]) -> Watched:
+    return {
+        "distinct_programs": _mean([row["distinct_programs"] for row in rows]),
+        "entropy": _mean([row["entropy"] for row in rows]),
+        "kept_mass": _mean([row["kept_mass"] for row in rows]),
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

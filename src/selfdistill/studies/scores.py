@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
+from selfdistill.report.results import ByMeasure, Interval, OverSeeds
 from selfdistill.steps.evaluation.systems import System
 
 
-def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, dict[str, Any]]:
+def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> ByMeasure:
     """Measure -> mean over seeds and problems with its interval, and each seed's own value."""
     return {
         measure: plain(across_seeds([each[measure] for each in scores], 0, "study", bounds=bounds))
@@ -22,7 +21,7 @@ def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, di
     }
 
 
-def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> dict[str, dict[str, Any]]:
+def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> ByMeasure:
     """The same, of paired differences, seed by seed and problem by problem."""
     pairs = list(zip(scores, against, strict=True))
     gains = [{measure: one[measure] - other[measure] for measure in one} for one, other in pairs]
@@ -60,23 +59,26 @@ def mean_score(scores: Sequence[Scores], measure: str) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def greedy_gain(runs: Sequence[ScoreTables], bases: Sequence[ScoreTables]) -> dict[str, dict[str, Any]] | None:
+def greedy_gain(runs: Sequence[ScoreTables], bases: Sequence[ScoreTables]) -> ByMeasure | None:
     """Student minus base, both greedy, run by run; None where that was not evaluated in all of them."""
     students = [scores for run in runs if (scores := greedy_scores(run, "student")) is not None]
     others = [scores for run in bases if (scores := greedy_scores(run, "base")) is not None]
     return differences(students, others) if len(students) == len(others) == len(runs) else None
 
 
-def interval(estimate: Estimate) -> dict[str, float]:
+def interval(estimate: Estimate) -> Interval:
     """As JSON: value and 95 % interval."""
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
-def plain(summary: SeedSummary) -> dict[str, Any]:
+def plain(summary: SeedSummary) -> OverSeeds:
     """As JSON."""
-    tree = asdict(summary)
-    return {**tree["mean"], "seeds": [round(each["value"], 6) for each in tree["per_seed"]], **_signs(tree)}
-
-
-def _signs(tree: dict[str, Any]) -> dict[str, Any]:
-    return {"above_zero": tree["above_zero"], "positive": tree["positive"]}
+    return {
+        "value": summary.mean.value,
+        "low": summary.mean.low,
+        "high": summary.mean.high,
+        "problems": summary.mean.problems,
+        "seeds": [round(each.value, 6) for each in summary.per_seed],
+        "above_zero": summary.above_zero,
+        "positive": summary.positive,
+    }
