@@ -7,9 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from selfdistill.errors import UserError
 from selfdistill.processes import is_main_process
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFiles:
+    """Of one task, model and decoding, under regressions/."""
+
+    samples: Path
+    verdicts: Path
+    scores: Path
+    """By item; a file that is there is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,16 @@ class RunDirectory:
         return self.root / "student"
 
     @property
+    def student_partial(self) -> Path:
+        """The same while it is being written."""
+        return self.root / ".student.partial"
+
+    @property
+    def student_card(self) -> Path:
+        """Its model card, with the run's results."""
+        return self.student / "README.md"
+
+    @property
     def problems(self) -> Path:
         """The evaluation's problems, as the report shows them."""
         return self.root / "evaluation" / "problems.jsonl"
@@ -95,6 +116,52 @@ class RunDirectory:
     def system_verdicts(self, system: str) -> Path:
         """The grader's verdicts on them."""
         return self.root / "evaluation" / f"{system}.verdicts.jsonl"
+
+    @property
+    def decoding_baselines(self) -> Path:
+        """SSD beside other rules of decoding."""
+        return self.root / "decoding-baselines.json"
+
+    def decoding_baselines_on(self, split: Literal["validation", "test"]) -> RunDirectory:
+        """The evaluation behind it: of every setting on validation problems, of the chosen ones on the test's."""
+        return RunDirectory(self.root / "decoding-baselines" / split)
+
+    @property
+    def agreement(self) -> Path:
+        """Choosing among several answers by agreement."""
+        return self.root / "agreement.json"
+
+    def system_agreements(self, system: str) -> Path:
+        """Each problem's groups, of one system."""
+        return self.root / "agreement" / f"{system}.agreement.jsonl"
+
+    @property
+    def regressions(self) -> Path:
+        """Scores on other tasks, one folder a task."""
+        return self.root / "regressions"
+
+    @property
+    def regression_tasks(self) -> Path:
+        """Which tasks were measured."""
+        return self.regressions / "tasks.json"
+
+    def regression_files(self, slug: str, model: str, decoding: str) -> TaskFiles:
+        """What one task, model and decoding leave behind."""
+        name = f"{model}-{decoding}"
+        samples, verdicts, scores = (
+            self.regressions / slug / f"{name}.{what}.jsonl" for what in ("samples", "verdicts", "scores")
+        )
+        return TaskFiles(samples, verdicts, scores)
+
+    @property
+    def explanation(self) -> Path:
+        """Every number of explain.html."""
+        return self.root / "explain.json"
+
+    @property
+    def explanation_page(self) -> Path:
+        """Locks and forks, for people."""
+        return self.root / "explain.html"
 
     @property
     def summary(self) -> Path:

@@ -14,12 +14,14 @@ from simulated_run import Simulation, write_run
 from test_report_page import Document, forms, leaves, numbers
 
 from selfdistill import files
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.measure.contamination.check import compare
 from selfdistill.measure.contamination.records import Reference
 from selfdistill.measure.contamination.run import write_contamination
+from selfdistill.measure.evaluated import read_evaluation
 from selfdistill.measure.regressions.problems import write_scores
-from selfdistill.measure.regressions.records import Measured, Score, scores_path
+from selfdistill.measure.regressions.records import Measured, Score
 from selfdistill.measure.regressions.registry import register
 from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.report import build_summary
@@ -40,6 +42,10 @@ def task(name: str, form: str = "problems", **changes: Any) -> Measured:
     return Measured(name=name, slug=name, title=f"title of {name}", form=form, **(settings | changes))  # type: ignore[arg-type]
 
 
+def scores_path(run_dir: Path, slug: str, model: str, decoding: str) -> Path:
+    return RunDirectory(run_dir).regression_files(slug, model, decoding).scores
+
+
 def score(run_dir: Path, measured: Measured, model: str, values: list[float | None]) -> None:
     scores = [Score(f"item {n}", value) for n, value in enumerate(values)]
     write_scores(scores_path(run_dir, measured.slug, model, measured.decodings[0]), scores)
@@ -52,7 +58,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stream = np.random.default_rng(0)
     tasks = [task("lost"), task("gained"), task("kept"), task("prose", "text"), task("loss", "lm-eval")]
     tasks[4] = task("loss", "lm-eval", score="word_perplexity", higher_is_better=False)
-    register(run_dir, tasks)
+    register(RunDirectory(run_dir), tasks)
     base = stream.random(200) < 0.6
     for each, student in (
         (tasks[0], base & (stream.random(200) < 0.7)),
@@ -144,14 +150,11 @@ def test_overlap_is_counted_and_left_out(summary: dict[str, Any]) -> None:
 
 
 def test_leaving_out_problems_gives_the_score_of_the_others(checked: Path, summary: dict[str, Any]) -> None:
-    from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
-
-    problems = read_problems(checked)
     default = next(each for each in summary["comparisons"] if each["kind"] == "default")
-    systems = {system.name: system for system in read_systems(checked)}
+    evaluated = {each.system.name: each for each in read_evaluation(RunDirectory(checked)).evaluated}
     scores = []
     for name in (default["base"], default["student"]):
-        each = read_evaluated(checked, systems[name], problems)
+        each = evaluated[name]
         kept = [n for n in range(30) if n not in (4, 7)]
         scores.append(np.mean(each.passed[kept] / each.judged[kept]))
     found = summary["contamination"]["without"][0]["scores"]["pass@1"]

@@ -10,7 +10,7 @@ from simulated_run import Simulation, systems, write_run
 
 from selfdistill import seeds
 from selfdistill.measure.comparisons import comparisons
-from selfdistill.measure.scores import Measured, measure
+from selfdistill.measure.estimates import Measured, measure
 from selfdistill.measure.statistics import DIFFERENCE, Estimate, intervals
 from selfdistill.report import build_summary
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from selfdistill.measure.estimates import groups
 from selfdistill.measure.evaluated import EvaluatedProblem
-from selfdistill.measure.scores import groups
 
 
 @pytest.mark.parametrize(

@@ -90,10 +90,10 @@ def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_p
     shutil.copytree(out, tmp_path / "copy")
     directory = RunDirectory(tmp_path / "copy")
     recipe = load_recipe("demo", SETS)
-    problem = read_problems(directory.root)[3].task_id
-    system, *_, greedy = read_systems(directory.root)
+    problem = read_problems(directory)[3].task_id
+    system, *_, greedy = read_systems(directory)
     lost = {system.name: {f"{problem}/0"}, greedy.name: {f"{problem}/{n}" for n in range(6)}}
-    lost[greedy.name].add(f"{read_problems(directory.root)[5].task_id}/5")  # one of six programs that are all the same
+    lost[greedy.name].add(f"{read_problems(directory)[5].task_id}/5")  # one of six programs that are all the same
     for name, keys in lost.items():
         path = directory.system_verdicts(name)
         verdicts = list(read_records(path, Verdict))

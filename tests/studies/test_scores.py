@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from selfdistill.errors import UserError
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.steps.evaluation.systems import make_systems
-from selfdistill.studies.scores import (
-    Run,
-    best_scores,
-    differences,
-    greedy_gain,
-    greedy_scores,
-    over_seeds,
-    same_problems,
-)
+from selfdistill.studies.scores import best_scores, differences, greedy_gain, greedy_scores, over_seeds
 
 WARM, GREEDY = (Decoding(temperature=0.7),), (Decoding(temperature=0),)
 BOTH = (Decoding(temperature=0.7), Decoding(temperature=1.0))
 
 
-def run(scores: dict[tuple[str, tuple], list[float]], names: str = "abcd") -> Run:
+def run(scores: dict[tuple[str, tuple], list[float]], names: str = "abcd", root: str = "run") -> ScoreTables:
     """A run with one measure."""
     systems = make_systems([(model, stages, "grid") for model, stages in scores])
-    return Run(systems, tuple(names), {"pass@1": np.array(list(scores.values())).T})
+    return ScoreTables(Path(root), systems, tuple(names), {"pass@1": np.array(list(scores.values())).T})
 
 
 ONE = run({("base", WARM): [0, 0.5, 1, 1], ("base", GREEDY): [0, 1, 1, 0], ("base", BOTH): [0.5, 0.5, 0.5, 0.75],
@@ -78,13 +71,6 @@ def test_the_best_decoding_is_that_of_the_highest_mean_over_runs():
     assert system.stages == WARM, "0.625 and 0.75, where the two stages have 0.5625 and greedy 0.5"
     assert [each["pass@1"].tolist() for each in scores] == [[0, 0.5, 1, 1], [1, 0.5, 1, 0.5]]
     assert best_scores([ONE], "student", "pass@1")[0].stages == WARM
-
-
-def test_runs_on_other_problems_are_not_compared():
-    same_problems([ONE, TWO])
-    other = run({("base", WARM): [1, 1, 1, 1]}, names="abce")
-    with pytest.raises(UserError, match="different problems"):
-        same_problems([ONE, other])
 
 
 def test_problems_without_a_score_in_a_seed_are_left_out_of_the_mean_over_seeds():

@@ -36,6 +36,7 @@ def decoding_baselines(
     """
     quiet_libraries()
     from selfdistill.decoding.families import read_grid
+    from selfdistill.directory import RunDirectory
     from selfdistill.studies.decoding_baselines.compare import compare
     from selfdistill.studies.decoding_baselines.pool import pool
     from selfdistill.studies.decoding_baselines.words import markdown
@@ -44,4 +45,4 @@ def decoding_baselines(
     found = [compare(root, families, tune_on=tune_on, tune_limit=tune_limit) for root in directories]
     print(markdown(found[0] if len(found) == 1 else pool(directories)))
     for root in directories:
-        print(f"also in: {(root / 'decoding-baselines.json').resolve()}")
+        print(f"also in: {RunDirectory(root).decoding_baselines.resolve()}")

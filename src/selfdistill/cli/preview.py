@@ -67,8 +67,9 @@ def advise(
     from selfdistill.files import write_json
     from selfdistill.report.pages.advice import advice_page, advice_words, regret_words
     from selfdistill.studies.advise import advise as run_advise
+    from selfdistill.studies.directory import StudyDirectory
 
-    advice = run_advise(directory, measure)
+    advice, study = run_advise(directory, measure), StudyDirectory(directory)
     print(advice_words(advice))
     if against:
         from selfdistill.report.pages.page import write_page
@@ -76,5 +77,5 @@ def advise(
 
         advice["against"] = regret(directory, against, advice["recommended"], measure)
         print("\n".join(regret_words(advice)))
-        print(f"figures: {write_page(advice_page(advice), directory / 'advice.html').resolve()}")
-    write_json(directory / "advice.json", advice)
+        print(f"figures: {write_page(advice_page(advice), study.page('advice')).resolve()}")
+    write_json(study.numbers("advice"), advice)

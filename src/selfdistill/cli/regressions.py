@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selfdistill.cli.options import DirectoryArgument
 from selfdistill.libraries import quiet_libraries
+
+if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
 
 
 def regressions(
@@ -40,17 +42,17 @@ def regressions(
         measure_regressions(recipe, run, tasks or ())
         if finished(run, "grade"):
             print(f"report: {stages.write_report(run).resolve()}")
-    _print(run.root, recipe.seed)
+    _print(run, recipe.seed)
 
 
-def _print(root: Path, seed: int) -> None:
+def _print(run: RunDirectory, seed: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from selfdistill.measure.words import number, percent, point_interval, sentence
     from selfdistill.report.regressions import regressions as found
 
-    summary = found(root, [], ["pass@1"], seed)
+    summary = found(run, [], ["pass@1"], seed)
     if summary is None:
         print("no other tasks: name some, or set checks.regressions.tasks in the recipe")
         return

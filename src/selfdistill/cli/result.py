@@ -9,9 +9,11 @@ def print_result(root: Path) -> None:
     """The short table, and the report's path."""
     from rich.console import Console
 
+    from selfdistill.directory import RunDirectory
     from selfdistill.files import read_json
     from selfdistill.report import terminal_table
 
+    directory = RunDirectory(root)
     console = Console(markup=False)
-    console.print(terminal_table(read_json(root / "summary.json")))
-    print(f"report: {(root / 'report.html').resolve()}")
+    console.print(terminal_table(read_json(directory.summary)))
+    print(f"report: {directory.report.resolve()}")

@@ -27,6 +27,7 @@ def seeds(
     from selfdistill.files import write_json, write_text
     from selfdistill.recipe import load_recipe
     from selfdistill.run import pipeline as loop
+    from selfdistill.studies.directory import StudyDirectory
     from selfdistill.studies.seeds import markdown, summarise_seeds
 
     runs = []
@@ -34,8 +35,9 @@ def seeds(
         each = load_recipe(recipe, [*(overrides or ()), f"seed={seed}"])
         runs.append(loop.run_recipe(each, out / f"seed-{seed}").root)
     summary = summarise_seeds(runs)
-    write_json(out / "seeds.json", summary)
+    study = StudyDirectory(out)
+    write_json(study.numbers("seeds"), summary)
     text = markdown(summary)
-    write_text(out / "seeds.md", text)
+    write_text(study.tables("seeds"), text)
     print(text)
-    print(f"also in: {(out / 'seeds.md').resolve()}")
+    print(f"also in: {study.tables('seeds').resolve()}")

@@ -88,12 +88,14 @@ def _text_option(name: str, default: str | None, text: str) -> tuple[Any, Any]:
     return Annotated[str, option], _REQUIRED if default is None else default
 
 
-def publish(name: str, summary: dict[str, Any], page: Page, out: Path) -> None:
+def publish(name: str, summary: Mapping[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
     from selfdistill.files import write_json, write_text
     from selfdistill.report.pages.page import write_page
+    from selfdistill.studies.directory import StudyDirectory
 
-    write_json(out / f"{name}.json", summary)
-    write_text(out / f"{name}.md", page.markdown())
+    study = StudyDirectory(out)
+    write_json(study.numbers(name), summary)
+    write_text(study.tables(name), page.markdown())
     print(page.markdown())
-    print(f"figures: {write_page(page, out / f'{name}.html').resolve()}")
+    print(f"figures: {write_page(page, study.page(name)).resolve()}")

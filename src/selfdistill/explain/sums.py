@@ -13,6 +13,7 @@ from selfdistill import seeds
 from selfdistill.explain.kinds import KINDS, Kind, is_fork
 from selfdistill.explain.measures import Measured
 from selfdistill.explain.records import MODELS, Band, Curve, KindRow, ThresholdRow
+from selfdistill.measure.bootstrap import percentile_interval, resampled_ratios
 from selfdistill.recipe.explain import AnalysisSettings
 
 RESAMPLES = 2_000
@@ -118,9 +119,6 @@ class Sums:
         if not counts.sum():
             return [Band(float("nan"), float("nan"), float("nan"))] * sums.shape[1]
         means = sums.sum(0) / counts.sum()
-        stream = seeds.generator(0, "analysis", "bootstrap")
-        weights = stream.multinomial(self._samples, np.full(self._samples, 1 / self._samples), size=RESAMPLES)
-        totals = weights @ counts
-        drawn = (weights @ sums)[totals > 0] / totals[totals > 0, None]
-        low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-        return [Band(*map(float, triple)) for triple in zip(means, low, high, strict=True)]
+        drawn = resampled_ratios(sums, counts, seeds.generator(0, "analysis", "bootstrap"), RESAMPLES)
+        bounds = percentile_interval(drawn)
+        return [Band(*map(float, triple)) for triple in zip(means, *bounds, strict=True)]

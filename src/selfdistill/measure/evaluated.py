@@ -1,18 +1,20 @@
 """Read what an evaluation left in a run directory, and reduce it to counts per system and problem.
 
-Samples are streamed: a real run's token ids do not fit in memory. Computes no statistic (`summary` does).
+Samples are streamed: a real run's token ids do not fit in memory. Computes no statistic (`scores` does).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from selfdistill import files
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.measure.tally import RULES
 from selfdistill.records import Answers, Outcome, Sample, Verdict
@@ -73,7 +75,37 @@ class Evaluated:
     """Verdict of each problem's sample number 0."""
 
 
-def read_systems(run_dir: Path) -> list[System]:
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that an evaluation left, counted."""
+
+    directory: RunDirectory
+    problems: tuple[EvaluatedProblem, ...]
+    """In the order of problems.jsonl."""
+    evaluated: tuple[Evaluated, ...]
+    """One a system."""
+
+
+def read_evaluation(
+    directory: RunDirectory, limit: int | None = None, systems: Sequence[System] | None = None
+) -> Evaluation:
+    """Count a finished evaluation.
+
+    Args:
+        directory: of the run.
+        limit: the recipe's on an answer's tokens; what was cut off before it was cut off by the model's context.
+        systems: those that are wanted, of the evaluated ones; all by default.
+
+    Raises:
+        UserError: there is no evaluation, or it is not finished.
+    """
+    wanted = read_systems(directory) if systems is None else systems
+    problems = read_problems(directory)
+    evaluated = tuple(read_evaluated(directory, system, problems, limit) for system in wanted)
+    return Evaluation(directory, tuple(problems), evaluated)
+
+
+def read_systems(directory: RunDirectory) -> list[System]:
     """The evaluated systems, in the order of the evaluation.
 
     Raises:
@@ -81,30 +113,30 @@ def read_systems(run_dir: Path) -> list[System]:
     """
     from pydantic import TypeAdapter
 
-    path = run_dir / "evaluation" / "systems.json"
-    if not path.exists():
-        raise UserError("holds no evaluation to report", where=run_dir, fix=f"run: selfdistill evaluate {run_dir}")
-    return TypeAdapter(list[System]).validate_python(files.read_json(path))
+    if not directory.systems.exists():
+        root = directory.root
+        raise UserError("holds no evaluation to report", where=root, fix=f"run: selfdistill evaluate {root}")
+    return TypeAdapter(list[System]).validate_python(files.read_json(directory.systems))
 
 
-def read_problems(run_dir: Path) -> list[EvaluatedProblem]:
+def read_problems(directory: RunDirectory) -> list[EvaluatedProblem]:
     """The evaluated problems, in the order of the evaluation."""
-    return list(files.read_records(run_dir / "evaluation" / "problems.jsonl", EvaluatedProblem))
+    return list(files.read_records(directory.problems, EvaluatedProblem))
 
 
 def read_evaluated(
-    run_dir: Path, system: System, problems: list[EvaluatedProblem], limit: int | None = None
+    directory: RunDirectory, system: System, problems: Sequence[EvaluatedProblem], limit: int | None = None
 ) -> Evaluated:
     """Count one system's verdicts and completions.
 
     Args:
-        run_dir: the run.
+        directory: of the run.
         system: one of its systems.
         problems: all of them.
         limit: the recipe's on an answer's tokens; what was cut off before it was cut off by the model's context.
 
     Raises:
-        UserError: verdicts are missing: the evaluation is not finished.
+        UserError: verdicts are missing: the evaluation is not finished; or one is on a problem that is not there.
     """
     position = {problem.task_id: index for index, problem in enumerate(problems)}
     judged, passed = np.zeros(len(problems), np.int64), np.zeros(len(problems), np.int64)
@@ -113,8 +145,14 @@ def read_evaluated(
     rule: Answers | None = None
     rules = {"programs": 0, "needed": 0, "whole": 0}
     first: dict[int, Outcome] = {}
-    for verdict in files.read_records(_path(run_dir, system, "verdicts"), Verdict):
+    for verdict in files.read_records(directory.system_verdicts(system.name), Verdict):
         task_id, _, sample_index = verdict.key.rpartition("/")
+        if task_id not in position:
+            raise UserError(
+                f"has a verdict on {task_id!r}, which is not among the evaluated problems",
+                where=directory.system_verdicts(system.name),
+                fix="delete the evaluation's folder and evaluate anew",
+            )
         problem = position[task_id]
         outcomes[verdict.outcome.value] += 1
         if verdict.outcome is Outcome.EXCEPTION:
@@ -129,12 +167,12 @@ def read_evaluated(
                 rules[each] += verdict.passes(each)
         if sample_index == "0":
             first[problem] = verdict.outcome
-    completions, sampled, truncated = _described(_path(run_dir, system, "samples"), limit)
+    completions, sampled, truncated = _described(directory.system_samples(system.name), limit)
     if sum(outcomes.values()) != completions.count or len(first) != len(problems):
         raise UserError(
             f"the evaluation of {system.title!r} is not finished: {sum(outcomes.values())} verdicts",
-            where=run_dir,
-            fix=f"run: selfdistill evaluate {run_dir}",
+            where=directory.root,
+            fix=f"run: selfdistill evaluate {directory.root}",
         )
     return Evaluated(
         system=system,
@@ -151,9 +189,9 @@ def read_evaluated(
     )
 
 
-def first_samples(run_dir: Path, system: System, task_ids: set[str]) -> dict[str, Sample]:
+def first_samples(directory: RunDirectory, system: System, task_ids: set[str]) -> dict[str, Sample]:
     """Sample number 0 of some problems."""
-    samples = files.read_records(_path(run_dir, system, "samples"), Sample)
+    samples = files.read_records(directory.system_samples(system.name), Sample)
     return {s.prompt_id: s for s in samples if s.sample_index == 0 and s.prompt_id in task_ids}
 
 
@@ -201,7 +239,3 @@ def exception_type(detail: str) -> str:
     """The type's name that opens a verdict's detail, e.g. `IndexError` of `IndexError: list index out of range`."""
     match = _TYPE_NAME.match(detail)
     return match.group().rpartition(".")[2] if match else "unnamed"
-
-
-def _path(run_dir: Path, system: System, what: str) -> Path:
-    return run_dir / "evaluation" / f"{system.name}.{what}.jsonl"

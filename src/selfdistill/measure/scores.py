@@ -1,70 +1,142 @@
-"""From counts to pass@k with intervals: of every system, of every comparison, overall and by difficulty.
+"""Score tables: pass@k of every problem and system of a finished evaluation, and of several on the same problems.
 
-Within one group of problems everything shares its bootstrap resamples, so that differences are paired.
+The one reader of scores. Whatever pairs evaluations problem by problem takes them from `read_paired`, which puts their
+problems in one order and refuses different ones. Estimates nothing (`estimates` and `statistics` do).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from selfdistill import seeds
-from selfdistill.measure.comparisons import Comparison
-from selfdistill.measure.evaluated import Evaluated, EvaluatedProblem
-from selfdistill.measure.statistics import DIFFERENCE, SHARE, Estimate, intervals, pass_at_k_scores
+from selfdistill.directory import RunDirectory
+from selfdistill.errors import UserError
+from selfdistill.measure.comparisons import find
+from selfdistill.measure.evaluated import Evaluation, read_evaluation
+from selfdistill.measure.statistics import pass_at_k_scores
+from selfdistill.steps.evaluation.systems import System
 
+Key = TypeVar("Key", bound=Hashable)
+Scores = dict[str, np.ndarray]
+"""Measure ("pass@1") -> (problems,) of one system, NaN where undefined."""
 Tables = dict[str, np.ndarray]
-"""Measure ("pass@1") -> scores of shape (problems, systems), NaN where undefined."""
-
-_ORDER = ("easy", "medium", "hard")
+"""Measure -> (problems, systems), NaN where undefined."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Estimates by measure, then group, then position."""
+class ScoreTables:
+    """The scores of one evaluation."""
 
-    systems: dict[str, dict[str, list[Estimate]]]
-    comparisons: dict[str, dict[str, list[Estimate]]]
-    """Of the paired difference, student minus base."""
+    root: Path
+    """Of the run, for messages."""
+    systems: tuple[System, ...]
+    """In the order of the tables' columns."""
+    task_ids: tuple[str, ...]
+    """In the order of the tables' rows."""
+    tables: Tables
+
+    def of(self, system: System) -> Scores:
+        """One system's scores; the same model and decoding in another run is the same system.
+
+        Raises:
+            UserError: it was not evaluated here.
+        """
+        names = [each.name for each in self.systems]
+        if system.name not in names:
+            raise UserError(f"holds no scores of {system.title!r}", where=self.root)
+        return self._column(names.index(system.name))
+
+    def default(self, model: str) -> Scores:
+        """One model's scores at its default decoding.
+
+        Raises:
+            UserError: it was not evaluated.
+        """
+        column = find(self.systems, model, "default")
+        if column is None:
+            raise UserError(f"holds no scores of the {model} at its default decoding", where=self.root)
+        return self._column(column)
+
+    def _column(self, column: int) -> Scores:
+        return {measure: table[:, column] for measure, table in self.tables.items()}
 
 
-def score_tables(evaluated: Sequence[Evaluated], ks: Sequence[int]) -> Tables:
+def score_tables(evaluation: Evaluation, ks: Sequence[int]) -> ScoreTables:
     """pass@k of every problem and system."""
-    counts = [(each.judged.tolist(), each.passed.tolist()) for each in evaluated]
-    return {f"pass@{k}": np.stack([pass_at_k_scores(*pair, k) for pair in counts], axis=1) for k in ks}
+    counts = [(each.judged.tolist(), each.passed.tolist()) for each in evaluation.evaluated]
+    return ScoreTables(
+        root=evaluation.directory.root,
+        systems=tuple(each.system for each in evaluation.evaluated),
+        task_ids=tuple(problem.task_id for problem in evaluation.problems),
+        tables={f"pass@{k}": np.stack([pass_at_k_scores(*pair, k) for pair in counts], axis=1) for k in ks},
+    )
 
 
-def groups(problems: Sequence[EvaluatedProblem]) -> dict[str, np.ndarray]:
-    """Masks over problems: `all`, then each difficulty where there are at least two, easiest first."""
-    names = {problem.difficulty for problem in problems if problem.difficulty}
-    ordered = [name for name in _ORDER if name in names] + sorted(names - set(_ORDER))
-    masks = {name: np.array([problem.difficulty == name for problem in problems]) for name in ordered}
-    everything = {"all": np.ones(len(problems), bool)}
-    return everything | masks if len(masks) > 1 else everything
-
-
-def measure(tables: Tables, masks: dict[str, np.ndarray], comparisons: Sequence[Comparison], seed: int) -> Measured:
-    """Estimate everything that the report shows.
+def read_scores(directory: RunDirectory, ks: Sequence[int], systems: Sequence[System] | None = None) -> ScoreTables:
+    """The scores of a finished evaluation.
 
     Args:
-        tables: from `score_tables`.
-        masks: from `groups`.
-        comparisons: whose differences are wanted.
-        seed: the recipe's.
+        directory: of the run.
+        ks: each k of pass@k.
+        systems: those that are wanted, of the evaluated ones; all by default.
+
+    Raises:
+        UserError: there is no evaluation, or it is not finished.
     """
-    measured = Measured({name: {} for name in tables}, {name: {} for name in tables})
-    students = [comparison.student for comparison in comparisons]
-    bases = [comparison.base for comparison in comparisons]
-    for group, mask in masks.items():
-        rows = {name: table[mask] for name, table in tables.items()}
-        columns = [np.hstack([table, table[:, students] - table[:, bases]]) for table in rows.values()]
-        bounds = [
-            each for table in rows.values() for each in [SHARE] * table.shape[1] + [DIFFERENCE] * len(comparisons)
-        ]
-        estimates = iter(intervals(np.hstack(columns), seeds.generator(seed, "report", group), bounds))
-        for name, table in rows.items():
-            measured.systems[name][group] = [next(estimates) for _ in range(table.shape[1])]
-            measured.comparisons[name][group] = [next(estimates) for _ in comparisons]
-    return measured
+    return score_tables(read_evaluation(directory, systems=systems), ks)
+
+
+def read_paired(directories: Mapping[Key, RunDirectory], ks: Sequence[int]) -> dict[Key, ScoreTables]:
+    """The scores of several evaluations on the same problems, all in the order of the first one's.
+
+    Raises:
+        UserError: one is not evaluated, or was judged on different problems.
+    """
+    found = [read_scores(directory, ks) for directory in directories.values()]
+    return dict(zip(directories, align(found), strict=True))
+
+
+def align(several: Sequence[ScoreTables]) -> list[ScoreTables]:
+    """The same scores with all problems in the order of the first one's.
+
+    Raises:
+        UserError: one was judged on different problems.
+    """
+    return [_reordered(each, several[0]) for each in several]
+
+
+def rows_of(wanted: Sequence[str], known: Sequence[str], root: Path, against: Path) -> list[int]:
+    """Where the wanted problems stand among the known ones, which must be the same.
+
+    Args:
+        wanted: ids, in the order that is wanted.
+        known: ids, in the order of the rows.
+        root: what was judged on the known ones.
+        against: what was judged on the wanted ones.
+
+    Raises:
+        UserError: they are different, or one is known twice.
+    """
+    places = {task_id: row for row, task_id in enumerate(known)}
+    missing = [task_id for task_id in wanted if task_id not in places]
+    more = sorted(places.keys() - set(wanted))
+    if missing or more or len(places) != len(known):
+        parts = [f"{len(ids):,} {what} ({ids[0]})" for what, ids in (("missing", missing), ("more", more)) if ids]
+        raise UserError(
+            f"was judged on different problems than {against}: {', '.join(parts) or 'one of them twice'}",
+            where=root,
+            fix="give both the same evaluation section",
+        )
+    return [places[task_id] for task_id in wanted]
+
+
+def _reordered(each: ScoreTables, first: ScoreTables) -> ScoreTables:
+    if each.task_ids == first.task_ids:
+        return each
+    rows = rows_of(first.task_ids, each.task_ids, each.root, first.root)
+    tables = {measure: table[rows] for measure, table in each.tables.items()}
+    return replace(each, task_ids=first.task_ids, tables=tables)

@@ -7,6 +7,7 @@ that one value never reads 59.5 in one place and 59.6 in another.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeGuard
 
@@ -28,7 +29,7 @@ def points(value: float | None) -> str:
     return text if text.startswith("−") or text == "0.0" else f"+{text}"
 
 
-def point_interval(difference: dict[str, Any]) -> str:
+def point_interval(difference: Mapping[str, Any]) -> str:
     """A difference with its interval: "+5.4 [+3.9, +7.0]"."""
     if not _defined(difference["value"]):
         return UNDEFINED
@@ -36,7 +37,7 @@ def point_interval(difference: dict[str, Any]) -> str:
     return f"{points(difference['value'])}\u00a0[{low},\u00a0{high}]"
 
 
-def percent_interval(estimate: dict[str, Any]) -> str:
+def percent_interval(estimate: Mapping[str, Any]) -> str:
     """A score with its interval: "57.8 [54.9, 60.7]", in percent."""
     if not _defined(estimate["value"]):
         return UNDEFINED

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfdistill import files
+from selfdistill.directory import RunDirectory
 from selfdistill.report.html import render
 from selfdistill.report.summary import build_summary
 from selfdistill.report.terminal import terminal_table
@@ -25,8 +26,9 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         UserError: the evaluation is missing or unfinished, a file is broken, or the directory cannot be written to.
     """
+    directory = RunDirectory(run_dir)
     summary = build_summary(run_dir)
     page = render(summary)
-    files.write_json(run_dir / "summary.json", summary)
-    files.write_text(run_dir / "report.html", page)
-    return run_dir / "report.html"
+    files.write_json(directory.summary, summary)
+    files.write_text(directory.report, page)
+    return directory.report

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfdistill import files, seeds
+from selfdistill.directory import RunDirectory
 from selfdistill.measure.comparisons import Comparison
 from selfdistill.measure.contamination.check import at_least
-from selfdistill.measure.scores import Tables
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, intervals
 from selfdistill.measure.words import VERDICTS, plural
 from selfdistill.recipe.contamination import KINDS, Kind
@@ -24,28 +23,26 @@ LEVELS: tuple[Kind, ...] = ("near", "ngram")
 
 
 def contamination(
-    run_dir: Path, task_ids: Sequence[str], tables: Tables, default: Comparison | None, seed: int
+    directory: RunDirectory, scores: ScoreTables, default: Comparison | None, seed: int
 ) -> dict[str, Any] | None:
     """The summary's part on contamination; None where it was not checked.
 
     Args:
-        run_dir: holds contamination.json, if the run was checked.
-        task_ids: the evaluated problems.
-        tables: from `score_tables`, in the order of `task_ids`.
+        directory: of the run; holds contamination.json, if it was checked.
+        scores: of its evaluation.
         default: the headline's comparison, if there is one.
         seed: the recipe's.
     """
-    path = run_dir / "contamination.json"
-    if not path.exists():
+    if not directory.contamination.exists():
         return None
-    found = files.read_json(path)
+    found = files.read_json(directory.contamination)
     prompts = found["parts"][0]
     return {
         "benchmark": found["benchmark"],
         "settings": found["settings"],
         "sentences": [_sentence(part, found["settings"]) for part in found["parts"]],
         "parts": [_shown(part) for part in found["parts"]],
-        "without": _without(prompts, task_ids, tables, default, seed) if default else [],
+        "without": _without(prompts, scores, default, seed) if default else [],
     }
 
 
@@ -73,17 +70,15 @@ def _shown(part: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without(
-    prompts: dict[str, Any], task_ids: Sequence[str], tables: Tables, default: Comparison, seed: int
-) -> list[dict[str, Any]]:
+def _without(prompts: dict[str, Any], scored: ScoreTables, default: Comparison, seed: int) -> list[dict[str, Any]]:
     repeated = []
     for level in LEVELS:
         touched = {match["task_id"] for match in prompts["matches"] if match["kind"] in at_least(level)}
-        kept = np.array([task_id not in touched for task_id in task_ids])
+        kept = np.array([task_id not in touched for task_id in scored.task_ids])
         if kept.all():
             continue
         scores = {}
-        for name, table in tables.items():
+        for name, table in scored.tables.items():
             pair = table[kept][:, [default.base, default.student]]
             columns = np.hstack([pair, pair[:, 1:] - pair[:, :1]])
             generator = seeds.generator(seed, "report", "overlap", level)

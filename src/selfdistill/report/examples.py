@@ -6,11 +6,10 @@ have picked them. Judges nothing: the grader did.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from selfdistill import seeds
-from selfdistill.measure.evaluated import Evaluated, EvaluatedProblem, first_samples
+from selfdistill.measure.evaluated import Evaluated, EvaluatedProblem, Evaluation, first_samples
 from selfdistill.records import Outcome, Sample
 
 SHOWN_PER_CATEGORY = 2
@@ -23,10 +22,9 @@ CATEGORIES = {
 }
 
 
-def examples(
-    run_dir: Path, problems: list[EvaluatedProblem], base: Evaluated, student: Evaluated, seed: int
-) -> dict[str, Any]:
+def examples(evaluation: Evaluation, base: Evaluated, student: Evaluated, seed: int) -> dict[str, Any]:
     """How many problems fall in each category, and the programs of a few."""
+    problems = evaluation.problems
     members: dict[str, list[int]] = {category: [] for category in CATEGORIES.values()}
     for index, pair in enumerate(zip(base.first_outcomes, student.first_outcomes, strict=True)):
         if Outcome.HARNESS_ERROR not in pair:
@@ -34,7 +32,7 @@ def examples(
             members[CATEGORIES[before, after]].append(index)
     chosen = {name: _draw(indices, seed, name) for name, indices in members.items()}
     task_ids = {problems[index].task_id for indices in chosen.values() for index in indices}
-    samples = [first_samples(run_dir, each.system, task_ids) for each in (base, student)]
+    samples = [first_samples(evaluation.directory, each.system, task_ids) for each in (base, student)]
     shown = [
         _example(category, problems[index], index, (base, student), samples)
         for category, indices in chosen.items()

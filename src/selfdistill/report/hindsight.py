@@ -15,7 +15,7 @@ import numpy as np
 
 from selfdistill import seeds
 from selfdistill.measure.comparisons import Comparison
-from selfdistill.measure.scores import Measured
+from selfdistill.measure.estimates import Measured
 from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, Estimate, intervals
 from selfdistill.steps.evaluation.systems import System
 

@@ -14,48 +14,51 @@ from typing import Any
 import numpy as np
 
 from selfdistill import seeds
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
-from selfdistill.measure.regressions.records import Measured, Score, scores_path
+from selfdistill.measure.regressions.records import MODELS, Measured, Score
 from selfdistill.measure.regressions.registry import read_measured
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, UNBOUNDED, intervals
 from selfdistill.measure.words import VERDICTS, plural
 
 
-def regressions(run_dir: Path, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int) -> Any:
+def regressions(
+    directory: RunDirectory, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int
+) -> Any:
     """The summary's part on other tasks; None where none was measured.
 
     Args:
-        run_dir: holds regressions/, if anything was measured.
+        directory: of the run; holds regressions/, if anything was measured.
         comparisons: of the summary; those at equal decodings show the task that was trained for.
         measures: of the summary, `pass@1` first.
         seed: the recipe's.
     """
-    tasks = [task for task in read_measured(run_dir) if _finished(run_dir, task)]
+    tasks = [task for task in read_measured(directory) if _finished(directory, task)]
     if not tasks:
         return None
     labels = dict.fromkeys(label for task in tasks for label in task.labels if label)
-    rows = [row for task in tasks for row in _rows(run_dir, task, seed)]
+    rows = [row for task in tasks for row in _rows(directory, task, seed)]
     trained = [row for label in labels for row in _trained(comparisons, measures[0], label)]
     return {"sentences": _sentences(rows), "trained": trained, "tasks": rows}
 
 
-def _finished(run_dir: Path, task: Measured) -> bool:
+def _finished(directory: RunDirectory, task: Measured) -> bool:
     return all(
-        scores_path(run_dir, task.slug, model, decoding).exists()
-        for model in ("base", "student")
+        directory.regression_files(task.slug, model, decoding).scores.exists()
+        for model in MODELS
         for decoding in task.decodings
     )
 
 
-def _rows(run_dir: Path, task: Measured, seed: int) -> list[dict[str, Any]]:
+def _rows(directory: RunDirectory, task: Measured, seed: int) -> list[dict[str, Any]]:
     rows = []
     for decoding, label in zip(task.decodings, task.labels, strict=True):
-        base, student = (_scores(scores_path(run_dir, task.slug, model, decoding)) for model in ("base", "student"))
+        base, student = (_scores(directory.regression_files(task.slug, model, decoding).scores) for model in MODELS)
         if base.keys() != student.keys():
             raise UserError(
                 "base and student were measured on different items",
-                where=run_dir / "regressions" / task.slug,
+                where=directory.regressions / task.slug,
                 fix="delete this folder to measure the task anew",
             )
         table = np.array([[base[item], student[item]] for item in base], dtype=np.float64).reshape(-1, 2)

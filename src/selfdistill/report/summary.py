@@ -8,21 +8,20 @@ Draws and renders nothing (`charts`, `html`), and runs no program.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from selfdistill import files
 from selfdistill.checked import checked
+from selfdistill.directory import RunDirectory
 from selfdistill.measure.comparisons import Comparison, best, comparisons, find
-from selfdistill.measure.evaluated import Completions, Evaluated, describe, read_evaluated, read_problems, read_systems
-from selfdistill.measure.scores import Measured, groups, measure, score_tables
-from selfdistill.measure.statistics import CONFIDENCE, FEW, METHOD, RESAMPLES, Estimate
+from selfdistill.measure.estimates import Measured, groups, measure
+from selfdistill.measure.evaluated import Completions, Evaluated, describe, read_evaluation
+from selfdistill.measure.scores import score_tables
+from selfdistill.measure.statistics import HOW, Estimate, means
 from selfdistill.measure.words import VERDICTS
 from selfdistill.report.answer import answer
 from selfdistill.report.claims import subject
@@ -51,16 +50,16 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     Raises:
         UserError: there is no evaluation, it is not finished, or a file is broken.
     """
-    manifest = files.read_json(run_dir / "manifest.json")
+    directory = RunDirectory(run_dir)
+    manifest = files.read_json(directory.manifest)
     recipe, seed = manifest["recipe"], manifest["recipe"]["seed"]
-    problems = read_problems(run_dir)
-    limit = recipe["evaluation"].get("max_new_tokens")
-    evaluated = [read_evaluated(run_dir, system, problems, limit) for system in read_systems(run_dir)]
-    systems = [each.system for each in evaluated]
-    tables = score_tables(evaluated, sorted(recipe["evaluation"]["pass_at"]))
-    means = {name: _means(table) for name, table in tables.items()}
-    compared = comparisons(systems, means)
-    masks = groups(problems)
+    evaluation = read_evaluation(directory, recipe["evaluation"].get("max_new_tokens"))
+    evaluated = evaluation.evaluated
+    scores = score_tables(evaluation, sorted(recipe["evaluation"]["pass_at"]))
+    systems, tables = scores.systems, scores.tables
+    averages = {name: means(table).tolist() for name, table in tables.items()}
+    compared = comparisons(systems, averages)
+    masks = groups(evaluation.problems)
     measures = list(tables)
     pairs = {name: all_pairs(systems, table, seed) for name, table in tables.items()}
     measured = allow_for_choices(measure(tables, masks, compared, seed), compared, pairs)
@@ -68,30 +67,30 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     listed = _rounded([_comparison(compared, index, evaluated, measured) for index in range(len(compared))])
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
     pair = (evaluated[base], evaluated[student]) if base is not None and student is not None else None
-    samples = _samples(run_dir, recipe)
+    samples = _samples(directory, recipe)
     summary = {
         "format": FORMAT,
         "name": recipe["name"],
         "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
+        "intervals": HOW,
         "comparisons": listed,
-        "lineup": _lineup(evaluated, means[measures[0]]),
+        "lineup": _lineup(evaluated, averages[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
-        "frontier": _frontier(systems, means, pairs, measures[0], measures[-1]),
+        "frontier": _frontier(systems, averages, pairs, measures[0], measures[-1]),
         "endings": endings(evaluated, samples, pair, recipe),
         "rules": answer_rules(evaluated, pair),
         "outcomes": _outcomes(*pair) if pair else None,
-        "examples": examples(run_dir, problems, *pair, seed) if pair else None,
-        "data": _data(run_dir, samples),
-        "contamination": contamination(run_dir, [p.task_id for p in problems], tables, _headline(compared), seed),
-        "decoding_baselines": _json_if_there(run_dir / "decoding-baselines.json"),
-        "agreement": _json_if_there(run_dir / "agreement.json"),
-        "regressions": regressions(run_dir, listed, measures, seed),
-        "training": {"log": _training_log(run_dir)},
+        "examples": examples(evaluation, *pair, seed) if pair else None,
+        "data": _data(directory, samples),
+        "contamination": contamination(directory, scores, _headline(compared), seed),
+        "decoding_baselines": _json_if_there(directory.decoding_baselines),
+        "agreement": _json_if_there(directory.agreement),
+        "regressions": regressions(directory, listed, measures, seed),
+        "training": {"log": _training_log(directory)},
         "recipe": recipe,
-        "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
+        "links": {"explain": directory.explanation_page.name if directory.explanation_page.exists() else None},
         "provenance": {key: value for key, value in manifest.items() if key not in ("recipe", "stages")},
         "cost": cost(manifest["stages"]),
     }
@@ -101,23 +100,17 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
 
 def _frontier(
     systems: Sequence[System],
-    means: Mapping[str, Sequence[float]],
+    averages: Mapping[str, Sequence[float]],
     pairs: Mapping[str, Pairs | None],
     first: str,
     last: str,
 ) -> dict[str, Any] | None:
-    found = frontier(systems, means[first], means[last]) if first != last else None
+    found = frontier(systems, averages[first], averages[last]) if first != last else None
     return found and found | {"shown": shown_frontier(pairs[first], pairs[last])}
 
 
 def _headline(compared: Sequence[Comparison]) -> Comparison | None:
     return next((comparison for comparison in compared if comparison.kind == "default"), None)
-
-
-def _means(table: np.ndarray) -> list[float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any score: its mean is NaN
-        return np.nanmean(table, axis=0).tolist()
 
 
 def _comparison(
@@ -208,17 +201,17 @@ def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict
     return list(lineup.values())
 
 
-def _samples(run_dir: Path, recipe: dict[str, Any]) -> Completions | None:
-    path = run_dir / "samples.jsonl"
+def _samples(directory: RunDirectory, recipe: dict[str, Any]) -> Completions | None:
+    path = directory.samples
     return describe(path, recipe["sampling"].get("max_new_tokens")) if path.exists() else None
 
 
-def _data(run_dir: Path, samples: Completions | None) -> dict[str, Any]:
+def _data(directory: RunDirectory, samples: Completions | None) -> dict[str, Any]:
     """Statistics of prompts, samples and training data; None for what the run directory does not have."""
     return {
-        "prompts": _json_if_there(run_dir / "prompts.json"),
+        "prompts": _json_if_there(directory.prompt_counts),
         "samples": described(samples) if samples else None,
-        "training": _json_if_there(run_dir / "training-data.json"),
+        "training": _json_if_there(directory.training_data),
     }
 
 
@@ -226,9 +219,9 @@ def _json_if_there(path: Path) -> Any:
     return files.read_json(path) if path.exists() else None
 
 
-def _training_log(run_dir: Path) -> list[dict[str, Any]]:
+def _training_log(directory: RunDirectory) -> list[dict[str, Any]]:
     """One entry a step, without its time; a step repeated after a crash counts as it was done last."""
-    lines = files.read_records(run_dir / "training-log.jsonl", dict)
+    lines = files.read_records(directory.training_log, dict)
     steps = {line["step"]: {key: line[key] for key in ("step", "loss", "learning_rate")} for line in lines}
     return [steps[step] for step in sorted(steps)]
 

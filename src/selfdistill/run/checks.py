@@ -73,4 +73,4 @@ def measure_regressions(
         timed_stage(directory, "regressions"),
         progress("other tasks", work(recipe, loaded, models), "answers") as update,
     ):
-        measure(recipe, directory.root, directory.student, loaded, renderer, context, update, models)
+        measure(recipe, directory, loaded, renderer, context, update, models)

@@ -16,8 +16,8 @@ from selfdistill.explain.explain import Progress, explain_models
 from selfdistill.explain.records import MODELS, ExplainResult, Graded, PreviewGap
 from selfdistill.files import read_records
 from selfdistill.measure.comparisons import find
-from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
-from selfdistill.measure.scores import score_tables
+from selfdistill.measure.evaluated import read_systems
+from selfdistill.measure.scores import read_scores
 from selfdistill.measure.statistics import means
 from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
@@ -64,7 +64,7 @@ def _systems(directory: RunDirectory) -> dict[str, System]:
     """The base's and the student's own decoding and the preview, where all of them were graded."""
     if not directory.systems.is_file():
         return {}
-    systems = read_systems(directory.root)
+    systems = read_systems(directory)
     positions = {
         "base": find(systems, "base", "default"),
         "student": find(systems, "student", "default"),
@@ -97,6 +97,5 @@ def _problem_prompts(recipe: Recipe) -> list[Prompt]:
 def _preview(directory: RunDirectory, systems: dict[str, System], ks: tuple[int, ...]) -> list[PreviewGap]:
     if len(systems) < 3:
         return []
-    problems = read_problems(directory.root)
-    evaluated = [read_evaluated(directory.root, systems[name], problems) for name in ("base", "preview", "student")]
-    return [PreviewGap(measure, *means(table).tolist()) for measure, table in score_tables(evaluated, ks).items()]
+    scores = read_scores(directory, ks, [systems[name] for name in ("base", "preview", "student")])
+    return [PreviewGap(measure, *means(table).tolist()) for measure, table in scores.tables.items()]

@@ -67,7 +67,7 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
     if stage == "train":
         return directory.student.is_dir()
     if stage == "explain":
-        return (directory.root / "explain.html").is_file()
+        return directory.explanation_page.is_file()
     name, _, regressions = stage.partition("+")
     if regressions and recipe.checks.regressions.tasks:
         return False

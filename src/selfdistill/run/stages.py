@@ -268,7 +268,7 @@ def _sample_systems(
 
 def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
-    if (directory.root / "explain.html").is_file():
+    if directory.explanation_page.is_file():
         return
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
@@ -281,7 +281,7 @@ def write_report(directory: RunDirectory) -> Path:
     _require(directory.systems, "evaluate")
 
     path = report.write_report(directory.root)
-    write_text(directory.student / "README.md", model_card(read_recipe(directory), read_json(directory.summary)))
+    write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))
     emit("report written", path=str(path.resolve()))
     return path
 

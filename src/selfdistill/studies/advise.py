@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from selfdistill import seeds
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
-from selfdistill.measure.statistics import RESAMPLES, bootstrap, means
+from selfdistill.measure.bootstrap import RESAMPLES, resampled
+from selfdistill.measure.statistics import bootstrap, means
 from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.report.results import Advice, PaperSetting
+from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import interval
 
-Summary = dict[str, Any]
 RULE_OF_THUMB = 0.75
 """T_train * T_eval should be above this: a journal club's reading of the paper's sweeps."""
 
 
-def advise(directory: Path, measure: str = "pass@1") -> Summary:
+def advise(directory: Path, measure: str = "pass@1") -> Advice:
     """Read a finished preview and recommend.
 
     Of the settings whose estimate can be trusted, `highest` has the highest previewed score; with it, how often it is
@@ -30,20 +30,15 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
     Raises:
         UserError: there is no preview, not this measure, or no estimate that can be trusted.
     """
-    if not (directory / "preview.json").is_file():
-        raise UserError("holds no preview", where=directory, fix="run selfdistill preview RECIPE --out DIR")
-    summary = read_json(directory / "preview.json")
-    if measure not in summary["measures"]:
-        raise UserError(f"no {measure} in this preview", where=directory, fix=f"one of {summary['measures']}")
-    table = np.load(directory / "preview.npz", allow_pickle=False)[measure]
-    usable = [index for index, point in enumerate(summary["points"]) if point["trusted"][measure]]
+    previewed = read_preview(directory, measure)
+    usable = previewed.trusted()
     if not usable:
         raise UserError("no setting's estimate can be trusted", where=directory, fix="draw more samples a problem")
-    scores = table[:, usable]
-    points = [summary["points"][index] for index in usable]
+    scores = previewed.table[:, usable]
+    points = [previewed.points[index] for index in usable]
     found = means(scores)
     top = int(found.argmax())
-    generator = seeds.generator(summary["seed"], "advise")
+    generator = seeds.generator(previewed.seed, "advise")
     behind = bootstrap(scores[:, [top]] - scores, generator)
     equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
     chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -found[index]))]
@@ -53,32 +48,31 @@ def advise(directory: Path, measure: str = "pass@1") -> Summary:
         "highest": points[top],
         "chance_of_being_best": _chance_of_being_best(scores, top, generator),
         "cannot_be_told_from_it": [
-            {**_name(points[index]), "behind": interval(behind[index])} for index in equal if index != top
+            {
+                "t_train": points[index]["t_train"],
+                "truncation": points[index]["truncation"],
+                "t_eval": points[index]["t_eval"],
+                "behind": interval(behind[index]),
+            }
+            for index in equal
+            if index != top
         ],
-        "greedy": summary["greedy"].get(measure),
+        "greedy": previewed.greedy,
         "rule_of_thumb": {"t_eff": chosen["t_eff"], "kept": chosen["t_eff"] > RULE_OF_THUMB},
         "paper": _paper(),
-        "left_out": len(summary["points"]) - len(usable),
+        "left_out": len(previewed.points) - len(usable),
     }
 
 
 def _chance_of_being_best(scores: np.ndarray, chosen: int, generator: np.random.Generator) -> float:
     """Share of resamples of the problems in which the chosen column has the highest mean."""
-    problems = len(scores)
-    wins = 0
-    for _ in range(RESAMPLES // 10):
-        rows = generator.integers(problems, size=problems)
-        wins += int(means(scores[rows]).argmax() == chosen)
-    return wins / (RESAMPLES // 10)
+    wins = resampled(lambda rows: means(scores[rows]).argmax() == chosen, len(scores), generator, RESAMPLES // 10)
+    return float(wins.mean())
 
 
-def _name(point: Summary) -> Summary:
-    return {key: point[key] for key in ("t_train", "truncation", "t_eval")}
-
-
-def _paper() -> list[Summary]:
+def _paper() -> list[PaperSetting]:
     """The paper's own settings, from the built-in recipes."""
-    found = []
+    found: list[PaperSetting] = []
     for name in builtin_recipes():
         recipe = load_recipe(name)
         if recipe.model.path != "embedded":

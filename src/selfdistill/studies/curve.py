@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.comparisons import find
+from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.curve import curve_page
 from selfdistill.report.pages.page import Page
+from selfdistill.report.results import Compute, Curve, CurvePoint
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
 from selfdistill.studies.lists import names, numbers
-from selfdistill.studies.scores import differences, greedy_gain, over_seeds, read_run, same_problems
-
-Summary = dict[str, Any]
+from selfdistill.studies.scores import differences, greedy_gain, over_seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +74,27 @@ def cell_name(variant: Variant, size: int, seed: int) -> str:
 
 def summarise(
     recipe: Recipe, variants: Sequence[Variant], sizes: Sequence[int], seeds: Sequence[int], out: Path
-) -> Summary:
+) -> Curve:
     """Gains over the base at the base's default, and at greedy, with intervals; `curve.json`."""
-    roots = {(v.name, size, seed): out / cell_name(v, size, seed) for v in variants for size in sizes for seed in seeds}
-    runs = {key: read_run(root, recipe.evaluation.pass_at) for key, root in roots.items()}
-    same_problems(list(runs.values()))
-    points = []
+    directories = {
+        (variant.name, size, seed): StudyDirectory(out).run(cell_name(variant, size, seed))
+        for variant in variants
+        for size in sizes
+        for seed in seeds
+    }
+    runs = read_paired(directories, recipe.evaluation.pass_at)
+    points: list[CurvePoint] = []
     for variant in variants:
         for size in sizes:
             found = [runs[variant.name, size, seed] for seed in seeds]
-            paths = [roots[variant.name, size, seed] for seed in seeds]
-            points.append(
-                {
-                    "variant": variant.name,
-                    "sequences": size,
-                    "kept": _mean([read_json(path / "training-data.json")["sequences"] for path in paths]),
-                    **_compute(paths, size),
-                    **_gains(found),
-                }
-            )
+            own = [directories[variant.name, size, seed] for seed in seeds]
+            points.append(_point(variant, size, found, own))
     return {
         "name": recipe.name,
         "seeds": list(seeds),
         "problems": len(next(iter(runs.values())).task_ids),
         "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
-        "base": _base(list(runs.values())),
+        "base": over_seeds([run.default("base") for run in runs.values()]),
         "points": points,
     }
 
@@ -111,31 +108,39 @@ def _recipe(recipe: Recipe, variant: Variant, size: int, seed: int) -> Recipe:
     return parse_recipe(tree, "--variants")
 
 
-def _gains(runs: Sequence[Any]) -> Summary:
+def _point(variant: Variant, size: int, runs: Sequence[ScoreTables], directories: Sequence[RunDirectory]) -> CurvePoint:
     """Student minus base, each seed's own base: both at their defaults, and both greedy where greedy is in the grid."""
-    default = [(find(r.systems, "student", "default"), find(r.systems, "base", "default")) for r in runs]
-    students = [run.of(run.systems[pair[0]]) for run, pair in zip(runs, default, strict=True)]
-    bases = [run.of(run.systems[pair[1]]) for run, pair in zip(runs, default, strict=True)]
-    found: Summary = {"scores": over_seeds(students), "gain": differences(students, bases)}
+    students, bases = ([run.default(model) for run in runs] for model in ("student", "base"))
+    compute = _compute(directories, size)
+    found: CurvePoint = {
+        "variant": variant.name,
+        "sequences": size,
+        "kept": _mean([read_json(each.training_data)["sequences"] for each in directories]),
+        "flops": compute["flops"],
+        "sampling_seconds": compute["sampling_seconds"],
+        "training_seconds": compute["training_seconds"],
+        "seconds": compute["seconds"],
+        "scores": over_seeds(students),
+        "gain": differences(students, bases),
+    }
     greedy = greedy_gain(runs, runs)
     if greedy is not None:
         found["greedy_gain"] = greedy
     return found
 
 
-def _base(runs: Sequence[Any]) -> Summary:
-    positions = [find(run.systems, "base", "default") for run in runs]
-    return over_seeds([run.of(run.systems[position]) for run, position in zip(runs, positions, strict=True)])
+def _compute(directories: Sequence[RunDirectory], size: int) -> Compute:
+    found = [_one_run(directory, size) for directory in directories]
+    return {
+        "flops": _mean([each["flops"] for each in found]),
+        "sampling_seconds": _mean([each["sampling_seconds"] for each in found]),
+        "training_seconds": _mean([each["training_seconds"] for each in found]),
+        "seconds": _mean([each["seconds"] for each in found]),
+    }
 
 
-def _compute(roots: Sequence[Path], size: int) -> Summary:
-    """Mean over seeds of FLOPs and seconds: of making the samples that are trained on, and of training."""
-    totals = [_one_run(root, size) for root in roots]
-    return {key: _mean([total[key] for total in totals]) for key in totals[0]}
-
-
-def _one_run(root: Path, size: int) -> Summary:
-    manifest, data = read_json(root / "manifest.json"), read_json(root / "training-data.json")
+def _one_run(directory: RunDirectory, size: int) -> Compute:
+    manifest, data = read_json(directory.manifest), read_json(directory.training_data)
     model = manifest["recipe"]["model"]
     parameters = model_size(model["path"], model["revision"]).active
     tokens = data["prompt_tokens"] + data["completion_tokens"]
@@ -150,7 +155,7 @@ def _one_run(root: Path, size: int) -> Summary:
     }
 
 
-def _other_drops(data: Summary) -> int:
+def _other_drops(data: dict[str, Any]) -> int:
     return sum(count for reason, count in data["dropped"].items() if reason != "over the limit")
 
 
@@ -158,7 +163,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, sequences: str, variants: str) -> tuple[Summary, Page]:
+def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, sequences: str, variants: str) -> tuple[Curve, Page]:
     """Run what is missing, and sum it up: see `cli.study.Study`."""
     sizes = [int(size) for size in numbers(sequences, "--sequences", above=0)]
     chosen = [Variant(name) for name in names(variants)]

@@ -22,6 +22,7 @@ from selfdistill.run.manifest import finished, open_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell, sample_key, system_key, train_key
+from selfdistill.studies.directory import StudyDirectory
 
 
 def execute(cells: Sequence[Cell], out: Path, *, jobs: int = 1) -> dict[str, RunDirectory]:
@@ -39,7 +40,7 @@ def execute(cells: Sequence[Cell], out: Path, *, jobs: int = 1) -> dict[str, Run
         UserError: a mistake in a recipe, its data or the machine's set-up.
     """
     stages.check_recipe(cells[0].recipe)
-    directories = {cell.name: RunDirectory(out / cell.name) for cell in cells}
+    directories = {cell.name: StudyDirectory(out).run(cell.name) for cell in cells}
     with ExitStack() as stack:
         pool = stack.enter_context(_pool(jobs, out)) if jobs > 1 else None
         _begin(cells, directories)
@@ -181,7 +182,7 @@ def _pool(jobs: int, out: Path) -> ProcessPoolExecutor:
     out.mkdir(parents=True, exist_ok=True)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, out / "study.log"))
+    return ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, StudyDirectory(out).log))
 
 
 def _start_worker(threads: int, log: Path) -> None:

@@ -15,31 +15,23 @@ from typing import Any
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.comparisons import find
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.method_baselines import method_baselines_page
 from selfdistill.report.pages.page import Page
+from selfdistill.report.results import Best, Cost, MethodBaselines, MethodRow
 from selfdistill.run import stages
 from selfdistill.run.manifest import finished
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
 from selfdistill.studies.lists import names
 from selfdistill.studies.rounds import round_recipe
-from selfdistill.studies.scores import (
-    Run,
-    Scores,
-    best_scores,
-    differences,
-    greedy_gain,
-    over_seeds,
-    read_run,
-    same_problems,
-)
+from selfdistill.studies.scores import best_scores, differences, greedy_gain, over_seeds
 
-Summary = dict[str, Any]
 _IN_TRAINING = {"agree", "train"}
 """Stages of a run that its training needs."""
 ONLINE_ROUNDS = 8
@@ -106,7 +98,12 @@ def cells(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int]) -> list[
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise UserError(f"{unknown[0]!r} is no method", where="--methods", fix=f"choose from {', '.join(METHODS)}")
-    return [Cell(f"{name}-seed-{seed}", _recipe(recipe, name, seed)) for seed in seeds for name in methods]
+    return [Cell(cell_name(name, seed), _recipe(recipe, name, seed)) for seed in seeds for name in methods]
+
+
+def cell_name(method: str, seed: int) -> str:
+    """The run's directory in the study's."""
+    return f"{method}-seed-{seed}"
 
 
 def resample(cell: Cell, out: Path) -> None:
@@ -116,7 +113,7 @@ def resample(cell: Cell, out: Path) -> None:
         UserError: the recipe has too few prompts for the rounds.
     """
     recipe = cell.recipe
-    whole = stages.begin(recipe, out / cell.name)
+    whole = stages.begin(recipe, StudyDirectory(out).run(cell.name).root)
     if finished(whole, "train"):
         return
     limit = (recipe.prompts.limit or read_json(whole.prompt_counts)["kept"]) // ONLINE_ROUNDS
@@ -127,7 +124,7 @@ def resample(cell: Cell, out: Path) -> None:
     tree["prompts"]["limit"] = limit
     for number in range(1, ONLINE_ROUNDS + 1):
         each = round_recipe(parse_recipe(tree, "rounds"), number, done)
-        directory = stages.begin(each, out / f"{cell.name}-parts" / f"part-{number}")
+        directory = stages.begin(each, _parts(whole) / f"part-{number}")
         with exclusive(directory):
             stages.sample(each, directory)
             stages.train(each, directory)
@@ -137,19 +134,20 @@ def resample(cell: Cell, out: Path) -> None:
     share.take_student(last, whole)
 
 
-def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> Summary:
+def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> MethodBaselines:
     """Scores, gains and seconds of every method; `method-baselines.json`."""
-    runs = {(m, s): read_run(out / f"{m}-seed-{s}", recipe.evaluation.pass_at) for m in methods for s in seeds}
-    same_problems(list(runs.values()))
+    directories = {(m, s): StudyDirectory(out).run(cell_name(m, s)) for m in methods for s in seeds}
+    runs = read_paired(directories, recipe.evaluation.pass_at)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     first = [runs[methods[0], seed] for seed in seeds]
-    bases = [_default(run, "base") for run in first]
+    bases = [run.default("base") for run in first]
     rivals = {m: best_scores(first, "base", m) for m in measures}
-    rows = []
+    rows: list[MethodRow] = []
     for name in methods:
         own = [runs[name, seed] for seed in seeds]
-        students = [_default(run, "student") for run in own]
-        row: Summary = {
+        students = [run.default("student") for run in own]
+        cost = _cost([directories[name, seed] for seed in seeds])
+        row: MethodRow = {
             "method": name,
             "title": METHODS[name].title,
             "uses": METHODS[name].uses,
@@ -157,10 +155,12 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
             "gain": differences(students, bases),
             "greedy_gain": greedy_gain(own, first),
             "best": {m: _best_against_best(own, rivals[m], m) for m in measures},
-            **_cost([out / f"{name}-seed-{seed}" for seed in seeds]),
+            "sequences": cost["sequences"],
+            "sampling_seconds": cost["sampling_seconds"],
+            "training_seconds": cost["training_seconds"],
         }
         if "ssd" in methods and name != "ssd":
-            ssd = [_default(runs["ssd", seed], "student") for seed in seeds]
+            ssd = [runs["ssd", seed].default("student") for seed in seeds]
             row["minus_ssd"] = differences(students, ssd)
         rows.append(row)
     return {
@@ -174,7 +174,7 @@ def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out:
     }
 
 
-def _best_against_best(runs: Sequence[Run], rival: tuple[System, list[Scores]], measure: str) -> Summary:
+def _best_against_best(runs: Sequence[ScoreTables], rival: tuple[System, list[Scores]], measure: str) -> Best:
     """The student's best decoding for a measure minus the base's, each the highest on these problems."""
     system, scores = best_scores(runs, "student", measure)
     return {
@@ -192,16 +192,20 @@ def _recipe(recipe: Recipe, name: str, seed: int) -> Recipe:
     return parse_recipe(tree, "--methods")
 
 
-def _cost(roots: Sequence[Path]) -> Summary:
-    """Means over seeds: sequences trained on, seconds of sampling, of training (a filter's time is in it)."""
-    found = [_one_cost(root) for root in roots]
-    return {key: sum(each[key] for each in found) / len(found) for key in found[0]}
+def _cost(directories: Sequence[RunDirectory]) -> Cost:
+    """Means over seeds: sequences trained on, seconds of sampling, of training (a verifier's time is in it)."""
+    found = [_one_cost(directory) for directory in directories]
+    return {
+        "sequences": sum(each["sequences"] for each in found) / len(found),
+        "sampling_seconds": sum(each["sampling_seconds"] for each in found) / len(found),
+        "training_seconds": sum(each["training_seconds"] for each in found) / len(found),
+    }
 
 
-def _one_cost(root: Path) -> Summary:
-    parts = sorted(root.with_name(f"{root.name}-parts").glob("part-*")) or [root]
-    records = [read_json(part / "manifest.json")["stages"] for part in parts]
-    data = [read_json(part / "training-data.json")["sequences"] for part in parts]
+def _one_cost(directory: RunDirectory) -> Cost:
+    parts = [RunDirectory(root) for root in sorted(_parts(directory).glob("part-*"))] or [directory]
+    records = [read_json(part.manifest)["stages"] for part in parts]
+    data = [read_json(part.training_data)["sequences"] for part in parts]
     return {
         "sequences": sum(data),
         "sampling_seconds": sum(record["sample"]["seconds"] for record in records),
@@ -211,11 +215,7 @@ def _one_cost(root: Path) -> Summary:
     }
 
 
-def _default(run: Any, model: str) -> Any:
-    return run.of(run.systems[find(run.systems, model, "default")])
-
-
-def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> tuple[Summary, Page]:
+def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> tuple[MethodBaselines, Page]:
     """Run what is missing, and sum it up: see `cli.study.Study`."""
     chosen, each = names(methods), list(range(seeds))
     planned = cells(recipe, chosen, each)
@@ -225,3 +225,8 @@ def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> 
     execute(planned, out, jobs=jobs)
     summary = summarise(recipe, chosen, each, out)
     return summary, method_baselines_page(summary)
+
+
+def _parts(directory: RunDirectory) -> Path:
+    """Holds the rounds of an online run."""
+    return directory.root.with_name(f"{directory.root.name}-parts")

@@ -12,7 +12,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,15 +29,16 @@ from selfdistill.progress import Update, progress
 from selfdistill.recipe.decoding import Decoding, label
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.report.results import Preview, PreviewPoint
 from selfdistill.run import stages
 from selfdistill.run.manifest import open_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
+from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.scores import interval
 from selfdistill.studies.sweep import Grid, Truncation
 from selfdistill.studies.weighting import weighted_scores
 
-Summary = dict[str, Any]
 CHUNK_LOGITS = 2**24
 TRUSTED = 0.05
 """Effective share of the draws below which a setting's estimate is marked as not to be trusted."""
@@ -73,7 +73,7 @@ def proposals_of(settings: Sequence[Setting]) -> list[Setting]:
     return chosen
 
 
-def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
+def preview(recipe: Recipe, grid: Grid, out: Path) -> Preview:
     """Draw, grade, weigh; resumable. Writes preview.json and preview.npz (scores problem by problem) into `out`.
 
     Raises:
@@ -81,7 +81,7 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     """
     wanted = settings_of(grid)
     proposals = proposals_of(wanted)
-    directory = RunDirectory(out)
+    directory, study = RunDirectory(out), StudyDirectory(out)
     stages.check_recipe(recipe)
     open_manifest(directory, recipe)
     systems = make_systems(
@@ -93,9 +93,9 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Summary:
         arrays = _estimate(recipe, directory, systems, wanted)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(out / "preview.npz", buffer.getvalue())
+    write_bytes(study.preview_scores, buffer.getvalue())
     summary = _summary(recipe, directory, systems, wanted, arrays)
-    write_json(out / "preview.json", summary)
+    write_json(study.numbers("preview"), summary)
     return summary
 
 
@@ -176,11 +176,11 @@ def _summary(
     systems: Sequence[System],
     wanted: Sequence[Setting],
     arrays: dict[str, np.ndarray],
-) -> Summary:
+) -> Preview:
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     estimates = {m: bootstrap(arrays[m], seeds.generator(recipe.seed, "preview", m)) for m in measures}
     manifest = read_json(directory.manifest)["stages"]
-    points = [
+    points: list[PreviewPoint] = [
         {
             "t_train": setting.t_train,
             "truncation": setting.truncation.label,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -17,17 +16,20 @@ from selfdistill import seeds
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.evaluated import read_problems
-from selfdistill.measure.statistics import RESAMPLES, means
-from selfdistill.studies.scores import Scores, differences, mean_score, over_seeds, pooled, read_run, same_problems
+from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired
+from selfdistill.measure.statistics import means
+from selfdistill.report.results import GreedyRegret, OverSeeds, Place, RankCorrelation, Regret, Sweep
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.previewed import read_preview
+from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled
 from selfdistill.studies.sweep import cell_name, grid_system
 
-Summary = dict[str, Any]
 Name = tuple[float, str, float]
 """T_train, truncation, T_eval."""
 
 
-def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Summary:
+def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regret:
     """Compare a preview and its recommendation with a finished sweep.
 
     Args:
@@ -48,13 +50,17 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     Raises:
         UserError: there is no finished sweep, it was judged on other problems, or it lacks the recommended setting.
     """
-    if not (sweep / "sweep.json").is_file():
+    study = StudyDirectory(sweep)
+    if not study.numbers("sweep").is_file():
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
-    summary = read_json(sweep / "sweep.json")
+    summary: Sweep = read_json(study.numbers("sweep"))
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
-    cells = {point: [sweep / cell_name(*point, seed) for seed in summary["seeds"]] for point in points}
-    trained, task_ids = _trained(cells, summary["points"], measure)
-    previewed = _previewed(preview, task_ids, measure)
+    cells = {(point, seed): study.run(cell_name(*point, seed)) for point in points for seed in summary["seeds"]}
+    runs = read_paired(cells, [int(measure.partition("@")[2])])
+    trained = _trained(runs, summary["points"], summary["seeds"])
+    before = read_preview(preview, measure)
+    table = before.on_problems_of(next(iter(runs.values())))
+    previewed = {_name(before.points[column]): table[:, column] for column in before.trusted()}
     wanted = _name(recommended)
     if wanted not in trained:
         raise UserError(
@@ -65,7 +71,7 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
     common = [name for name in trained if name in previewed]
     best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
     scores = {name: over_seeds(trained[name])[measure] for name in trained}
-    before = np.column_stack([previewed[name] for name in common])
+    without = np.column_stack([previewed[name] for name in common])
     after = np.column_stack([pooled(trained[name], measure) for name in common])
     return {
         "sweep": str(sweep),
@@ -80,48 +86,27 @@ def regret(preview: Path, sweep: Path, recommended: Summary, measure: str) -> Su
         "regret_compared": differences(trained[best_compared], trained[wanted])[measure],
         "greedy": _greedy(trained, wanted, best, measure),
         "random": float(scores[best]["value"] - np.mean([each["value"] for each in scores.values()])),
-        "rank_correlation": _rank_correlation(before, after, summary["seeds"][0]),
+        "rank_correlation": _rank_correlation(without, after, summary["seeds"][0]),
         "points": [
             {**_named(name), "previewed": value, "trained": scores[name]}
-            for name, value in zip(common, means(before).tolist(), strict=True)
+            for name, value in zip(common, means(without).tolist(), strict=True)
         ],
-        "cost": {"preview": _seconds([preview]), "sweep": _seconds([cell for own in cells.values() for cell in own])},
+        "cost": {"preview": _seconds([RunDirectory(preview)]), "sweep": _seconds(list(cells.values()))},
     }
 
 
 def _trained(
-    cells: dict[tuple[float, str], list[Path]], points: Sequence[Summary], measure: str
-) -> tuple[dict[Name, list[Scores]], Sequence[str]]:
-    """Every setting's scores, seed by seed, and the problems that they are in the order of."""
-    pass_at = [int(measure.partition("@")[2])]
-    found = {point: [read_run(cell, pass_at) for cell in own] for point, own in cells.items()}
-    every = [run for runs in found.values() for run in runs]
-    same_problems(every)
-    trained = {
-        _name(point): [
-            run.of(grid_system(run, "student", point["t_eval"])) for run in found[point["t_train"], point["truncation"]]
-        ]
-        for point in points
-    }
-    return trained, every[0].task_ids
+    runs: dict[tuple[tuple[float, str], int], ScoreTables], points: Sequence[Place], seeds_there: Sequence[int]
+) -> dict[Name, list[Scores]]:
+    """Every setting's scores, seed by seed."""
+    trained = {}
+    for point in points:
+        own = [runs[(point["t_train"], point["truncation"]), seed] for seed in seeds_there]
+        trained[_name(point)] = [run.of(grid_system(run, "student", point["t_eval"])) for run in own]
+    return trained
 
 
-def _previewed(preview: Path, task_ids: Sequence[str], measure: str) -> dict[Name, np.ndarray]:
-    """Every trusted setting's previewed scores, problem by problem, in the order of the sweep's problems."""
-    known = [problem.task_id for problem in read_problems(preview)]
-    if sorted(known) != sorted(task_ids):
-        raise UserError(
-            "preview and sweep were judged on different problems",
-            where=preview,
-            fix="give both the same evaluation section",
-        )
-    rows = [known.index(task_id) for task_id in task_ids]
-    table = np.load(preview / "preview.npz", allow_pickle=False)[measure][rows]
-    points = read_json(preview / "preview.json")["points"]
-    return {_name(point): table[:, column] for column, point in enumerate(points) if point["trusted"][measure]}
-
-
-def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> Summary | None:
+def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure: str) -> GreedyRegret | None:
     name = (*wanted[:2], 0.0)
     if name not in trained:
         return None
@@ -131,7 +116,7 @@ def _greedy(trained: dict[Name, list[Scores]], wanted: Name, best: Name, measure
     }
 
 
-def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str) -> Summary | None:
+def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str) -> OverSeeds | None:
     """In each seed, the setting that is best in all others against the recommended one: less flattered."""
     seeds_there = range(len(trained[wanted]))
     if len(seeds_there) < 2:
@@ -143,15 +128,16 @@ def _across_seeds(trained: dict[Name, list[Scores]], wanted: Name, measure: str)
     return differences([one for one, _ in pairs], [other for _, other in pairs])[measure]
 
 
-def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> Summary | None:
+def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> RankCorrelation | None:
     """Spearman's between the columns' means, with a 95 % interval by problem; None for fewer than three settings."""
     if previewed.shape[1] < 3:
         return None
-    generator = seeds.generator(seed, "regret")
-    problems = len(previewed)
-    drawn = [generator.integers(problems, size=problems) for _ in range(RESAMPLES // 10)]
-    resampled = [_spearman(means(previewed[rows]), means(trained[rows])) for rows in drawn]
-    low, high = np.quantile(resampled, [0.025, 0.975])
+
+    def of(rows: np.ndarray) -> float:
+        return _spearman(means(previewed[rows]), means(trained[rows]))
+
+    drawn = resampled(of, len(previewed), seeds.generator(seed, "regret"), RESAMPLES // 10)
+    low, high = percentile_interval(drawn)
     value = _spearman(means(previewed), means(trained))
     return {"value": value, "low": float(low), "high": float(high), "settings": previewed.shape[1]}
 
@@ -160,9 +146,9 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     return float(spearmanr(one, other).statistic)
 
 
-def _seconds(runs: Sequence[Path]) -> float:
+def _seconds(runs: Sequence[RunDirectory]) -> float:
     """Of all stages that were not taken over from another run."""
-    stages = [stage for run in runs for stage in read_json(RunDirectory(run).manifest)["stages"].values()]
+    stages = [stage for run in runs for stage in read_json(run.manifest)["stages"].values()]
     return float(sum(stage["seconds"] for stage in stages if not stage.get("shared")))
 
 
@@ -170,9 +156,9 @@ def _best(trained: dict[Name, list[Scores]], names: Sequence[Name], measure: str
     return max(names, key=lambda name: mean_score(trained[name], measure))
 
 
-def _name(point: Summary) -> Name:
+def _name(point: Place) -> Name:
     return point["t_train"], point["truncation"], point["t_eval"]
 
 
-def _named(name: Name) -> Summary:
-    return dict(zip(("t_train", "truncation", "t_eval"), name, strict=True))
+def _named(name: Name) -> Place:
+    return {"t_train": name[0], "truncation": name[1], "t_eval": name[2]}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,20 +16,21 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records
-from selfdistill.measure.comparisons import find
 from selfdistill.measure.evaluated import describe
+from selfdistill.measure.scores import read_paired
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
 from selfdistill.run import stages
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
-from selfdistill.studies.scores import differences, over_seeds, read_run, same_problems
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.scores import differences, over_seeds
 
-Summary = dict[str, Any]
 CONTEXTS = 200
 """Of the first round's samples, on which entropy and kept mass are measured."""
 CHUNK_LOGITS = 2**24
@@ -47,7 +47,7 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
         each = round_recipe(recipe, number, [directory.root for directory in done])
         if number == 1:
             stages.check_recipe(each)
-        directory = stages.begin(each, out / f"round-{number}")
+        directory = stages.begin(each, round_directory(out, number).root)
         with exclusive(directory):
             loop.run_stage("sample", each, directory)
             loop.run_stage("train", each, directory)
@@ -59,13 +59,18 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
     return done
 
 
+def round_directory(out: Path, number: int) -> RunDirectory:
+    """Where one round is, counted from 1."""
+    return StudyDirectory(out).run(f"round-{number}")
+
+
 def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe:
     """One round's recipe: what is trained, who samples, which prompts."""
     tree = recipe.model_dump(mode="json")
     settings = recipe.rounds
     tree["rounds"] = {**tree["rounds"], "count": 1, "number": number}
     if earlier:
-        tree["model"] = {**tree["model"], "path": str(earlier[-1] / "student"), "revision": None}
+        tree["model"] = {**tree["model"], "path": str(RunDirectory(earlier[-1]).student), "revision": None}
         if settings.sample_from == "base":
             tree["sampling"]["model"] = recipe.model.path
         if settings.prompts == "fresh":
@@ -75,7 +80,7 @@ def round_recipe(recipe: Recipe, number: int, earlier: Sequence[Path]) -> Recipe
     return parse_recipe(tree, "rounds")
 
 
-def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
+def summarise(recipe: Recipe, outs: Sequence[Path]) -> Rounds:
     """Scores and diversity round by round, averaged over seeds; `rounds.json`.
 
     Args:
@@ -83,23 +88,25 @@ def summarise(recipe: Recipe, outs: Sequence[Path]) -> Summary:
         outs: one directory of rounds a seed.
     """
     count = recipe.rounds.count
-    runs = [[read_run(out / f"round-{n + 1}", recipe.evaluation.pass_at) for n in range(count)] for out in outs]
-    same_problems([run for rounds in runs for run in rounds])
-    first = [_default(rounds[0], "base") for rounds in runs]
-    scores = [first] + [[_default(rounds[n], "student") for rounds in runs] for n in range(count)]
+    numbers = range(1, count + 1)
+    directories = {(seed, number): round_directory(out, number) for seed, out in enumerate(outs) for number in numbers}
+    runs = read_paired(directories, recipe.evaluation.pass_at)
+    seeds = range(len(outs))
+    first = [runs[seed, 1].default("base") for seed in seeds]
+    scores = [first] + [[runs[seed, number].default("student") for seed in seeds] for number in numbers]
     watched = [_watch(recipe, out) for out in outs]
     return {
         "name": recipe.name,
         "settings": recipe.rounds.model_dump(mode="json", exclude={"number"}),
         "seeds": len(outs),
-        "problems": len(runs[0][0].task_ids),
+        "problems": len(runs[0, 1].task_ids),
         "measures": [f"pass@{k}" for k in recipe.evaluation.pass_at],
         "rounds": [
             {
                 "round": number,
                 "scores": over_seeds(found),
                 "minus_base": differences(found, first) if number else None,
-                **{key: _mean([each[number][key] for each in watched]) for key in watched[0][number]},
+                **_averaged([each[number] for each in watched]),
             }
             for number, found in enumerate(scores)
         ],
@@ -119,32 +126,30 @@ def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) ->
             share.take_system(before, directory, source, system)
 
 
-def _default(run: Any, model: str) -> Any:
-    return run.of(run.systems[find(run.systems, model, "default")])
-
-
-def _watch(recipe: Recipe, out: Path) -> list[Summary]:
+def _watch(recipe: Recipe, out: Path) -> list[Watched]:
     """Per model, the first base and then each round's student: diversity of its programs, certainty, kept mass."""
     count = recipe.rounds.count
-    prompts = {p.prompt_id: p.token_ids for p in read_records(out / "round-1" / "prompts.jsonl", Prompt)}
-    samples = list(read_records(out / "round-1" / "samples.jsonl", Sample))[:CONTEXTS]
+    first = round_directory(out, 1)
+    prompts = {p.prompt_id: p.token_ids for p in read_records(first.prompts, Prompt)}
+    samples = list(read_records(first.samples, Sample))[:CONTEXTS]
     contexts = [Contexts(prompts[sample.prompt_id], sample.token_ids) for sample in samples]
-    models = [recipe.model.path] + [str(out / f"round-{n + 1}" / "student") for n in range(count)]
-    rows = []
+    models = [recipe.model.path] + [str(round_directory(out, n + 1).student) for n in range(count)]
+    rows: list[Watched] = []
     for number, path in enumerate(models):
-        root = out / f"round-{max(number, 1)}"
+        directory = round_directory(out, max(number, 1))
         system = next(
             s for s in systems_of(recipe) if s.model == ("student" if number else "base") and "default" in s.roles
         )
-        programs = describe(RunDirectory(root).system_samples(system.name))
-        certainty = measure_certainty(recipe, path, contexts)
-        rows.append({"distinct_programs": programs.distinct / max(1, programs.count), **certainty})
+        programs = describe(directory.system_samples(system.name))
+        entropy, kept = measure_certainty(recipe, path, contexts)
+        distinct = programs.distinct / max(1, programs.count)
+        rows.append({"distinct_programs": distinct, "entropy": entropy, "kept_mass": kept})
     return rows
 
 
 @torch.inference_mode()
-def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> dict[str, float]:
-    """Mean over positions of a model's entropy (nats, T 1, no truncation) and its mass on the first base's support."""
+def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> tuple[float, float]:
+    """Means over positions: a model's entropy (nats, T 1, no truncation), its mass on the first base's support."""
     base, model = load_model(recipe.model), load_model(recipe.model, path)
     entropy = kept = 0.0
     positions = 0
@@ -156,7 +161,15 @@ def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -
         entropy += float(-(own.exp() * own).sum())
         kept += float(retained.sum())
         positions += len(chunk.rows)
-    return {"entropy": entropy / max(1, positions), "kept_mass": kept / max(1, positions)}
+    return entropy / max(1, positions), kept / max(1, positions)
+
+
+def _averaged(rows: Sequence[Watched]) -> Watched:
+    return {
+        "distinct_programs": _mean([row["distinct_programs"] for row in rows]),
+        "entropy": _mean([row["entropy"] for row in rows]),
+        "kept_mass": _mean([row["kept_mass"] for row in rows]),
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,59 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from selfdistill.errors import UserError
-from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
-from selfdistill.measure.scores import score_tables
+from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
+from selfdistill.report.results import ByMeasure, Interval, OverSeeds
 from selfdistill.steps.evaluation.systems import System
 
-Scores = dict[str, np.ndarray]
-"""Measure ("pass@1") -> (problems,) of one system."""
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One evaluated run."""
-
-    systems: tuple[System, ...]
-    task_ids: tuple[str, ...]
-    tables: dict[str, np.ndarray]
-    """Measure -> (problems, systems)."""
-
-    def of(self, system: System) -> Scores:
-        """One system's scores."""
-        column = self.systems.index(system)
-        return {measure: table[:, column] for measure, table in self.tables.items()}
-
-
-def read_run(root: Path, pass_at: Sequence[int]) -> Run:
-    """Read an evaluated run directory.
-
-    Raises:
-        UserError: it is not evaluated.
-    """
-    systems, problems = read_systems(root), read_problems(root)
-    tables = score_tables([read_evaluated(root, system, problems) for system in systems], pass_at)
-    return Run(tuple(systems), tuple(problem.task_id for problem in problems), tables)
-
-
-def same_problems(runs: Sequence[Run]) -> None:
-    """Refuse to pair runs that were judged on different problems.
-
-    Raises:
-        UserError: they were.
-    """
-    if len({run.task_ids for run in runs}) > 1:
-        raise UserError("the runs were judged on different problems", fix="give them the same evaluation section")
-
-
-def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, dict[str, Any]]:
+def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> ByMeasure:
     """Measure -> mean over seeds and problems with its interval, and each seed's own value."""
     return {
         measure: plain(across_seeds([each[measure] for each in scores], 0, "study", bounds=bounds))
@@ -64,20 +21,20 @@ def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> dict[str, di
     }
 
 
-def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> dict[str, dict[str, Any]]:
+def differences(scores: Sequence[Scores], against: Sequence[Scores]) -> ByMeasure:
     """The same, of paired differences, seed by seed and problem by problem."""
     pairs = list(zip(scores, against, strict=True))
     gains = [{measure: one[measure] - other[measure] for measure in one} for one, other in pairs]
     return over_seeds(gains, DIFFERENCE)
 
 
-def greedy_scores(run: Run, model: str) -> Scores | None:
+def greedy_scores(run: ScoreTables, model: str) -> Scores | None:
     """Of the base's or student's greedy decoding, where that was evaluated."""
     system = next((s for s in run.systems if s.model == model and s.stages[-1].greedy), None)
     return run.of(system) if system else None
 
 
-def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, list[Scores]]:
+def best_scores(runs: Sequence[ScoreTables], model: str, measure: str) -> tuple[System, list[Scores]]:
     """The base's or student's decoding with the highest mean score over runs that evaluated the same ones.
 
     The base's two-stage preview counts as one of its decodings: it needs no training. The highest of several flatters
@@ -87,7 +44,7 @@ def best_scores(runs: Sequence[Run], model: str, measure: str) -> tuple[System, 
         the decoding as the first run's system, and its scores in each run.
     """
     own = [system for system in runs[0].systems if system.model == model]
-    candidates = [(system, [run.of(_same(run, system)) for run in runs]) for system in own]
+    candidates = [(system, [run.of(system) for run in runs]) for system in own]
     return max(candidates, key=lambda each: mean_score(each[1], measure))
 
 
@@ -102,27 +59,26 @@ def mean_score(scores: Sequence[Scores], measure: str) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def greedy_gain(runs: Sequence[Run], bases: Sequence[Run]) -> dict[str, dict[str, Any]] | None:
+def greedy_gain(runs: Sequence[ScoreTables], bases: Sequence[ScoreTables]) -> ByMeasure | None:
     """Student minus base, both greedy, run by run; None where that was not evaluated in all of them."""
     students = [scores for run in runs if (scores := greedy_scores(run, "student")) is not None]
     others = [scores for run in bases if (scores := greedy_scores(run, "base")) is not None]
     return differences(students, others) if len(students) == len(others) == len(runs) else None
 
 
-def _same(run: Run, system: System) -> System:
-    return next(s for s in run.systems if (s.model, s.stages) == (system.model, system.stages))
-
-
-def interval(estimate: Estimate) -> dict[str, float]:
+def interval(estimate: Estimate) -> Interval:
     """As JSON: value and 95 % interval."""
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
-def plain(summary: SeedSummary) -> dict[str, Any]:
+def plain(summary: SeedSummary) -> OverSeeds:
     """As JSON."""
-    tree = asdict(summary)
-    return {**tree["mean"], "seeds": [round(each["value"], 6) for each in tree["per_seed"]], **_signs(tree)}
-
-
-def _signs(tree: dict[str, Any]) -> dict[str, Any]:
-    return {"above_zero": tree["above_zero"], "positive": tree["positive"]}
+    return {
+        "value": summary.mean.value,
+        "low": summary.mean.low,
+        "high": summary.mean.high,
+        "problems": summary.mean.problems,
+        "seeds": [round(each.value, 6) for each in summary.per_seed],
+        "above_zero": summary.above_zero,
+        "positive": summary.positive,
+    }

@@ -7,23 +7,35 @@ alike. Differences are paired by problem, per seed and pooled over seeds (`stati
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.measure.comparisons import find
-from selfdistill.measure.evaluated import read_evaluated, read_problems, read_systems
-from selfdistill.measure.scores import score_tables
-from selfdistill.measure.statistics import SeedSummary, across_seeds
+from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.statistics import SeedSummary, across_seeds, means
 from selfdistill.measure.words import number, point_interval
-from selfdistill.steps.evaluation.systems import System
+from selfdistill.steps.evaluation.systems import Role, System
 
-Pair = tuple[str, str, str]
-"""What is compared, the student's system, the base's."""
+_ROLES: dict[Role, str] = {
+    "default": "default",
+    "sampling": "sampling settings",
+    "preview": "ideal-fit preview",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is compared."""
+
+    title: str
+    student: System
+    base: System
 
 
 def summarise_seeds(runs: Sequence[Path]) -> dict[str, Any]:
@@ -35,33 +47,32 @@ def summarise_seeds(runs: Sequence[Path]) -> dict[str, Any]:
     Raises:
         UserError: a run is not finished, or the runs do not have the same systems and problems.
     """
-    recipes = [read_json(run / "manifest.json")["recipe"] for run in runs]
-    systems = read_systems(runs[0])
-    tables = [_scores(run, recipes[0]["evaluation"]["pass_at"], systems) for run in runs]
-    measures = list(tables[0])
-    names = [system.name for system in systems]
+    directories = {number: RunDirectory(run) for number, run in enumerate(runs)}
+    recipes = [read_json(directory.manifest)["recipe"] for directory in directories.values()]
+    found = list(read_paired(directories, recipes[0]["evaluation"]["pass_at"]).values())
+    first = found[0]
+    for each in found:
+        if each.systems != first.systems:
+            raise UserError("compares other systems than the first run", where=each.root, fix="use runs of one recipe")
+    columns = {measure: [means(each.tables[measure]).tolist() for each in found] for measure in first.tables}
     return {
         "name": recipes[0]["name"],
         "seeds": [recipe["seed"] for recipe in recipes],
-        "problems": len(tables[0][measures[0]]),
+        "problems": len(first.task_ids),
         "systems": {
             system.title: {
-                measure: [round(float(np.nanmean(table[measure][:, column])), 6) for table in tables]
-                for measure in measures
+                measure: [round(values[column], 6) for values in per_seed] for measure, per_seed in columns.items()
             }
-            for column, system in enumerate(systems)
+            for column, system in enumerate(first.systems)
         },
         "comparisons": [
             {
-                "title": title,
-                "student": student,
-                "base": base,
-                **{
-                    measure: asdict(_difference(tables, measure, names.index(student), names.index(base)))
-                    for measure in measures
-                },
+                "title": pair.title,
+                "student": pair.student.name,
+                "base": pair.base.name,
+                **{measure: asdict(_difference(found, measure, pair)) for measure in first.tables},
             }
-            for title, student, base in pairs(systems)
+            for pair in pairs(first.systems)
         ],
     }
 
@@ -71,15 +82,15 @@ def pairs(systems: Sequence[System]) -> list[Pair]:
     fixed = []
     student = find(systems, "student", "default")
     assert student is not None
-    for role, title in (("default", "default"), ("sampling", "sampling settings"), ("preview", "ideal-fit preview")):
-        base = find(systems, "base", role)  # type: ignore[arg-type]
+    for role, title in _ROLES.items():
+        base = find(systems, "base", role)
         if base is not None:
-            fixed.append((f"student at its default - base, {title}", systems[student].name, systems[base].name))
+            fixed.append(Pair(f"student at its default - base, {title}", systems[student], systems[base]))
     by_stages = {system.stages: system for system in systems if system.model == "base"}
     for system in systems:
         same = by_stages.get(system.stages)
         if system.model == "student" and same is not None:
-            fixed.append((f"student - base, both {same.title.removeprefix('base, ')}", system.name, same.name))
+            fixed.append(Pair(f"student - base, both {same.title.removeprefix('base, ')}", system, same))
     return fixed
 
 
@@ -113,15 +124,6 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scores(run: Path, pass_at: Sequence[int], systems: Sequence[System]) -> dict[str, np.ndarray]:
-    if read_systems(run) != list(systems):
-        raise UserError("compares other systems than the first run", where=run, fix="use runs of one recipe")
-    problems = read_problems(run)
-    return score_tables([read_evaluated(run, system, problems) for system in systems], pass_at)
-
-
-def _difference(tables: Sequence[dict[str, np.ndarray]], measure: str, student: int, base: int) -> SeedSummary:
-    differences = [table[measure][:, student] - table[measure][:, base] for table in tables]
-    if len({len(difference) for difference in differences}) > 1:
-        raise UserError("the runs have different problems", fix="leave evaluation.limit unset or the same")
-    return across_seeds(differences, 0, "seeds", measure)
+def _difference(found: Sequence[ScoreTables], measure: str, pair: Pair) -> SeedSummary:
+    gains = [each.of(pair.student)[measure] - each.of(pair.base)[measure] for each in found]
+    return across_seeds(gains, 0, "seeds", measure)

@@ -33,13 +33,13 @@ def take_student(source: RunDirectory, target: RunDirectory) -> None:
     """The student, and how it was trained."""
     for name in ("training_data", "training_log"):
         _link(getattr(source, name), getattr(target, name))
-    partial = target.root / ".student.partial"
+    partial = target.student_partial
     shutil.rmtree(partial, ignore_errors=True)
     _link_tree(source.student, partial)
     # The card is written again with each run's own results: a link would change the other's.
-    card = partial / "README.md"
+    card = partial / source.student_card.name
     card.unlink(missing_ok=True)
-    shutil.copyfile(source.student / "README.md", card)
+    shutil.copyfile(source.student_card, card)
     partial.rename(target.student)
     _take_record(source, target, "train")
 

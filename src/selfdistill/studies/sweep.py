@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import Recipe
-from selfdistill.report.pages.sweep import best
+from selfdistill.report.results import Fit, Sweep, SweepPoint
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.cells import Cell
-from selfdistill.studies.scores import Run, differences, over_seeds, read_run, same_problems
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.scores import differences, over_seeds
 
-Summary = dict[str, Any]
+Runs = dict[tuple[tuple[float, "Truncation"], int], ScoreTables]
+"""By T_train and truncation, and seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,15 @@ def cell_name(temperature: float, truncation: str, seed: int) -> str:
     return f"T{temperature:g}-{truncation}-seed-{seed}"
 
 
-def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
+def summarise(recipe: Recipe, grid: Grid, out: Path) -> Sweep:
     """Every score of a finished sweep with its interval, the fits and the best points; `sweep.json`."""
-    runs = {
-        ((temperature, truncation), seed): read_run(
-            out / cell_name(temperature, truncation.label, seed), recipe.evaluation.pass_at
-        )
+    directories = {
+        ((temperature, truncation), seed): StudyDirectory(out).run(cell_name(temperature, truncation.label, seed))
         for temperature, truncation in grid.points()
         for seed in grid.seeds
     }
-    same_problems(list(runs.values()))
-    base = _base_rows(runs, grid, recipe)
+    runs = read_paired(directories, recipe.evaluation.pass_at)
+    base = _base_scores(runs, grid)
     points = _student_rows(runs, grid, recipe, base)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     return {
@@ -87,7 +87,7 @@ def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
         "seeds": list(grid.seeds),
         "problems": len(next(iter(runs.values())).task_ids),
         "measures": measures,
-        "base": [{key: row[key] for key in ("t_eval", "scores")} for row in base],
+        "base": [{"t_eval": t_eval, "scores": over_seeds(scores)} for t_eval, scores in base.items()],
         "points": points,
         "fits": {
             truncation.label: {measure: fit(points, truncation.label, measure) for measure in measures}
@@ -96,7 +96,7 @@ def summarise(recipe: Recipe, grid: Grid, out: Path) -> Summary:
     }
 
 
-def fit(points: Sequence[Summary], truncation: str, measure: str) -> Summary | None:
+def fit(points: Sequence[SweepPoint], truncation: str, measure: str) -> Fit | None:
     """Least-squares parabola of the score against T_eff: coefficients (highest power first), R^2 and the peak.
 
     None where fewer than four different T_eff are there. Greedy points are left out: they have no T_eff.
@@ -124,21 +124,18 @@ def _recipe(recipe: Recipe, grid: Grid, temperature: float, truncation: Truncati
     return recipe.model_copy(update={"seed": seed, "sampling": sampling, "evaluation": evaluation})
 
 
-def _base_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe) -> list[Summary]:
-    point = grid.points()[0]
-    rows = []
-    for t_eval in grid.t_eval:
-        scores = [runs[point, seed].of(grid_system(runs[point, seed], "base", t_eval)) for seed in grid.seeds]
-        rows.append({"t_eval": t_eval, "scores": over_seeds(scores), "tables": scores})
-    return rows
+def _base_scores(runs: Runs, grid: Grid) -> dict[float, list[Scores]]:
+    """The base's scores, seed by seed, by T_eval."""
+    first = [runs[grid.points()[0], seed] for seed in grid.seeds]
+    return {t_eval: [run.of(grid_system(run, "base", t_eval)) for run in first] for t_eval in grid.t_eval}
 
 
-def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequence[Summary]) -> list[Summary]:
+def _student_rows(runs: Runs, grid: Grid, recipe: Recipe, base: dict[float, list[Scores]]) -> list[SweepPoint]:
     first = f"pass@{recipe.evaluation.pass_at[0]}"
-    rival = best(base, first)["tables"]
-    rows = []
+    rival = max(base.values(), key=lambda scores: over_seeds(scores)[first]["value"])
+    rows: list[SweepPoint] = []
     for temperature, truncation in grid.points():
-        for position, t_eval in enumerate(grid.t_eval):
+        for t_eval in grid.t_eval:
             found = [runs[(temperature, truncation), seed] for seed in grid.seeds]
             scores = [run.of(grid_system(run, "student", t_eval)) for run in found]
             rows.append(
@@ -148,14 +145,14 @@ def _student_rows(runs: dict[Any, Run], grid: Grid, recipe: Recipe, base: Sequen
                     "t_eval": t_eval,
                     "t_eff": temperature * t_eval,
                     "scores": over_seeds(scores),
-                    "minus_base_at_t_eval": differences(scores, base[position]["tables"]),
+                    "minus_base_at_t_eval": differences(scores, base[t_eval]),
                     "minus_base_best": differences(scores, rival),
                 }
             )
     return rows
 
 
-def grid_system(run: Run, model: str, t_eval: float) -> System:
+def grid_system(run: ScoreTables, model: str, t_eval: float) -> System:
     """The grid's system of a model at a temperature; 0 is greedy."""
     return next(
         system

@@ -93,6 +93,7 @@ def test_an_unknown_task_is_one_line(model, settings):
 
 
 def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path):
+    from selfdistill.directory import RunDirectory
     from selfdistill.measure.regressions.loading import load_task
     from selfdistill.measure.regressions.measure import measure
     from selfdistill.measure.regressions.registry import read_measured
@@ -111,8 +112,11 @@ def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path)
     )
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, "lm-eval:own_choice", renderer, context)]
-    measure(recipe, tmp_path, Path(model.path), loaded, renderer, context, lambda *_: None)
-    [task] = read_measured(tmp_path)
+    directory = RunDirectory(tmp_path / "run")
+    directory.root.mkdir()
+    directory.student.symlink_to(model.path)
+    measure(recipe, directory, loaded, renderer, context, lambda *_: None)
+    [task] = read_measured(directory)
     assert (task.form, task.score, task.higher_is_better) == ("lm-eval", "acc", True)
-    [row] = regressions(tmp_path, [], ["pass@1"], 0)["tasks"]
+    [row] = regressions(directory, [], ["pass@1"], 0)["tasks"]
     assert (row["gain"]["value"], row["gain"]["problems"]) == (0, 3)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfdistill import embedded
+from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.measure.regressions.loading import load_task
@@ -34,7 +35,9 @@ def run(root: Path, *overrides: str) -> list[int]:
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, name, renderer, context) for name in recipe.checks.regressions.tasks]
     done: list[int] = []
-    measure(recipe, root, embedded.model_dir(), loaded, renderer, context, lambda items, *_: done.append(items))
+    if not (root / "student").exists():
+        (root / "student").symlink_to(embedded.model_dir())
+    measure(recipe, RunDirectory(root), loaded, renderer, context, lambda items, *_: done.append(items))
     return [sum(done), work(recipe, loaded)]
 
 
@@ -54,7 +57,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_base_against_itself_neither_gains_nor_loses(measured):
-    found = regressions(measured, [], ["pass@1"], 0)
+    found = regressions(RunDirectory(measured), [], ["pass@1"], 0)
     assert [row["name"] for row in found["tasks"]] == [TASKS[0], TASKS[0], TASKS[1], TASKS[1], TASKS[2]]
     for row in found["tasks"]:
         assert (row["gain"]["value"], row["gain"]["problems"]) == (0, 5)
@@ -92,4 +95,4 @@ def test_a_task_that_has_changed_is_refused_by_name(measured):
     with pytest.raises(UserError, match="the task embedded-strings is not what it was"):
         run(measured, "checks.regressions.decodings=[{temperature: 0.5}]")
     assert everything(measured) == before
-    assert [task.name for task in read_measured(measured)] == list(TASKS)
+    assert [task.name for task in read_measured(RunDirectory(measured))] == list(TASKS)

@@ -13,9 +13,9 @@ from report.simulated_run import Simulation, systems, write_run
 from selfdistill.cli import grade as grade_command
 from selfdistill.directory import RunDirectory
 from selfdistill.files import append_records, read_records
-from selfdistill.measure.evaluated import read_evaluated, read_problems
+from selfdistill.measure.evaluated import read_evaluation
 from selfdistill.measure.regressions.problems import _shares
-from selfdistill.measure.scores import score_tables
+from selfdistill.measure.scores import read_scores, score_tables
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
@@ -25,7 +25,7 @@ from selfdistill.steps.training.filter import select_samples
 from selfdistill.steps.training.keep import judge_samples
 from selfdistill.studies import preview
 from selfdistill.studies.decoding_baselines.choose import choose
-from selfdistill.studies.scores import best_scores, over_seeds, read_run
+from selfdistill.studies.scores import best_scores, over_seeds
 
 OUTCOMES = {
     "some": (Outcome.PASSED, Outcome.HARNESS_ERROR, Outcome.WRONG_ANSWER, Outcome.PASSED),
@@ -84,17 +84,16 @@ def passed(root: Path, name: str) -> np.ndarray:
 
 
 def test_scores_and_programs_of_the_report(run):
-    problems = read_problems(run)
     pair = [next(s for s in systems() if s.model == model and "default" in s.roles) for model in ("base", "student")]
-    evaluated = [read_evaluated(run, system, problems) for system in pair]
-    tables = score_tables(evaluated, [1, 4])
+    evaluation = read_evaluation(RunDirectory(run), systems=pair)
+    tables = score_tables(evaluation, [1, 4]).tables
     for column, system in enumerate(pair):
         expected = np.nanmean(passed(run, system.name)[1:], axis=1)
         assert tables["pass@1"][1:, column] == pytest.approx(expected)
     assert np.isnan(tables["pass@1"][0]).all()
     assert np.isnan(tables["pass@4"][:2]).all()
     assert not np.isnan(tables["pass@4"][2:]).any()
-    shown = examples(run, problems, *evaluated, 0)["counts"]
+    shown = examples(evaluation, *evaluation.evaluated, 0)["counts"]
     assert sum(shown.values()) == 10, "the first program of two problems has no verdict"
 
 
@@ -111,7 +110,7 @@ def test_programs_that_are_explained(run):
 def test_the_best_decoding_of_a_study(run):
     """Without its problems that have no score: with them no mean would be defined, and any decoding the best."""
     tables = {s: np.nanmean(passed(run, s.name)[1:], axis=1).mean() for s in systems() if s.model == "base"}
-    each = read_run(run, [1])
+    each = read_scores(RunDirectory(run), [1])
     best, scores = best_scores([each, each], "base", "pass@1")
     assert tables[best] == max(tables.values())
     assert over_seeds(scores)["pass@1"]["value"] == pytest.approx(tables[best])
@@ -140,5 +139,5 @@ def test_a_system_without_any_verdict_is_never_the_best(run, tmp_path):
     verdicts = [Verdict(verdict.key, Outcome.HARNESS_ERROR) for verdict in read_records(path, Verdict)]
     path.unlink()
     append_records(path, verdicts)
-    best, _ = best_scores([read_run(root, [1])], "base", "pass@1")
+    best, _ = best_scores([read_scores(RunDirectory(root), [1])], "base", "pass@1")
     assert best != first

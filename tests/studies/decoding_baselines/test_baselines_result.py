@@ -107,7 +107,14 @@ def test_runs_that_do_not_match_are_not_pooled(tmp_path, grid):
     compared(tmp_path / "a", grid)
     found = compared(tmp_path / "b", grid)
     write_json(tmp_path / "b" / "decoding-baselines.json", {**found, "families": ["plain"]})
-    with pytest.raises(UserError, match="other problems or with other families"):
+    with pytest.raises(UserError, match="other families or measures"):
+        pool([tmp_path / "a", tmp_path / "b"])
+    write_json(tmp_path / "b" / "decoding-baselines.json", found)
+    problems = tmp_path / "b" / "decoding-baselines" / "test" / "evaluation" / "problems.jsonl"
+    problems.write_text(problems.read_text().replace('"t/23"', '"t/99"'))
+    for path in problems.parent.glob("*-*.jsonl"):
+        path.write_text(path.read_text().replace('"t/23', '"t/99'))
+    with pytest.raises(UserError, match=r"different problems than .*: 1 missing \(t/23\), 1 more \(t/99\)"):
         pool([tmp_path / "a", tmp_path / "b"])
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import shared_model
 from selfdistill.measure.regressions.loading import Loaded, decodings, measured
-from selfdistill.measure.regressions.problems import beside, grade_problems, sample_problems, write_scores
-from selfdistill.measure.regressions.records import MODELS, OWN, scores_path
+from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
+from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register
 from selfdistill.measure.regressions.texts import score_documents
 from selfdistill.models.load import read_tokenizer
@@ -21,6 +21,7 @@ from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
     from selfdistill.engines.base import Progress
     from selfdistill.problems.render import Renderer
     from selfdistill.recipe import Recipe
@@ -34,8 +35,7 @@ def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODEL
 
 def measure(
     recipe: Recipe,
-    root: Path,
-    student: Path,
+    directory: RunDirectory,
     loaded: Sequence[Loaded],
     renderer: Renderer,
     context: int,
@@ -46,8 +46,7 @@ def measure(
 
     Args:
         recipe: of the run.
-        root: the run's directory.
-        student: the tuned model.
+        directory: of the run; the student is in it.
         loaded: the tasks.
         renderer: has rendered them.
         context: tokens that the models can hold.
@@ -58,25 +57,25 @@ def measure(
         UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
     """
     chosen = decodings(recipe)
-    register(root, [measured(recipe, each, chosen) for each in loaded])
+    register(directory, [measured(recipe, each, chosen) for each in loaded])
     with_problems = [each for each in loaded if each.problems]
     for model in models:
-        path = None if model == "base" else str(student)
-        _sample(recipe, root, with_problems, model, path, chosen, renderer.end_of_answer, progress)
+        path = None if model == "base" else str(directory.student)
+        _sample(recipe, directory, with_problems, model, path, chosen, renderer.end_of_answer, progress)
         for each in loaded:
-            scores = scores_path(root, each.task.slug, model, OWN)
+            scores = directory.regression_files(each.task.slug, model, OWN).scores
             if each.documents:
                 _read(recipe, scores, each, path, context, progress)
             elif each.task.form == "lm-eval":
-                _run_harness(recipe, root, scores, each, path, chat=renderer.chat)
+                _run_harness(recipe, directory, scores, each, path, chat=renderer.chat)
     for each in with_problems:
-        files = [scores_path(root, each.task.slug, model, decoding.slug) for model in models for decoding in chosen]
+        files = [directory.regression_files(each.task.slug, m, decoding.slug) for m in models for decoding in chosen]
         grade_problems(recipe, each.problems, files, chat=renderer.chat)
 
 
 def _sample(
     recipe: Recipe,
-    root: Path,
+    directory: RunDirectory,
     loaded: Sequence[Loaded],
     model: str,
     path: str | None,
@@ -89,7 +88,7 @@ def _sample(
     with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
         for each in loaded:
             for decoding in chosen:
-                samples = beside(scores_path(root, each.task.slug, model, decoding.slug), "samples")
+                samples = directory.regression_files(each.task.slug, model, decoding.slug).samples
                 sample_problems(recipe, each.prompts, decoding, samples, engine, tokenizer, progress)
 
 
@@ -105,14 +104,16 @@ def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, contex
     )
 
 
-def _run_harness(recipe: Recipe, root: Path, scores: Path, loaded: Loaded, path: str | None, *, chat: bool) -> None:
+def _run_harness(
+    recipe: Recipe, directory: RunDirectory, scores: Path, loaded: Loaded, path: str | None, *, chat: bool
+) -> None:
     from selfdistill.measure.regressions.harness import run_task
 
     if scores.exists():
         return
     result = run_task(loaded.task.source, recipe.model, path, recipe.checks.regressions, chat=chat)
     describe(
-        root,
+        directory,
         loaded.task.slug,
         score=result.metric,
         measure=result.measure,

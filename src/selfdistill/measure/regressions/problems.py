@@ -18,6 +18,7 @@ from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
+    from selfdistill.directory import TaskFiles
     from selfdistill.engines.base import Progress
     from selfdistill.recipe import Recipe
     from selfdistill.recipe.tasks import Task
@@ -65,21 +66,16 @@ def sample_problems(
     )
 
 
-def grade_problems(recipe: Recipe, problems: Sequence[Problem], scores: Sequence[Path], *, chat: bool) -> None:
-    """Grade the samples beside each file of scores, then write the scores: each problem's share of passed answers.
+def grade_problems(recipe: Recipe, problems: Sequence[Problem], tasks: Sequence[TaskFiles], *, chat: bool) -> None:
+    """Grade the samples, then write the scores: each problem's share of passed answers.
 
-    Verdicts are kept beside them; a harness error counts neither as right nor as wrong.
+    Verdicts are kept; a harness error counts neither as right nor as wrong.
     """
-    missing = [path for path in scores if not path.exists()]
-    systems = [(path.name, beside(path, "samples"), beside(path, "verdicts")) for path in missing]
+    missing = [each for each in tasks if not each.scores.exists()]
+    systems = [(each.scores.name, each.samples, each.verdicts) for each in missing]
     grade_systems(systems, problems, recipe.evaluation.grading, chat=chat, cluster=recipe.cluster)
-    for path in missing:
-        write_scores(path, _shares(problems, beside(path, "verdicts")))
-
-
-def beside(scores: Path, what: str) -> Path:
-    """The samples' or verdicts' file that belongs to a file of scores."""
-    return scores.with_name(scores.name.removesuffix(".scores.jsonl") + f".{what}.jsonl")
+    for each in missing:
+        write_scores(each.scores, _shares(problems, each.verdicts))
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from selfdistill.recipe.tasks import Form
@@ -42,8 +41,3 @@ class Measured:
     fingerprint: str
     """Of the items; a task that has changed since is not continued."""
     higher_is_better: bool = True
-
-
-def scores_path(root: Path, slug: str, model: str, decoding: str) -> Path:
-    """Where the scores of one task, model and decoding are, under a run's directory."""
-    return root / "regressions" / slug / f"{model}-{decoding}.scores.jsonl"

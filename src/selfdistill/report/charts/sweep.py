@@ -9,12 +9,13 @@ import numpy as np
 
 from selfdistill.measure.words import number
 from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, round_ticks, svg, widen
+from selfdistill.report.results import BaseRow, PreviewPoint, Sweep, SweepPoint
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _LEAST = 4.0  # percentage points that an axis covers at least
 
 
-def effective_temperature_chart(summary: dict[str, Any], measure: str) -> str:
+def effective_temperature_chart(summary: Sweep, measure: str) -> str:
     """One measure against T_eff = T_train * T_eval, a marker for each truncation; the base's sweep as a band.
 
     The base's T_eff is its T_eval. Bars and band are 95 % intervals.
@@ -29,9 +30,9 @@ def effective_temperature_chart(summary: dict[str, Any], measure: str) -> str:
             how: dict[str, Any] = {"color": STUDENT, "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
             bars: dict[str, Any] = {"linestyle": "none", "elinewidth": 1, "label": f"student, truncation {truncation}"}
             axes.errorbar(x, y, yerr=[y - low, high - y], **how, **bars)
-            if fits[measure]:
+            if fit := fits[measure]:
                 line = np.linspace(x.min(), x.max(), 60)
-                axes.plot(line, 100 * np.polyval(fits[measure]["coefficients"], line), color=STUDENT, linewidth=1.25)
+                axes.plot(line, 100 * np.polyval(fit["coefficients"], line), color=STUDENT, linewidth=1.25)
         axes.set_xlabel("T_eff = T_train × T_eval")
         widen(axes, "y", span=_LEAST)
         round_ticks(axes.xaxis, axes.yaxis)
@@ -41,7 +42,7 @@ def effective_temperature_chart(summary: dict[str, Any], measure: str) -> str:
         return svg(figure, f"effective-{measure.replace('@', '-')}", label)
 
 
-def heat_map(points: Sequence[dict[str, Any]], truncation: str, measure: str) -> str:
+def heat_map(points: Sequence[SweepPoint] | Sequence[PreviewPoint], truncation: str, measure: str) -> str:
     """One measure over T_train (rows) and T_eval (columns), every cell with its number in percent."""
     chosen = [point for point in points if point["truncation"] == truncation]
     rows = sorted({point["t_train"] for point in chosen}, reverse=True)
@@ -65,7 +66,7 @@ def heat_map(points: Sequence[dict[str, Any]], truncation: str, measure: str) ->
         return svg(figure, f"heat-{truncation.replace('.', '-')}-{measure.replace('@', '-')}", label)
 
 
-def _base_band(axes: Any, base: Sequence[dict[str, Any]], measure: str) -> None:
+def _base_band(axes: Any, base: Sequence[BaseRow], measure: str) -> None:
     rows = sorted((row for row in base if row["t_eval"] > 0), key=lambda row: row["t_eval"])
     x = [row["t_eval"] for row in rows]
     y, low, high = ([100 * row["scores"][measure][key] for row in rows] for key in ("value", "low", "high"))

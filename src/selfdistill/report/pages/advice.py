@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import duration, number, percent, percent_interval, point_interval
 from selfdistill.report.charts.style import INK, STUDENT, canvas, round_ticks, svg, widen
 from selfdistill.report.pages.page import Page, Section, Table, table
 from selfdistill.report.pages.sweep import t_eval_words
+from selfdistill.report.results import Advice, Interval, Place, PreviewPoint, Regret
 
 _LEAST = 4.0  # percentage points that an axis covers at least
 
 
-def advice_page(advice: dict[str, Any]) -> Page:
+def advice_page(advice: Advice) -> Page:
     """The recommendation beside what training made of it; for advice that has `against`."""
     against, measure = advice["against"], advice["measure"]
     return Page(
@@ -31,7 +30,7 @@ def advice_page(advice: dict[str, Any]) -> Page:
     )
 
 
-def regret_words(advice: dict[str, Any]) -> list[str]:
+def regret_words(advice: Advice) -> list[str]:
     """What the advice lost against the sweep, and what it saved."""
     against, measure = advice["against"], advice["measure"]
     seeds = f"{len(against['seeds'])} seed{'s' if len(against['seeds']) > 1 else ''}"
@@ -65,7 +64,7 @@ def regret_words(advice: dict[str, Any]) -> list[str]:
     return lines
 
 
-def advice_words(advice: dict[str, Any]) -> str:
+def advice_words(advice: Advice) -> str:
     """The recommendation, its uncertainty, the rule of thumb and the paper's settings."""
     best = advice["recommended"]
     measure = advice["measure"]
@@ -99,11 +98,11 @@ def advice_words(advice: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _above(greedy: dict[str, float], point: dict[str, Any], measure: str) -> bool:
+def _above(greedy: Interval, point: PreviewPoint, measure: str) -> bool:
     return greedy["value"] > point["scores"][measure]["value"]
 
 
-def _scatter(advice: dict[str, Any]) -> str:
+def _scatter(advice: Advice) -> str:
     """Trained against previewed scores, with the line on which both agree."""
     chosen = _setting(advice["recommended"])
     points = sorted(advice["against"]["points"], key=lambda point: _setting(point) == chosen)  # on top
@@ -126,11 +125,11 @@ def _scatter(advice: dict[str, Any]) -> str:
         return svg(figure, "advice", label)
 
 
-def _settings(against: dict[str, Any], measure: str) -> Table:
+def _settings(against: Regret, measure: str) -> Table:
     ordered = sorted(against["points"], key=lambda point: -point["trained"]["value"])
     rows = [[_setting(p), percent(p["previewed"]), percent_interval(p["trained"])] for p in ordered]
     return table(["T_train, truncation, T_eval", f"previewed {measure}", "trained"], rows)
 
 
-def _setting(point: dict[str, Any]) -> str:
+def _setting(point: Place) -> str:
     return f"T_train {point['t_train']:g}, {point['truncation']}, T_eval {t_eval_words(point['t_eval'])}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.ticker import NullFormatter
 
 from selfdistill.measure.words import number, percent_interval, point_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, round_ticks, svg, widen
-from selfdistill.report.pages.page import Page, Section, table
+from selfdistill.report.pages.page import Page, Section, Table, table
+from selfdistill.report.results import Curve, CurvePoint
 
 _LOOKS = (
     (STUDENT, "solid", "o"),
@@ -20,14 +21,15 @@ _LOOKS = (
     (BASE, "solid", "P"),
     (INK, (0, (5, 2)), "X"),
 )
-_AXES = {
+Axis = Literal["sequences", "flops", "seconds"]
+_AXES: dict[Axis, str] = {
     "sequences": "training sequences",
     "flops": "FLOPs of sampling and training",
     "seconds": "seconds of sampling and training",
 }
 
 
-def curve_page(summary: dict[str, Any]) -> Page:
+def curve_page(summary: Curve) -> Page:
     """What each kind of target gains from how many sequences, and at equal gain how much it costs."""
     measures = summary["measures"]
     first = measures[0]
@@ -53,7 +55,7 @@ def curve_page(summary: dict[str, Any]) -> Page:
     )
 
 
-def curve_chart(summary: dict[str, Any], measure: str, axis: str) -> str:
+def curve_chart(summary: Curve, measure: str, axis: Axis) -> str:
     """Gain in points against sequences, FLOPs or seconds, on a logarithmic axis, with 95 % intervals."""
     variants = list(dict.fromkeys(point["variant"] for point in summary["points"]))
     with canvas(320, margins=(34, 10, 98, 10)) as (figure, axes):
@@ -80,7 +82,7 @@ def curve_chart(summary: dict[str, Any], measure: str, axis: str) -> str:
         return svg(figure, f"curve-{axis}-{measure.replace('@', '-')}", f"Points of {measure} gained against {axis}.")
 
 
-def _equal_gain(summary: dict[str, Any], measure: str) -> list[str]:
+def _equal_gain(summary: Curve, measure: str) -> list[str]:
     """How much each variant needs for the gain of hard targets at their largest size."""
     hard = [point for point in summary["points"] if point["variant"] == "hard"]
     if not hard:
@@ -102,7 +104,7 @@ def _equal_gain(summary: dict[str, Any], measure: str) -> list[str]:
     return found
 
 
-def _points(summary: dict[str, Any]) -> Any:
+def _points(summary: Curve) -> Table:
     measures = summary["measures"]
     headings = ["targets, sequences", *measures, *(f"{m} − base" for m in measures), "greedy − greedy"]
     headings += ["seeds above zero", "10¹² FLOPs", "seconds"]
@@ -123,7 +125,7 @@ def _points(summary: dict[str, Any]) -> Any:
     return table(headings, rows)
 
 
-def matching_size(points: Sequence[dict[str, Any]], variant: str, gain: float, measure: str, axis: str) -> float | None:
+def matching_size(points: Sequence[CurvePoint], variant: str, gain: float, measure: str, axis: Axis) -> float | None:
     """Where a variant's curve first reaches a gain, by straight lines between its points; None if nowhere.
 
     Args:

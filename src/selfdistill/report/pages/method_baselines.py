@@ -7,9 +7,10 @@ from typing import Any
 from selfdistill.measure.words import VERDICTS, number, percent_interval, point_interval
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.pages.page import Page, Section, table
+from selfdistill.report.results import MethodBaselines, MethodRow
 
 
-def method_baselines_page(summary: dict[str, Any]) -> Page:
+def method_baselines_page(summary: MethodBaselines) -> Page:
     """One table: what each method gains over the base, and what it costs and needs."""
     measures = summary["measures"]
     rows = summary["methods"]
@@ -70,7 +71,7 @@ def method_baselines_page(summary: dict[str, Any]) -> Page:
     return Page("Against related methods", title, lead, sections)
 
 
-def _row(row: dict[str, Any], measure: str) -> tuple[str, dict[str, Any]]:
+def _row(row: MethodRow, measure: str) -> tuple[str, dict[str, Any]]:
     gain = row["gain"][measure]
     sign = int(gain["low"] > 0) - int(gain["high"] < 0)
     return row["title"], {"difference": gain, "verdict": VERDICTS[sign]}

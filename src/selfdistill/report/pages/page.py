@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from selfdistill.files import write_text
+from selfdistill.report.pages import kit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +63,7 @@ def write_page(page: Page, path: Path) -> Path:
 
 def render(page: Page) -> str:
     """The page as one string of HTML. All texts are escaped; charts are ours."""
-    environment = Environment(
-        loader=PackageLoader("selfdistill.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = PackageLoader("selfdistill.report").get_source(environment, "report.css")[0]
-    template = environment.get_template("study.html.jinja")
-    return template.render(page=page, style=Markup(style), svg=Markup)
+    return kit.render("study.html.jinja", page=page)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import number, percent, percent_interval
 from selfdistill.report.charts.sweep import heat_map
 from selfdistill.report.pages.page import Page, Section, Table, table
+from selfdistill.report.results import Preview, PreviewPoint
 
 
-def preview_page(summary: dict[str, Any]) -> Page:
+def preview_page(summary: Preview) -> Page:
     """What an ideally fitted student would score at every setting."""
     measures = summary["measures"]
     trusted = [point for point in summary["points"] if point["trusted"][measures[0]]]
@@ -41,7 +40,7 @@ def preview_page(summary: dict[str, Any]) -> Page:
     )
 
 
-def _points(summary: dict[str, Any]) -> Table:
+def _points(summary: Preview) -> Table:
     measures = summary["measures"]
     rows = [
         [
@@ -55,5 +54,5 @@ def _points(summary: dict[str, Any]) -> Table:
     return table(["T_train, truncation, T_eval", "T_eff", *measures, "effective share of the draws"], rows)
 
 
-def _estimate(point: dict[str, Any], measure: str) -> str:
+def _estimate(point: PreviewPoint, measure: str) -> str:
     return percent_interval(point["scores"][measure]) if point["trusted"][measure] else "too few draws"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 from selfdistill.measure.words import number, percent, percent_interval, point_interval
 from selfdistill.report.charts.style import BASE, MUTED, STUDENT, canvas, round_ticks, svg, widen
-from selfdistill.report.pages.page import Page, Section, table
+from selfdistill.report.pages.page import Page, Section, Table, table
+from selfdistill.report.results import Round, Rounds
 
-_WATCHED = {
+Measured = Literal["distinct_programs", "entropy", "kept_mass"]
+_WATCHED: dict[Measured, str] = {
     "distinct_programs": "different programs, share of all",
     "entropy": "entropy a token, nats",
     "kept_mass": "mass on the first base's support",
 }
 
 
-def rounds_page(summary: dict[str, Any]) -> Page:
+def rounds_page(summary: Rounds) -> Page:
     """Does another round help, and does the model collapse?"""
     measures = summary["measures"]
     last, first = summary["rounds"][-1], summary["rounds"][0]
+    gains = last["minus_base"]
+    assert gains is not None  # only the first base has none
     settings = summary["settings"]
     how = f"prompts: {settings['prompts']}; samples from the {settings['sample_from']}" + (
         f"; {percent(settings['mix_first'], 0)} of the first round's samples" if settings["mix_first"] else ""
@@ -30,7 +34,7 @@ def rounds_page(summary: dict[str, Any]) -> Page:
         "last round "
         + "; ".join(
             f"{measure} is {percent_interval(last['scores'][measure])} percent, "
-            f"{point_interval(last['minus_base'][measure])} points from the first base"
+            f"{point_interval(gains[measure])} points from the first base"
             for measure in measures
         )
         + f". Different programs among its answers changed by {number(100 * fallen, 0)} percent, entropy from "
@@ -46,7 +50,7 @@ def rounds_page(summary: dict[str, Any]) -> Page:
     )
 
 
-def _answer(rows: Sequence[dict[str, Any]], measure: str) -> str:
+def _answer(rows: Sequence[Round], measure: str) -> str:
     first, last = rows[0], rows[-1]
     peak = max(rows, key=lambda row: row["scores"][measure]["value"])
     shown = peak["minus_base"] and peak["minus_base"][measure]["low"] > 0
@@ -56,7 +60,7 @@ def _answer(rows: Sequence[dict[str, Any]], measure: str) -> str:
     return f"{highest}; after {last['round']} there are {variety} different programs"
 
 
-def _scores_chart(rows: Sequence[dict[str, Any]], measure: str) -> str:
+def _scores_chart(rows: Sequence[Round], measure: str) -> str:
     with canvas(230, margins=(34, 10, 44, 10)) as (figure, axes):
         x = [row["round"] for row in rows]
         y, low, high = ([100 * row["scores"][measure][key] for row in rows] for key in ("value", "low", "high"))
@@ -71,7 +75,7 @@ def _scores_chart(rows: Sequence[dict[str, Any]], measure: str) -> str:
         return svg(figure, f"rounds-{measure.replace('@', '-')}", f"{measure} in percent by round.")
 
 
-def _watched_chart(rows: Sequence[dict[str, Any]], key: str, title: str) -> str:
+def _watched_chart(rows: Sequence[Round], key: Measured, title: str) -> str:
     with canvas(200, margins=(40, 10, 44, 10)) as (figure, axes):
         axes.plot([row["round"] for row in rows], [row[key] for row in rows], color=MUTED, marker="o", linewidth=2)
         axes.set_xlabel("round (0 is the first base)")
@@ -82,7 +86,7 @@ def _watched_chart(rows: Sequence[dict[str, Any]], key: str, title: str) -> str:
         return svg(figure, f"rounds-{key.replace('_', '-')}", f"{title}, by round.")
 
 
-def _table(summary: dict[str, Any]) -> Any:
+def _table(summary: Rounds) -> Table:
     measures = summary["measures"]
     headings = ["round", *measures, *(f"{m} − first base" for m in measures), "different programs", "entropy", "kept"]
     rows = [

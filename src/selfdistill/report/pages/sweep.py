@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 from selfdistill.measure.words import number, percent_interval, point_interval
 from selfdistill.report.charts.sweep import effective_temperature_chart, heat_map
 from selfdistill.report.pages.page import Page, Section, Table, table
+from selfdistill.report.results import BaseRow, Sweep, SweepPoint
+
+Row = TypeVar("Row", BaseRow, SweepPoint)
 
 
-def sweep_page(summary: dict[str, Any]) -> Page:
+def sweep_page(summary: Sweep) -> Page:
     """The answer first: which setting is best, by how much over the base's best point, and that it was picked."""
     measures = summary["measures"]
     top = best(summary["points"], measures[0])
@@ -50,7 +53,7 @@ def sweep_page(summary: dict[str, Any]) -> Page:
     )
 
 
-def _fit_words(summary: dict[str, Any]) -> list[str]:
+def _fit_words(summary: Sweep) -> list[str]:
     found = []
     for truncation, fits in summary["fits"].items():
         for measure, each in fits.items():
@@ -62,7 +65,7 @@ def _fit_words(summary: dict[str, Any]) -> list[str]:
     return found or ["Too few temperatures for a quadratic fit."]
 
 
-def _points(summary: dict[str, Any]) -> Table:
+def _points(summary: Sweep) -> Table:
     measures = summary["measures"]
     headings = ["T_train, truncation, T_eval", "T_eff", *measures]
     headings += [f"{m} − base, same T_eval" for m in measures] + [f"{measures[0]} − base's best"]
@@ -79,7 +82,7 @@ def _points(summary: dict[str, Any]) -> Table:
     return table(headings, rows)
 
 
-def _base(summary: dict[str, Any]) -> Table:
+def _base(summary: Sweep) -> Table:
     measures = summary["measures"]
     rows = [
         [t_eval_words(row["t_eval"]), *(percent_interval(row["scores"][measure]) for measure in measures)]
@@ -93,6 +96,6 @@ def t_eval_words(temperature: float) -> str:
     return "greedy" if temperature == 0 else f"{temperature:g}"
 
 
-def best(rows: Sequence[dict[str, Any]], measure: str) -> dict[str, Any]:
+def best(rows: Sequence[Row], measure: str) -> Row:
     """The row with the highest score."""
     return max(rows, key=lambda row: row["scores"][measure]["value"])

@@ -54,12 +54,12 @@ def compare_agreement(root: Path) -> dict[str, Any]:
     if all(isinstance(problem.tests, (PredictionTests, SchemaTests)) for problem in problems):
         raise UserError(f"the answers of {recipe.evaluation.benchmark} are no programs", where="evaluation.benchmark")
     settings = statement_inputs(recipe.training.agreement)
-    systems = read_systems(root)
+    systems = read_systems(directory)
     with exclusive(directory):
         drawn = [system for system in systems if not system.stages[-1].greedy]
         found = {each.name: _records(recipe, directory, each, problems, settings) for each in drawn}
         compared = result(recipe, directory, systems, [problem.task_id for problem in problems], found, settings)
-        write_json(root / "agreement.json", compared)
+        write_json(directory.agreement, compared)
         stages.write_report(directory)
     return compared
 
@@ -84,7 +84,7 @@ def _records(
     recipe: Recipe, directory: RunDirectory, system: System, problems: Sequence[Problem], settings: AgreementSettings
 ) -> dict[str, Agreement]:
     """One record a problem, from the system's file; what is missing is found now."""
-    path = directory.root / "agreement" / f"{system.name}.agreement.jsonl"
+    path = directory.system_agreements(system.name)
     known = {record.key: record for record in read_records(path, Agreement)}
     missing = [problem for problem in problems if problem.task_id not in known]
     if missing:

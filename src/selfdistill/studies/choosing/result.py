@@ -17,7 +17,7 @@ from selfdistill.agreement.keep import has_group
 from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_records
-from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, Estimate, intervals
+from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, Estimate, intervals
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import Outcome, Verdict
@@ -63,7 +63,7 @@ def result(
         "problems": len(task_ids),
         "inputs": list(settings.inputs),
         "sure_share": settings.min_share,
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
+        "intervals": HOW,
         "rows": rows,
     }
     return {**compared, "answers": answers(compared)}

@@ -23,11 +23,9 @@ from selfdistill.run import stages
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
 from selfdistill.steps.evaluation.systems import System, make_systems
-from selfdistill.studies.decoding_baselines.choose import Choice, choose
+from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, choose
 from selfdistill.studies.decoding_baselines.result import result
 from selfdistill.studies.share import take_system
-
-MODELS: tuple[Literal["base", "student"], ...] = ("base", "student")
 
 
 def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: int | None = None) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         choices = choose(tuned, grid, recipe.evaluation.pass_at)
         tested = _evaluate(_test(recipe), directory, "test", _chosen(choices))
         found = result(tuned, tested, choices, recipe)
-        write_json(root / "decoding-baselines.json", found)
+        write_json(directory.decoding_baselines, found)
         if finished(directory, "grade"):  # there are runs with a student whose own evaluation was never ended
             stages.write_report(directory)
     return found
@@ -106,11 +104,13 @@ def _usable(recipe: Recipe, grid: Grid) -> Grid:
     return grid
 
 
-def _evaluate(recipe: Recipe, directory: RunDirectory, name: str, systems: Sequence[System]) -> RunDirectory:
-    place = RunDirectory(directory.root / "decoding-baselines" / name)
+def _evaluate(
+    recipe: Recipe, directory: RunDirectory, split: Literal["validation", "test"], systems: Sequence[System]
+) -> RunDirectory:
+    place = directory.decoding_baselines_on(split)
     place.root.mkdir(parents=True, exist_ok=True)
     open_manifest(place, recipe)
-    if name == "test":
+    if split == "test":
         _take_known(directory, place, systems)
     stages.evaluate_systems(recipe, place, systems, directory.student)
     return place
@@ -120,7 +120,7 @@ def _take_known(directory: RunDirectory, place: RunDirectory, systems: Sequence[
     """What the run's own evaluation has already decoded and graded: same problems, same streams, same programs."""
     if not finished(directory, "grade"):
         return
-    known = {system.name for system in read_systems(directory.root)}
+    known = {system.name for system in read_systems(directory)}
     for system in systems:
         if system.name in known and not place.system_samples(system.name).exists():
             take_system(directory, place, system)

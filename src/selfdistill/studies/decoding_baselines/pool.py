@@ -13,47 +13,51 @@ from pydantic import TypeAdapter
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.evaluated import read_problems
+from selfdistill.measure.scores import ScoreTables, read_paired
 from selfdistill.measure.statistics import SHARE, across_seeds
 from selfdistill.recipe.decoding import Stages
-from selfdistill.studies.decoding_baselines.choose import Choice, Model, read_scores
+from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, Model
 from selfdistill.studies.decoding_baselines.result import DIFFERENCES, chosen_scores, differences
+from selfdistill.studies.decoding_baselines.words import Result
 
-Scores = dict[tuple[Model, str], np.ndarray]
+Chosen = dict[tuple[Model, str], np.ndarray]
+"""(problems,) scores by model and family."""
 _STAGES: TypeAdapter[Stages] = TypeAdapter(Stages)
 
 
-def pool(roots: Sequence[Path]) -> dict[str, Any]:
+def pool(roots: Sequence[Path]) -> Result:
     """The rows of several comparisons as one, in the form of decoding-baselines.json; a difference has `above_zero`.
 
     Raises:
         UserError: the runs have different test problems, measures or families.
     """
-    found = [read_json(root / "decoding-baselines.json") for root in roots]
+    runs = [RunDirectory(root) for root in roots]
+    found = [read_json(run.decoding_baselines) for run in runs]
     first = found[0]
     for root, each in zip(roots, found, strict=True):
-        if any(each[key] != first[key] for key in ("measures", "families")) or _problems(root) != _problems(roots[0]):
-            raise UserError("was compared on other problems or with other families than the first run", where=root)
+        if any(each[key] != first[key] for key in ("measures", "families")):
+            raise UserError("was compared with other families or measures than the first run", where=root)
+    pass_at = [int(name.removeprefix("pass@")) for name in first["measures"]]
+    tests = list(read_paired({n: run.decoding_baselines_on("test") for n, run in enumerate(runs)}, pass_at).values())
     return {
         "measures": first["measures"],
         "families": first["families"],
         "seeds": [each["seed"] for each in found],
         "validation": {"problems": first["validation"]["problems"]},
         "test": {"problems": first["test"]["problems"]},
-        "rows": [row for measure in first["measures"] for row in _rows(measure, roots, found)],
+        "rows": [row for measure in first["measures"] for row in _rows(measure, found, tests)],
     }
 
 
-def _rows(measure: str, roots: Sequence[Path], found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    scores = [_scores(root, each, measure) for root, each in zip(roots, found, strict=True)]
+def _rows(measure: str, found: Sequence[Result], tests: Sequence[ScoreTables]) -> list[dict[str, Any]]:
+    scores = [chosen_scores(_choices(each), test, measure) for each, test in zip(found, tests, strict=True)]
     return [_row(measure, family, scores, found) for family in found[0]["families"]]
 
 
-def _row(measure: str, family: str, scores: Sequence[Scores], found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _row(measure: str, family: str, scores: Sequence[Chosen], found: Sequence[Result]) -> dict[str, Any]:
     same = [r for each in found for r in each["rows"] if (r["measure"], r["family"]) == (measure, family)]
     pooled: dict[str, Any] = {"measure": measure, "family": family}
-    models: tuple[Model, ...] = ("base", "student")
-    for model in models:
+    for model in MODELS:
         own = [each[model, family] for each in scores]
         summary = across_seeds(own, 0, "rivals", measure, model, family, bounds=SHARE)
         settings = dict.fromkeys(row[model]["decoding"] for row in same)
@@ -65,17 +69,9 @@ def _row(measure: str, family: str, scores: Sequence[Scores], found: Sequence[di
     return pooled
 
 
-def _scores(root: Path, found: dict[str, Any], measure: str) -> Scores:
-    models: tuple[Model, ...] = ("base", "student")
-    choices = [
+def _choices(found: Result) -> list[Choice]:
+    return [
         Choice(model, row["family"], row["measure"], _STAGES.validate_python(row[model]["stages"]), 0.0)
         for row in found["rows"]
-        for model in models
+        for model in MODELS
     ]
-    place = RunDirectory(root / "decoding-baselines" / "test")
-    pass_at = [int(name.removeprefix("pass@")) for name in found["measures"]]
-    return chosen_scores(choices, read_scores(place, pass_at), measure)
-
-
-def _problems(root: Path) -> list[str]:
-    return [problem.task_id for problem in read_problems(root / "decoding-baselines" / "test")]

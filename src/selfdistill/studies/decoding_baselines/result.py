@@ -15,10 +15,11 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.decoding.families import PLAIN
 from selfdistill.directory import RunDirectory
-from selfdistill.measure.statistics import CONFIDENCE, DIFFERENCE, FEW, METHOD, RESAMPLES, SHARE, intervals, means
+from selfdistill.measure.scores import ScoreTables, read_scores
+from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, intervals, means
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import label
-from selfdistill.studies.decoding_baselines.choose import Choice, Model, Scored, read_scores
+from selfdistill.studies.decoding_baselines.choose import Choice, Model, scores_of
 from selfdistill.studies.decoding_baselines.words import answers
 
 FORMAT = 1
@@ -35,25 +36,25 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
         choices: from `choose`.
         recipe: the run's.
     """
-    validation, test = (read_scores(place, recipe.evaluation.pass_at) for place in (tuned, tested))
+    validation, test = (read_scores(place, sorted(recipe.evaluation.pass_at)) for place in (tuned, tested))
     measures = list(test.tables)
     found = {
         "format": FORMAT,
         "measures": measures,
         "families": list(dict.fromkeys(choice.family for choice in choices)),
         "seed": recipe.seed,
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES, "method": METHOD, "few": FEW},
-        "validation": {"problems": validation.problems, "systems": _means(validation)},
-        "test": {"problems": test.problems, "systems": _means(test)},
+        "intervals": HOW,
+        "validation": {"problems": len(validation.task_ids), "systems": _means(validation)},
+        "test": {"problems": len(test.task_ids), "systems": _means(test)},
         "rows": [row for measure in measures for row in _rows(measure, choices, test, recipe.seed)],
     }
     return {**found, "answers": answers(found)}
 
 
-def chosen_scores(choices: Sequence[Choice], test: Scored, measure: str) -> dict[tuple[Model, str], np.ndarray]:
+def chosen_scores(choices: Sequence[Choice], test: ScoreTables, measure: str) -> dict[tuple[Model, str], np.ndarray]:
     """Test scores (problems,) of what was chosen by a measure, in that measure, by model and family."""
     return {
-        (choice.model, choice.family): test.of(choice.model, choice.stages, measure)
+        (choice.model, choice.family): scores_of(test, choice.model, choice.stages)[measure]
         for choice in choices
         if choice.measure == measure
     }
@@ -65,7 +66,7 @@ def differences(scores: dict[tuple[Model, str], np.ndarray], family: str) -> lis
     return [ssd - rival, both - ssd, rival - scores["base", PLAIN]]
 
 
-def _rows(measure: str, choices: Sequence[Choice], test: Scored, seed: int) -> list[dict[str, Any]]:
+def _rows(measure: str, choices: Sequence[Choice], test: ScoreTables, seed: int) -> list[dict[str, Any]]:
     """One a family: both models' chosen settings with their scores, and the differences."""
     scores = chosen_scores(choices, test, measure)
     settings = {(choice.model, choice.family): choice for choice in choices if choice.measure == measure}
@@ -95,7 +96,7 @@ def _rows(measure: str, choices: Sequence[Choice], test: Scored, seed: int) -> l
     ]
 
 
-def _means(scored: Scored) -> list[dict[str, Any]]:
+def _means(scored: ScoreTables) -> list[dict[str, Any]]:
     """Every system's mean scores."""
     found = {name: means(table).tolist() for name, table in scored.tables.items()}
     return [
