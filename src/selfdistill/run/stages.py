@@ -116,7 +116,16 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples", longest) as update,
-        sampler(recipe, prompts, renderer.end_of_answer) as engine,
+        sampler(
+            settings,
+            recipe.model,
+            recipe.engine,
+            prompts,
+            seed=recipe.seed,
+            targets=recipe.training.stores_targets,
+            cluster=recipe.cluster,
+            ends=renderer.end_of_answer,
+        ) as engine,
     ):
         generate_samples(
             job,
