@@ -166,7 +166,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             directory.sample_verdicts,
             chat=renderer.chat,
         )
-        dataset, store, counts = build_data(
+        dataset, target, counts = build_data(
             recipe.training,
             prompts,
             samples,
@@ -188,7 +188,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             recipe.training,
             recipe.sampling.decoding,
             dataset,
-            store,
+            target,
             directory.student,
             log=directory.training_log,
             card=model_card(recipe, None),
