@@ -81,10 +81,21 @@ def test_a_training_target(monkeypatch, tmp_path):
     model = f"model.path={tmp_path / 'model'}"
     recipe = load_recipe("demo", [model, *(f"training.{line}" for line in lines)])
     dataset, target, counts = build_data(
-        recipe, material.prompts, material.samples, tmp_path / "targets", whole_answers=False
+        recipe.training, material.prompts, material.samples, tmp_path / "targets", whole_answers=False, seed=recipe.seed
     )
     log = tmp_path / "out" / "log.jsonl"
-    train_student(recipe, dataset, target, tmp_path / "out" / "student", log=log, card="")
+    train_student(
+        recipe.model,
+        recipe.training,
+        recipe.sampling.decoding,
+        dataset,
+        target,
+        tmp_path / "out" / "student",
+        log=log,
+        card="",
+        seed=recipe.seed,
+        name=recipe.name,
+    )
     (step,) = (json.loads(line) for line in log.read_text().splitlines())
     assert step["loss"] == pytest.approx(smoothed_loss(tmp_path / "model", material.examples["hard"]), rel=1e-4)
     assert counts.targets == "smoothed"

@@ -114,10 +114,24 @@ def _selfdistill(recipe: Any, side: Side, prompts: Any, samples: Any, made: Any,
     if soft:
         (folder / "targets").mkdir(parents=True, exist_ok=True)
         write_targets(target_path(folder / "targets", 0), made)
-    dataset, store, _ = build_data(recipe, prompts, samples, folder / "targets", whole_answers=False)
+    dataset, store, _ = build_data(
+        recipe.training, prompts, samples, folder / "targets", whole_answers=False, seed=recipe.seed
+    )
     log = folder / "log.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
-    train_student(recipe, dataset, store, folder / "student", log=log, card="", progress=clock.step)
+    train_student(
+        recipe.model,
+        recipe.training,
+        recipe.sampling.decoding,
+        dataset,
+        store,
+        folder / "student",
+        log=log,
+        card="",
+        progress=clock.step,
+        seed=recipe.seed,
+        name=recipe.name,
+    )
     return int(model_size(recipe.model.path).parameters)
 
 

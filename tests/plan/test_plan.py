@@ -91,7 +91,7 @@ def test_the_command_prints_tokens_hours_disk_and_what_it_assumes(monkeypatch):
     assert done.returncode == 0, done.stderr
     recipe = load_recipe("qwen3-30b-a3b-thinking")
     assert f"{10168 * 12000:,}" in done.stdout
-    assert f"{131 * 10 * len(systems_of(recipe)) * 12000:,}" in done.stdout
+    assert f"{131 * 10 * len(systems_of(recipe.evaluation, recipe.sampling.decoding)) * 12000:,}" in done.stdout
     for part in ("8 x h100", "GPU hours", "disk", "assumed", "30.5B parameters"):
         assert part in done.stdout
 

@@ -123,7 +123,7 @@ def test_greedy_answers_are_those_of_generate(run: RunDirectory, tokenizer, base
     from selfdistill.problems.render import load_renderer
 
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    prompts = [render_problem(problem, renderer) for problem in load_problems(recipe)]
+    prompts = [render_problem(problem, renderer) for problem in load_problems(recipe.evaluation)]
     assert len(problems) == len(prompts) == 8
     for prompt, sample in zip(prompts, samples[::2], strict=True):
         given = torch.tensor([prompt.token_ids])

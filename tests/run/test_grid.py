@@ -16,7 +16,7 @@ from selfdistill.steps.evaluation.evaluate import systems_of
 
 def test_without_a_grid_there_are_the_defaults_the_baselines_and_greedy():
     recipe = load_recipe("demo", ["evaluation.grid={}"])
-    assert [(system.model, system.roles) for system in systems_of(recipe)] == [
+    assert [(system.model, system.roles) for system in systems_of(recipe.evaluation, recipe.sampling.decoding)] == [
         ("base", ("default",)),
         ("base", ("sampling",)),
         ("base", ("preview",)),

@@ -58,7 +58,7 @@ def session(root: Path, *lines: str, stop: tuple[str, ...] = (), limit: int = 64
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     screen = Recorded()
     sides = open_sides(recipe, directory, renderer)
-    Session(recipe, renderer, sides, load_problems(recipe), limit).run(lines, screen)
+    Session(recipe, renderer, sides, load_problems(recipe.evaluation), limit).run(lines, screen)
     return screen
 
 
@@ -68,7 +68,7 @@ def test_answers_grow_by_a_token_and_are_the_engines(run):
     assert all(state[0] == state[1] for state in screen.states), "both are the same model, greedy"
     assert [each.ended for each in screen.states[-1]] == [True, True]
     recipe = sd.load_recipe("demo", ["evaluation.limit=4", *GREEDY])
-    problem = load_problems(recipe)[0]
+    problem = load_problems(recipe.evaluation)[0]
     from selfdistill.engines.base import Request
     from selfdistill.problems.evaluation import render_problem
 

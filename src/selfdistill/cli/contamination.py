@@ -62,7 +62,7 @@ def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Pat
     run = RunDirectory(root)
     recipe = read_recipe(run)
     settings = _settings({**recipe.checks.contamination.model_dump(), **options})
-    problems = load_problems(recipe) if benchmark is None else _problems(benchmark)
+    problems = load_problems(recipe.evaluation) if benchmark is None else _problems(benchmark)
     path = out or (Path("contamination.json") if benchmark else run.contamination)
     with exclusive(run), progress("comparing with the benchmark", None, "texts") as update:
         parts = compare_run(run, problems, settings, update)

@@ -44,7 +44,7 @@ def try_(
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     sides = open_sides(recipe, run, renderer)
     limit = min(max_new_tokens, recipe.evaluation.max_new_tokens)
-    session = Session(recipe, renderer, sides, load_problems(recipe), limit)
+    session = Session(recipe, renderer, sides, load_problems(recipe.evaluation), limit)
     if not sys.stdin.isatty():
         session.run(sys.stdin, Plain())
         return

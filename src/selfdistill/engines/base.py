@@ -1,7 +1,8 @@
 """What an engine is: it turns requests into completions, one shard at a time, and knows nothing of files or stages.
 
 An engine gets exact token ids and gives exact token ids. Each request names its own random stream, so a completion does
-not depend on what else is in the shard. New engines implement `Engine`, one file each.
+not depend on what else is in the shard. New engines implement `Engine`, one file each, and have a line in
+`recipe.engine.ENGINES`: docs/adding.md.
 """
 
 from __future__ import annotations

@@ -20,6 +20,9 @@ from selfdistill.plan.workload import Workload
 
 if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.sampling import SamplingSettings
+    from selfdistill.recipe.training import TrainingSettings
 
 BYTES_A_TOKEN = 24
 """Of samples.jsonl: id, log-probability and text of one token; measured on the demo run."""
@@ -80,11 +83,11 @@ def estimate(
     sheet = gpu or ASSUMED_CPU
     rooflines = f"{SAMPLING_SHARE:.0%} of the roofline"
     roofline = (sampling_rate(size, sheet, recipe.engine.batch_size, work), rooflines)
-    engine = _engine(recipe, on_gpu=gpu in GPUS.values())
+    engine = _engine(recipe.engine, on_gpu=gpu in GPUS.values())
     given = (measured, "as measured (--tokens-per-second)") if measured else None
     sampling = given or find(known, device, f"sampling {engine}", size.active) or roofline
     evaluation = given or find(known, device, f"evaluation {engine}", size.active) or roofline
-    training = _training_rate(recipe, size, sheet, known, device)
+    training = _training_rate(recipe.training, size, sheet, known, device)
     samples = work.prompts * recipe.sampling.samples_per_prompt
     sampled = samples * work.completion_tokens
     per_sequence = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
@@ -101,23 +104,21 @@ def estimate(
     )
     return Plan(
         stages,
-        _disk(recipe, size, sampled + evaluated, sampled),
-        memory(recipe, size, gpus, work),
+        _disk(recipe.training, recipe.sampling, size, sampled + evaluated, sampled),
+        memory(recipe.training, size, gpus, work),
         _assumptions(size, work, stages),
     )
 
 
-def _engine(recipe: Recipe, *, on_gpu: bool) -> str:
+def _engine(engine: EngineSettings, *, on_gpu: bool) -> str:
     """What `auto` means on the device; else the recipe's."""
-    kind: str = recipe.engine.kind
-    return ("vllm" if on_gpu else "transformers") if kind == "auto" else kind
+    return ("vllm" if on_gpu else "transformers") if engine.kind == "auto" else engine.kind
 
 
 def _training_rate(
-    recipe: Recipe, size: ModelSize, sheet: Gpu, known: Sequence[Measured], device: str
+    settings: TrainingSettings, size: ModelSize, sheet: Gpu, known: Sequence[Measured], device: str
 ) -> tuple[float, str]:
     """Measured with the recipe's method and targets, else with the other targets, else a share of the peak."""
-    settings = recipe.training
     for targets in dict.fromkeys((settings.targets, "hard", "soft")):
         if found := find(known, device, f"training {settings.method} {targets}", size.active):
             other = "" if targets == settings.targets else f", with {targets} targets"
@@ -137,12 +138,14 @@ def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> floa
     return SAMPLING_SHARE * rows / max(reading, computing)
 
 
-def _disk(recipe: Recipe, size: ModelSize, tokens: float, sampled: float) -> dict[str, float]:
+def _disk(
+    training: TrainingSettings, sampling: SamplingSettings, size: ModelSize, tokens: float, sampled: float
+) -> dict[str, float]:
     disk = {"samples": tokens * BYTES_A_TOKEN, "student": 2 * size.parameters}
-    full = recipe.training.method == "full"
+    full = training.method == "full"
     disk["checkpoints, two while training"] = 2 * 12 * size.parameters if full else 0.02 * size.parameters
-    if recipe.training.stores_targets:
-        disk["soft targets, at most"] = sampled * BYTES_A_TARGET * (recipe.sampling.decoding.top_k or 1000)
+    if training.stores_targets:
+        disk["soft targets, at most"] = sampled * BYTES_A_TARGET * (sampling.decoding.top_k or 1000)
     return disk
 
 

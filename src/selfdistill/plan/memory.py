@@ -13,7 +13,7 @@ from selfdistill.plan.model import ModelSize, Shape
 
 if TYPE_CHECKING:
     from selfdistill.plan.workload import Workload
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.training import TrainingSettings
 
 BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Of one weight under qlora: 4 bits, a byte of scale for 64 weights, 4 bytes for 256 such scales."""
@@ -21,14 +21,14 @@ TILE = 1024
 """Positions whose logits exist at a time in training: as float32, with their gradient."""
 
 
-def memory(recipe: Recipe, size: ModelSize, gpus: int, work: Workload) -> dict[str, float]:
+def memory(training: TrainingSettings, size: ModelSize, gpus: int, work: Workload) -> dict[str, float]:
     """Bytes on each GPU, by what they hold."""
-    found = {"sampling: weights in bfloat16": 2 * size.parameters, **_state(recipe, size, gpus)}
+    found = {"sampling: weights in bfloat16": 2 * size.parameters, **_state(training, size, gpus)}
     if size.shape:
-        length = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
-        rows = recipe.training.micro_batch_size
+        length = min(work.prompt_tokens + work.completion_tokens, training.max_length)
+        rows = training.micro_batch_size
         found[f"training: activations of {rows} x {length:,.0f} tokens, roughly"] = activations(
-            size.shape, rows * length, recompute=bool(recipe.training.gradient_checkpointing)
+            size.shape, rows * length, recompute=bool(training.gradient_checkpointing)
         )
     return found
 
@@ -48,15 +48,15 @@ def activations(shape: Shape, tokens: float, *, recompute: bool) -> float:
     return tokens * kept + 2 * 4 * min(tokens, TILE) * shape.vocabulary
 
 
-def _state(recipe: Recipe, size: ModelSize, gpus: int) -> dict[str, float]:
-    match recipe.training.method:
+def _state(training: TrainingSettings, size: ModelSize, gpus: int) -> dict[str, float]:
+    match training.method:
         case "full":
             what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
-            copies = 2 * size.parameters / gpus if recipe.training.precision == "bf16" else 0
+            copies = 2 * size.parameters / gpus if training.precision == "bf16" else 0
             copied = {"training: their bfloat16 copies while computing, sharded": copies} if copies else {}
             return {what: 16 * size.parameters / gpus, **copied}
         case "lora":
-            if gpus == 1 and recipe.training.precision == "bf16":
+            if gpus == 1 and training.precision == "bf16":
                 return {"training: bfloat16 weights; adapters are small": 2 * size.parameters}
             return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
         case "qlora":

@@ -14,7 +14,7 @@ from selfdistill.records import PredictionTests, Problem, Prompt, SchemaTests
 from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.schema import Recipe
+    from selfdistill.recipe.evaluation import EvaluationSettings
 
 
 FAMILIES = {
@@ -26,13 +26,12 @@ FAMILIES = {
 """Benchmarks that come inside the package, and their families of problems (docs/embedded.md)."""
 
 
-def load_problems(recipe: Recipe) -> tuple[Problem, ...]:
-    """The recipe's benchmark, cut to its dates and its limit, in the benchmark's order.
+def load_problems(settings: EvaluationSettings) -> tuple[Problem, ...]:
+    """The benchmark of a recipe's evaluation section, cut to its dates and its limit, in the benchmark's order.
 
     Raises:
         UserError: no such benchmark or file, a broken line, or nothing left.
     """
-    settings = recipe.evaluation
     if settings.benchmark in FAMILIES:
         problems = embedded_problems(FAMILIES[settings.benchmark], settings.split)
     else:

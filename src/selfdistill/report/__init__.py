@@ -2,6 +2,7 @@
 
 A further part of the report is a key of the summary, a template that shows it where it is there (included in
 templates/report.html.jinja), a row in docs/report.md and, if its absence leaves a question open, a line in `unchecked`.
+A further figure is a line in `figures.FIGURES`: docs/adding.md.
 """
 
 from __future__ import annotations

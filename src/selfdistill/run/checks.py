@@ -41,7 +41,7 @@ def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
 
     settings = recipe.checks.contamination
     with timed_stage(directory, "contamination"), progress("comparing with the benchmark", None, "texts") as update:
-        parts = compare_run(directory, load_problems(recipe), settings, update)
+        parts = compare_run(directory, load_problems(recipe.evaluation), settings, update)
         write_contamination(directory.contamination, recipe.evaluation.benchmark, settings, parts)
 
 

@@ -91,7 +91,7 @@ def _graded(directory: RunDirectory, systems: dict[str, System]) -> list[Graded]
 def _problem_prompts(recipe: Recipe) -> list[Prompt]:
     """The evaluation's problems as the models read them: rendered again, by the renderer that rendered them then."""
     renderer = Renderer(read_tokenizer(recipe.model.path, recipe.model.revision), recipe.prompts)
-    return [render_problem(problem, renderer) for problem in load_problems(recipe)]
+    return [render_problem(problem, renderer) for problem in load_problems(recipe.evaluation)]
 
 
 def _preview(directory: RunDirectory, systems: dict[str, System], ks: tuple[int, ...]) -> list[PreviewGap]:

@@ -77,7 +77,8 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
     if name == "sample":
         return True
     evaluated = [system["name"] for system in read_json(directory.systems)]
-    return evaluated == [system.name for system in systems_of(recipe)]  # else `--grid` has been asked for since
+    planned = [system.name for system in systems_of(recipe.evaluation, recipe.sampling.decoding)]
+    return evaluated == planned  # else `--grid` has been asked for since
 
 
 def _sample_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:

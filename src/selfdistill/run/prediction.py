@@ -88,8 +88,8 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
     size = model_size(recipe.model.path, recipe.model.revision)
     work = Workload(
         prompts=len(prompts),
-        problems=len(load_problems(recipe)),
-        systems=len(systems_of(recipe)),
+        problems=len(load_problems(recipe.evaluation)),
+        systems=len(systems_of(recipe.evaluation, recipe.sampling.decoding)),
         prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts) / len(prompts),
         completion_tokens=min(4000, recipe.sampling.max_new_tokens / 2),
     )

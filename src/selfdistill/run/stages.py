@@ -64,10 +64,10 @@ def check_recipe(recipe: Recipe) -> None:
     """
     resolve_device(recipe.model.device)
     check_attention(recipe.model.attention)
-    require_extras(recipe)
+    require_extras(recipe.model, recipe.training)
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
-    problems = load_problems(recipe)
+    problems = load_problems(recipe.evaluation)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
     check_regressions(recipe)
@@ -95,7 +95,8 @@ def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
     """The recipe's prompts, rendered, and what was dropped; writes nothing."""
     renderer, context = _renderer(recipe)
     texts = recipe.sampling.source == "texts"
-    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe))
+    drop = prompt_filter(recipe.checks.contamination, recipe.evaluation)
+    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=drop)
 
 
 @checked
@@ -122,7 +123,16 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     with (
         timed_stage(directory, "sample") as facts,
         progress(TITLES[settings.source], job.size, "samples", longest) as update,
-        sampler(recipe, prompts, renderer.end_of_answer) as engine,
+        sampler(
+            settings,
+            recipe.model,
+            recipe.engine,
+            prompts,
+            seed=recipe.seed,
+            targets=recipe.training.stores_targets,
+            cluster=recipe.cluster,
+            ends=renderer.end_of_answer,
+        ) as engine,
     ):
         generate_samples(
             job,
@@ -163,10 +173,24 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         refused = (
             refused_samples(recipe.training.agreement, samples, agreed)
             if agreed is not None
-            else judge_samples(recipe, prompts, samples, directory.sample_verdicts, chat=renderer.chat)
+            else judge_samples(
+                recipe.training,
+                recipe.evaluation.grading,
+                recipe.prompts.source,
+                prompts,
+                samples,
+                directory.sample_verdicts,
+                chat=renderer.chat,
+            )
         )
-        dataset, store, counts = build_data(
-            recipe, prompts, samples, directory.targets, whole_answers=whole_answers, refused=refused
+        dataset, target, counts = build_data(
+            recipe.training,
+            prompts,
+            samples,
+            directory.targets,
+            whole_answers=whole_answers,
+            refused=refused,
+            seed=recipe.seed,
         )
         if agreed is not None:
             counts = replace(counts, agreement=statistics(agreed, recipe.training.agreement))
@@ -179,13 +203,17 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             steps[0] = step
 
         trained = train_student(
-            recipe,
+            recipe.model,
+            recipe.training,
+            recipe.sampling.decoding,
             dataset,
-            store,
+            target,
             directory.student,
             log=directory.training_log,
             card=model_card(recipe, None),
             progress=stepped,
+            seed=recipe.seed,
+            name=recipe.name,
         )
         facts |= trained
         facts["steps"] = steps[0]
@@ -200,7 +228,7 @@ def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     _refuse_launcher("evaluate")
     _require(directory.student, "train")
 
-    evaluate_systems(recipe, directory, systems_of(recipe), directory.student)
+    evaluate_systems(recipe, directory, systems_of(recipe.evaluation, recipe.sampling.decoding), directory.student)
 
 
 def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[System], student: Path) -> None:
@@ -214,7 +242,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     """
     recipe = settled(recipe, directory)
     renderer, _ = _renderer(recipe)
-    problems = load_problems(recipe)
+    problems = load_problems(recipe.evaluation)
     prompts = [render_problem(problem, renderer) for problem in problems]
     _write_problems(directory, problems)
     write_json(directory.systems, [_plain(system) for system in systems])
@@ -245,20 +273,23 @@ def _sample_systems(
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
     size = len(prompts) * recipe.evaluation.samples_per_problem
-    for settings, model, group in by_engine(recipe, systems, student):
+    for settings, model, group in by_engine(recipe.engine, systems, student):
         with on_demand(recipe.model, settings, model, recipe.cluster, renderer.end_of_answer) as engine:
             title = group[0].title if len(group) == 1 else f"{group[0].model}, {len(group)} decodings"
             files = {f"evaluate {system.name}": directory.system_samples(system.name) for system in group}
             with timed_together(directory, tuple(files)) as facts:
                 with progress(title, size * len(group), "samples", longest) as update:
                     sample_systems(
-                        recipe,
+                        recipe.evaluation,
                         list(zip(group, files.values(), strict=True)),
                         prompts,
                         title=title,
                         engine=engine,
                         tokenizer=tokenizer,
                         progress=update,
+                        seed=recipe.seed,
+                        stop=recipe.prompts.stop,
+                        shard_size=recipe.engine.shard_size,
                     )
                 for name, path in files.items():
                     facts[name]["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))

@@ -146,13 +146,13 @@ class _Evaluations(_Phase):
         known: dict[str, RunDirectory] = {}
         for cell in cells:
             if finished(directories[cell.name], "grade"):
-                for system in systems_of(cell.recipe):
+                for system in systems_of(cell.recipe.evaluation, cell.recipe.sampling.decoding):
                     known.setdefault(system_key(cell.recipe, system), directories[cell.name])
         for cell in cells:
             directory = directories[cell.name]
             if finished(directory, "grade"):
                 continue
-            for system in systems_of(cell.recipe):
+            for system in systems_of(cell.recipe.evaluation, cell.recipe.sampling.decoding):
                 source = known.get(system_key(cell.recipe, system))
                 if source is not None and not directory.system_verdicts(system.name).is_file():
                     share.take_system(source, directory, system)

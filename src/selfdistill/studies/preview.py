@@ -109,7 +109,7 @@ def _estimate(
     recipe: Recipe, directory: RunDirectory, systems: Sequence[System], wanted: Sequence[Setting]
 ) -> dict[str, np.ndarray]:
     """`pass@k` -> (problems, settings + 1), greedy last; and `effective pass@k` -> (settings,)."""
-    task_ids = [problem.task_id for problem in load_problems(recipe)]
+    task_ids = [problem.task_id for problem in load_problems(recipe.evaluation)]
     position = {task_id: index for index, task_id in enumerate(task_ids)}
     *drawn, greedy = systems
     samples, proposals = [], []
@@ -149,7 +149,7 @@ def _passed(directory: RunDirectory, system: System) -> np.ndarray:
 def _logprobs(recipe: Recipe, samples: Sequence[Sample], settings: Sequence[Setting], update: Update) -> np.ndarray:
     """(samples, settings) natural log-probability of each whole program; equal programs are read once."""
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    prompts = {each.task_id: render_problem(each, renderer).token_ids for each in load_problems(recipe)}
+    prompts = {each.task_id: render_problem(each, renderer).token_ids for each in load_problems(recipe.evaluation)}
     keys = [(sample.prompt_id, sample.token_ids) for sample in samples]
     distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     contexts = [Contexts(prompts[prompt_id], token_ids) for prompt_id, token_ids in distinct]

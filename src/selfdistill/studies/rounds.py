@@ -117,10 +117,10 @@ def _take_over(before: RunDirectory, directory: RunDirectory, recipe: Recipe) ->
     """The last round's student is this round's base: its programs are there already where the decoding is the same."""
     known = {
         system.stages: system
-        for system in systems_of(recipe)
+        for system in systems_of(recipe.evaluation, recipe.sampling.decoding)
         if system.model == "student" and before.system_verdicts(system.name).is_file()
     }
-    for system in systems_of(recipe):
+    for system in systems_of(recipe.evaluation, recipe.sampling.decoding):
         source = known.get(system.stages)
         if system.model == "base" and source and not directory.system_verdicts(system.name).is_file():
             share.take_system(before, directory, source, system)
@@ -138,7 +138,9 @@ def _watch(recipe: Recipe, out: Path) -> list[Watched]:
     for number, path in enumerate(models):
         directory = round_directory(out, max(number, 1))
         system = next(
-            s for s in systems_of(recipe) if s.model == ("student" if number else "base") and "default" in s.roles
+            s
+            for s in systems_of(recipe.evaluation, recipe.sampling.decoding)
+            if s.model == ("student" if number else "base") and "default" in s.roles
         )
         programs = describe(directory.system_samples(system.name))
         entropy, kept = measure_certainty(recipe, path, contexts)

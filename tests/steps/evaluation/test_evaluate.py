@@ -28,7 +28,8 @@ def test_a_recipes_systems_are_its_own_decodings_and_its_grid():
         "sampling.decoding={temperature: 0.6}", "evaluation.grid.temperatures=[0.0, 0.5]",
         "evaluation.grid.top_k=7", "evaluation.grid.top_p=0.9", "evaluation.baselines=[{rule: min-p, min_p: 0.1}]",
     ]  # fmt: skip
-    found = {system.name: system.roles for system in systems_of(load_recipe("demo", lines))}
+    recipe = load_recipe("demo", lines)
+    found = {system.name: system.roles for system in systems_of(recipe.evaluation, recipe.sampling.decoding)}
     assert found == {
         "base-T1": ("default",),
         "base-T0.6": ("sampling",),
@@ -44,7 +45,7 @@ def test_a_recipes_systems_are_its_own_decodings_and_its_grid():
 
 
 def grouped(recipe, systems) -> list[tuple[str, str | None, list[str]]]:
-    return [(e.kind, path, [s.name for s in each]) for e, path, each in by_engine(recipe, systems, STUDENT)]
+    return [(e.kind, path, [s.name for s in each]) for e, path, each in by_engine(recipe.engine, systems, STUDENT)]
 
 
 def test_each_model_is_loaded_once_an_engine_and_the_base_first():
@@ -79,9 +80,12 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
             path = tmp_path / f"{system.name}-{seed}.jsonl"
             told: list[tuple[int, ...]] = []
             sample_systems(
-                recipe.model_copy(update={"seed": seed}),
+                recipe.evaluation,
                 [(system, path)],
                 prompts,
+                seed=seed,
+                stop=(),
+                shard_size=recipe.engine.shard_size,
                 title=system.title,
                 engine=lambda: load_engine(recipe.model, recipe.engine),
                 tokenizer=load_tokenizer(str(model)),
@@ -101,18 +105,24 @@ def test_systems_draw_from_common_random_numbers(model, tmp_path):
 def test_systems_that_share_batches_have_the_programs_that_each_has_alone(model, tmp_path):
     """Greedy made once a prompt, a drawn and a two-stage decoding; shards of 7 cut through all of them."""
     lines = ["evaluation.samples_per_problem=3", "evaluation.pass_at=[1]", "evaluation.max_new_tokens=9"]
-    recipe = load_recipe("demo", [f"model.path={model}", "model.device=cpu", "engine.shard_size=7", *lines])
+    recipe = load_recipe("demo", [f"model.path={model}", "model.device=cpu", *lines])
     prompts = [Prompt(f"p{n}", "", (40 + n, 41)) for n in range(4)]
     decodings = ((Decoding(temperature=0),), (PLAIN,), (PLAIN, Decoding(temperature=0.5)))
     systems = make_systems([("base", stages, "grid") for stages in decodings])
-    how = {"engine": lambda: load_engine(recipe.model, recipe.engine), "tokenizer": load_tokenizer(str(model))}
+    how = {
+        "engine": lambda: load_engine(recipe.model, recipe.engine),
+        "tokenizer": load_tokenizer(str(model)),
+        "seed": recipe.seed,
+        "stop": (),
+        "shard_size": 7,
+    }
     told: list[tuple[int, ...]] = []
     together = [(system, tmp_path / f"{system.name}.together") for system in systems]
-    sample_systems(recipe, together, prompts, title="base", progress=lambda *step: told.append(step), **how)
+    sample_systems(recipe.evaluation, together, prompts, title="base", progress=lambda *step: told.append(step), **how)
     assert sum(finished for finished, *_ in told) == 36
     for system, path in together:
         alone = tmp_path / f"{system.name}.alone"
-        sample_systems(recipe, [(system, alone)], prompts, title=system.title, **how)
+        sample_systems(recipe.evaluation, [(system, alone)], prompts, title=system.title, **how)
         drawn = list(read_records(path, Sample))
         assert [(s.prompt_id, s.sample_index) for s in drawn] == [(p.prompt_id, n) for p in prompts for n in range(3)]
         assert [s.token_ids for s in drawn] == [s.token_ids for s in read_records(alone, Sample)]
@@ -121,5 +131,5 @@ def test_systems_that_share_batches_have_the_programs_that_each_has_alone(model,
     first, last = together[0][1], together[-1][1]
     first.write_bytes(b"".join(whole[first].splitlines(keepends=True)[:4]))  # killed in its first shard
     last.unlink()
-    sample_systems(recipe, together, prompts, title="base", **how)
+    sample_systems(recipe.evaluation, together, prompts, title="base", **how)
     assert {path: path.read_bytes() for _, path in together} == whole

@@ -58,7 +58,15 @@ def test_samples_that_are_trained_on(tmp_path):
     prompts = [Prompt(name, "def f(x):", (1,), "def f(x):") for name in OUTCOMES]
     samples = [Sample(p.prompt_id, n, (1,), "stop", (), "\n    return 1") for p in prompts for n in range(4)]
     recipe = load_recipe("demo", ["training.keep=passing"])
-    refused = judge_samples(recipe, prompts, samples, write_verdicts(tmp_path / "verdicts.jsonl"), chat=False)
+    refused = judge_samples(
+        recipe.training,
+        recipe.evaluation.grading,
+        recipe.prompts.source,
+        prompts,
+        samples,
+        write_verdicts(tmp_path / "verdicts.jsonl"),
+        chat=False,
+    )
     selection = select_samples(samples, recipe.training, whole_answers=False, refused=refused)
     assert selection.kept == (0, 3, 9), "only what is known to pass"
     assert selection.dropped == {"could not be judged": 5, "fails its tests": 4}

@@ -42,11 +42,13 @@ def test_a_limit_takes_a_subset_in_the_benchmarks_order_for_every_seed():
 
 
 def test_a_recipes_limit_is_the_same_for_every_seed():
-    one, other = (load_problems(load_recipe("demo", ["evaluation.limit=12", f"seed={seed}"])) for seed in (0, 1))
+    one, other = (
+        load_problems(load_recipe("demo", ["evaluation.limit=12", f"seed={seed}"]).evaluation) for seed in (0, 1)
+    )
     assert one == other
     assert len(one) == 12
     for split in ("test", "validation"):
-        whole = load_problems(load_recipe("demo", ["evaluation.limit=null", f"evaluation.split={split}"]))
+        whole = load_problems(load_recipe("demo", ["evaluation.limit=null", f"evaluation.split={split}"]).evaluation)
         assert whole == embedded.problems(split, "lists")
 
 
@@ -54,7 +56,9 @@ def test_every_embedded_family_is_its_own():
     found = {name: embedded_problems(family, "test") for name, family in FAMILIES.items()}
     families = [ids(problems) for problems in found.values()]
     assert sum(map(len, families)) == len(set().union(*families)) > 1000
-    strings = load_problems(load_recipe("demo", ["evaluation.benchmark=embedded-strings", "evaluation.limit=5"]))
+    strings = load_problems(
+        load_recipe("demo", ["evaluation.benchmark=embedded-strings", "evaluation.limit=5"]).evaluation
+    )
     assert ids(strings) < ids(found["embedded-strings"])
 
 
@@ -72,7 +76,7 @@ def test_dates_choose_and_a_window_without_a_problem_is_refused(tmp_path):
     def between(since: str, until: str) -> list[str]:
         window = [f"evaluation.since={since}", f"evaluation.until={until}"]
         recipe = load_recipe("demo", [f"evaluation.benchmark={path}", *window])
-        return [problem.task_id.removeprefix("LiveCodeBench/") for problem in load_problems(recipe)]
+        return [problem.task_id.removeprefix("LiveCodeBench/") for problem in load_problems(recipe.evaluation)]
 
     assert between("2025-02-01", "2025-04-01") == ["q1", "q2"], "as YAML writes dates, without quotes"
     assert between("2025-02-15", "2025-04-15") == ["q1", "q2"], "the first date is in it, the last one is not"

@@ -70,6 +70,10 @@ EXPECTED = {
 }
 
 
+def require(recipe) -> None:
+    require_extras(recipe.model, recipe.training)
+
+
 def make(name: str) -> Any:
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_config(CONFIGS[name], dtype=torch.float32).eval()
@@ -182,12 +186,12 @@ def recipe(model: Path, *changes: str) -> Any:
 
 
 def test_mistakes_are_found_before_anything_is_sampled(gpt_oss):
-    require_extras(recipe(gpt_oss))
-    require_extras(recipe(gpt_oss, "training.method=full", "training.lora.dropout=0.1"))
+    require(recipe(gpt_oss))
+    require(recipe(gpt_oss, "training.method=full", "training.lora.dropout=0.1"))
     with pytest.raises(UserError, match="go without dropout"):
-        require_extras(recipe(gpt_oss, "training.lora.dropout=0.1"))
+        require(recipe(gpt_oss, "training.lora.dropout=0.1"))
     with pytest.raises(UserError, match="is named w2"):
-        require_extras(recipe(gpt_oss, "training.lora.target_modules=['w2']"))
+        require(recipe(gpt_oss, "training.lora.target_modules=['w2']"))
 
 
 def rows() -> Dataset:
@@ -198,7 +202,19 @@ def rows() -> Dataset:
 def test_the_students_experts_have_learned_and_the_log_says_the_share(gpt_oss, tmp_path, capfd):
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
-    facts = train_student(recipe(gpt_oss), rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
+    settings = recipe(gpt_oss)
+    facts = train_student(
+        settings.model,
+        settings.training,
+        settings.sampling.decoding,
+        rows(),
+        HardTargets(),
+        out,
+        log=tmp_path / "log.jsonl",
+        card="A card.",
+        seed=settings.seed,
+        name=settings.name,
+    )
     base, student = load_file(gpt_oss / "model.safetensors"), load_file(out / "model.safetensors")
     assert base.keys() == student.keys()
     changed = {name for name in base if not torch.equal(base[name], student[name])}
@@ -223,6 +239,18 @@ def test_a_student_of_nan_is_not_saved(gpt_oss, tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "_merged", diverged)
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
+    settings = recipe(gpt_oss)
     with pytest.raises(UserError, match=r"hold nan or infinity: model.norm.weight \(training went astray"):
-        train_student(recipe(gpt_oss), rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
+        train_student(
+            settings.model,
+            settings.training,
+            settings.sampling.decoding,
+            rows(),
+            HardTargets(),
+            out,
+            log=tmp_path / "log.jsonl",
+            card="A card.",
+            seed=settings.seed,
+            name=settings.name,
+        )
     assert not out.exists()

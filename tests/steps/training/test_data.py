@@ -60,7 +60,9 @@ def test_a_training_batch_holds_the_sampled_ids_and_no_other(sampled, targets, p
     reasons = {sample.finish_reason for sample in samples}
     assert reasons == {"stop", "length"}, "the test needs samples that ended and samples that were cut off"
     recipe = load_recipe("demo", [f"training.targets={targets}", f"model.path={root / 'model'}"])
-    dataset, store, counts = build_data(recipe, prompts, samples, root / "targets", whole_answers=False)
+    dataset, store, counts = build_data(
+        recipe.training, prompts, samples, root / "targets", whole_answers=False, seed=recipe.seed
+    )
     tokenizer = load_tokenizer(str(root / "model"))
     if packing:
         dataset = pack_dataset(dataset, 512, "bfd")
@@ -106,7 +108,9 @@ def _split(batch, packing: bool):
 def test_max_length_cuts_the_end_and_is_counted(sampled):
     root, prompts, samples = sampled
     recipe = load_recipe("demo", ["training.max_length=20", f"model.path={root / 'model'}"])
-    dataset, _, counts = build_data(recipe, prompts, samples, root / "targets", whole_answers=False)
+    dataset, _, counts = build_data(
+        recipe.training, prompts, samples, root / "targets", whole_answers=False, seed=recipe.seed
+    )
     assert max(map(len, dataset["input_ids"])) == 20
     assert all(len(row["input_ids"]) == len(row["labels"]) == len(row["target_rows"]) for row in dataset)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
@@ -118,13 +122,15 @@ def test_without_soft_targets_on_disk_it_is_said_where_they_come_from(tmp_path):
     samples = [Sample("p", 0, (1,), "stop", (0.0,), "return 1")]
     recipe = load_recipe("demo", ["training.targets=soft"])
     with pytest.raises(UserError, match=r"no soft targets were stored .*sample again with training.targets: soft"):
-        build_data(recipe, [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False)
+        build_data(recipe.training, [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False, seed=recipe.seed)
 
 
 def test_without_a_sample_to_train_on_the_reasons_are_given(tmp_path):
     samples = [Sample("p", index, (0,), "stop", (0.0,), text) for index, text in enumerate(("", "", "pass"))]
     with pytest.raises(UserError, match=r"no sample is left to train on: \{'empty': 2, 'single-line stub': 1\}"):
-        build_data(load_recipe("demo"), [Prompt("p", "", (1,))], samples, tmp_path, whole_answers=False)
+        build_data(
+            load_recipe("demo").training, [Prompt("p", "", (1,))], samples, tmp_path, seed=0, whole_answers=False
+        )
 
 
 @pytest.mark.parametrize(

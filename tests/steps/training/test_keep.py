@@ -27,7 +27,15 @@ SAMPLES = [Sample(name, 0, (1,), "stop", (), text) for name, text in BODIES.item
 
 def refused(tmp_path, *changes):
     recipe = load_recipe("demo", [*changes])
-    found = judge_samples(recipe, PROMPTS, SAMPLES, tmp_path / "verdicts.jsonl", chat=False)
+    found = judge_samples(
+        recipe.training,
+        recipe.evaluation.grading,
+        recipe.prompts.source,
+        PROMPTS,
+        SAMPLES,
+        tmp_path / "verdicts.jsonl",
+        chat=False,
+    )
     return {SAMPLES[index].prompt_id: reason for index, reason in found.items()}
 
 
@@ -51,7 +59,15 @@ def test_an_answer_without_a_program_is_refused(tmp_path, keep, reason):
     texts = ("I cannot help with that.", answer, "```python\ndef f(:\n```\n")
     samples = [Sample("right", index, (1,), "stop", (), text) for index, text in enumerate(texts)]
     recipe = load_recipe("demo", [f"training.keep={keep}"])
-    assert judge_samples(recipe, PROMPTS, samples, tmp_path / "v.jsonl", chat=True) == {0: reason, 2: reason}
+    assert judge_samples(
+        recipe.training,
+        recipe.evaluation.grading,
+        recipe.prompts.source,
+        PROMPTS,
+        samples,
+        tmp_path / "v.jsonl",
+        chat=True,
+    ) == {0: reason, 2: reason}
 
 
 def test_prompts_without_tests_are_refused(tmp_path):
@@ -88,7 +104,18 @@ def test_the_verifier_is_asked_once_about_every_sample(tmp_path):
 
 def test_lint_of_faultless_programs_refuses_none(tmp_path):
     recipe = load_recipe("demo", ["training.keep=lint"])
-    assert judge_samples(recipe, PROMPTS[:1], SAMPLES[:1], tmp_path / "v.jsonl", chat=False) == {}
+    assert (
+        judge_samples(
+            recipe.training,
+            recipe.evaluation.grading,
+            recipe.prompts.source,
+            PROMPTS[:1],
+            SAMPLES[:1],
+            tmp_path / "v.jsonl",
+            chat=False,
+        )
+        == {}
+    )
 
 
 @pytest.mark.slow

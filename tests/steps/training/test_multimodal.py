@@ -44,6 +44,10 @@ LAYERS = {
 }
 
 
+def require(recipe) -> None:
+    require_extras(recipe.model, recipe.training)
+
+
 def gemma3() -> Any:
     """Loads whole as a causal language model."""
     pictures = {**VISION, "image_size": 28, "patch_size": 14}
@@ -84,8 +88,19 @@ def test_the_student_has_all_that_its_base_has_and_loads_where_it_does(base, tmp
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
     settings = recipe(base, f"training.method={method}")
-    require_extras(settings)
-    train_student(settings, rows, HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
+    require(settings)
+    train_student(
+        settings.model,
+        settings.training,
+        settings.sampling.decoding,
+        rows,
+        HardTargets(),
+        out,
+        log=tmp_path / "log.jsonl",
+        card="A card.",
+        seed=settings.seed,
+        name=settings.name,
+    )
 
     assert load_config(str(out)).architectures == load_config(str(base)).architectures
     before, after = load_file(base / "model.safetensors"), load_file(out / "model.safetensors")
@@ -112,7 +127,7 @@ def test_a_part_that_cannot_be_put_back_is_refused_before_anything_is_sampled(ba
     other = gemma3()
     monkeypatch.setattr(whole, "empty_model", lambda *given, **named: other if named.get("whole") else empty(*given))
     with pytest.raises(UserError, match="the language model cannot be found in Gemma3ForConditionalGeneration"):
-        require_extras(recipe(base))
+        require(recipe(base))
 
 
 def test_a_checkpoint_without_a_causal_language_model_is_one_line(tmp_path):

@@ -35,8 +35,21 @@ def trained(material: Material, out: Path, *changes: str) -> list[float]:
     settings = ["epochs=3", "batch_size=12", "micro_batch_size=4", "learning_rate=1e-3", "warmup_steps=0"]
     recipe = load_recipe("demo", [*lines, *(f"training.{each}" for each in (*settings, *changes))])
     targets = material.root / "targets"
-    dataset, store, _ = build_data(recipe, material.prompts, material.samples, targets, whole_answers=False)
-    train_student(recipe, dataset, store, out / "student", log=out / "log.jsonl", card="")
+    dataset, store, _ = build_data(
+        recipe.training, material.prompts, material.samples, targets, whole_answers=False, seed=recipe.seed
+    )
+    train_student(
+        recipe.model,
+        recipe.training,
+        recipe.sampling.decoding,
+        dataset,
+        store,
+        out / "student",
+        log=out / "log.jsonl",
+        card="",
+        seed=recipe.seed,
+        name=recipe.name,
+    )
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
 
 
@@ -131,20 +144,25 @@ def test_moments_in_8_bits_train_nearly_the_same(material, tmp_path):
 
 def test_moments_in_8_bits_need_an_extra_and_are_not_sharded(monkeypatch, tmp_path):
     recipe = load_recipe("demo", ["training.optimizer=adamw_8bit"])
-    assert training_arguments(recipe, tmp_path).optim == "adamw_bnb_8bit"
+    assert (
+        training_arguments(
+            recipe.training, tmp_path, device=recipe.model.device, seed=recipe.seed, name=recipe.name
+        ).optim
+        == "adamw_bnb_8bit"
+    )
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(UserError, match=r"training.optimizer: adamw_8bit does not go with sharding"):
-        training_arguments(recipe, tmp_path)
+        training_arguments(recipe.training, tmp_path, device=recipe.model.device, seed=recipe.seed, name=recipe.name)
     monkeypatch.setattr(extras.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"optimizer adamw_8bit needs .*pip install 'selfdistill\[qlora\]'"):
-        require_extras(recipe)
+        require_extras(recipe.model, recipe.training)
 
 
 def test_ligers_kernels_need_a_gpu_and_an_extra(monkeypatch):
     recipe = load_recipe("demo", ["training.kernels=liger", "model.device=cpu"])
     with pytest.raises(UserError, match=r"training.kernels: kernels liger needs a GPU \(set it to none\)"):
-        require_extras(recipe)
+        require_extras(recipe.model, recipe.training)
     monkeypatch.setattr(kernels, "resolve_device", lambda device: torch.device("cuda"))
     monkeypatch.setattr(kernels.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"kernels liger needs .*pip install 'selfdistill\[liger\]'"):
-        require_extras(recipe)
+        require_extras(recipe.model, recipe.training)

@@ -28,7 +28,7 @@ def test_one_prompt_is_refused():
 def test_training_sees_the_other_prompt_and_the_samples_own_tokens(tmp_path):
     recipe = load_recipe("demo", ["training.shuffled=true", "training.targets=hard"])
     samples = [Sample(prompt.prompt_id, 0, (70 + n, 80), "stop", (), "x\ny") for n, prompt in enumerate(PROMPTS)]
-    dataset, _, counts = build_data(recipe, PROMPTS, samples, tmp_path, whole_answers=False)
+    dataset, _, counts = build_data(recipe.training, PROMPTS, samples, tmp_path, whole_answers=False, seed=recipe.seed)
     assert counts.sequences == len(PROMPTS)
     others = shuffled({prompt.prompt_id: prompt for prompt in PROMPTS}, recipe.seed)
     expected = [[*others[s.prompt_id].token_ids, *s.token_ids] for s in samples]

@@ -66,7 +66,12 @@ def ours(material: Material, out: Path, monkeypatch, *changes: str, progress=Non
     ]  # fmt: skip
     recipe = load_recipe("demo", lines)
     dataset, store, _ = build_data(
-        recipe, material.prompts, material.samples, material.root / "targets", whole_answers=False
+        recipe.training,
+        material.prompts,
+        material.samples,
+        material.root / "targets",
+        whole_answers=False,
+        seed=recipe.seed,
     )
     began: dict[str, torch.Tensor] = {}
     batches: list[list[tuple[int, ...]]] = []
@@ -83,7 +88,19 @@ def ours(material: Material, out: Path, monkeypatch, *changes: str, progress=Non
 
     monkeypatch.setattr(SelfDistillationTrainer, "train", watched_train)
     monkeypatch.setattr(Collator, "__call__", watched_collate)
-    train_student(recipe, dataset, store, out / "student", log=out / "log.jsonl", card="", progress=progress)
+    train_student(
+        recipe.model,
+        recipe.training,
+        recipe.sampling.decoding,
+        dataset,
+        store,
+        out / "student",
+        log=out / "log.jsonl",
+        card="",
+        progress=progress,
+        seed=recipe.seed,
+        name=recipe.name,
+    )
     steps = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     student = load_model(ModelSettings(path=str(out / "student"), device="cpu"))
     log = {name: [step[name] for step in steps] for name in ("loss", "learning_rate", "gradient_norm")}
@@ -189,7 +206,9 @@ def test_batches_of_one_sequence_of_one_token_and_of_none(material, tmp_path, mo
 def test_what_training_data_holds_is_counted(material):
     recipe = load_recipe("demo", [f"training.max_length={MAX_LENGTH}", f"model.path={material.root / 'model'}"])
     targets = material.root / "targets"
-    _, _, counts = build_data(recipe, material.prompts, material.samples, targets, whole_answers=False)
+    _, _, counts = build_data(
+        recipe.training, material.prompts, material.samples, targets, whole_answers=False, seed=recipe.seed
+    )
     examples = material.examples["soft"]
     assert counts.to_json() == {
         "sequences": 11,
@@ -203,7 +222,9 @@ def test_what_training_data_holds_is_counted(material):
         "target_bytes": sum(path.stat().st_size for path in targets.iterdir()),
     }
     hard = load_recipe("demo", ["training.targets=hard", f"training.max_length={MAX_LENGTH}"])
-    _, target, counts = build_data(hard, material.prompts, material.samples, targets, whole_answers=False)
+    _, target, counts = build_data(
+        hard.training, material.prompts, material.samples, targets, whole_answers=False, seed=hard.seed
+    )
     assert isinstance(target, HardTargets)
     assert (counts.targets, counts.target_entries, counts.target_bytes) == ("hard", 0, 0)
 

@@ -14,6 +14,10 @@ from selfdistill.steps.training import extras
 from selfdistill.steps.training.extras import require_extras
 
 
+def require(recipe) -> None:
+    require_extras(recipe.model, recipe.training)
+
+
 @pytest.mark.engines
 @pytest.mark.filterwarnings("default")
 def test_tensorboard_holds_every_step_of_the_log(tmp_path):
@@ -32,14 +36,14 @@ def test_tensorboard_holds_every_step_of_the_log(tmp_path):
 def test_a_missing_tracker_is_one_line(monkeypatch):
     monkeypatch.setattr(extras.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"training.report_to wandb needs .*pip install 'selfdistill\[trackers\]'"):
-        require_extras(load_recipe("demo", ["training.report_to=[wandb]"]))
+        require(load_recipe("demo", ["training.report_to=[wandb]"]))
 
 
 def test_an_unknown_tracker_is_one_line():
     with pytest.raises(UserError, match=r"no tracker abacus \(known: .*mlflow"):
-        require_extras(load_recipe("demo", ["training.report_to=[abacus]"]))
+        require(load_recipe("demo", ["training.report_to=[abacus]"]))
 
 
 def test_nothing_is_reported_unless_it_is_asked_for():
     assert load_recipe("demo").training.report_to == ()
-    require_extras(load_recipe("demo"))
+    require(load_recipe("demo"))

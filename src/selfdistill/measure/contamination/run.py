@@ -23,7 +23,7 @@ from selfdistill.records import Problem
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.evaluation import EvaluationSettings
 
 FORMAT = 1
 
@@ -61,10 +61,9 @@ def contamination_json(benchmark: str, settings: ContaminationSettings, parts: S
     }
 
 
-def prompt_filter(recipe: Recipe) -> Callable[[str], bool] | None:
+def prompt_filter(settings: ContaminationSettings, evaluation: EvaluationSettings) -> Callable[[str], bool] | None:
     """Whether a statement overlaps so that the recipe drops it; None where it drops none."""
-    settings = recipe.checks.contamination
     if settings.drop is None:
         return None
 
-    return overlaps(statements(load_problems(recipe)), settings)
+    return overlaps(statements(load_problems(evaluation)), settings)

@@ -20,24 +20,31 @@ from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
     from selfdistill.recipe.engine import EngineSettings
-    from selfdistill.recipe.schema import Recipe
+    from selfdistill.recipe.evaluation import EvaluationSettings
 
 
-def systems_of(recipe: Recipe) -> tuple[System, ...]:
-    """The systems that a recipe compares."""
-    settings = recipe.evaluation
+def systems_of(settings: EvaluationSettings, sampling: Decoding) -> tuple[System, ...]:
+    """The systems that a recipe compares.
+
+    Args:
+        settings: the evaluation section.
+        sampling: the decoding that draws the training samples.
+    """
     grid = [
         Decoding(temperature=temperature, top_k=settings.grid.top_k, top_p=settings.grid.top_p)
         for temperature in settings.grid.temperatures
     ]
-    return plan_systems(settings.base, settings.student, recipe.sampling.decoding, grid, settings.baselines)
+    return plan_systems(settings.base, settings.student, sampling, grid, settings.baselines)
 
 
 def sample_systems(
-    recipe: Recipe,
+    settings: EvaluationSettings,
     systems: Sequence[tuple[System, Path]],
     prompts: Sequence[Prompt],
     *,
+    seed: int,
+    stop: tuple[str, ...],
+    shard_size: int,
     title: str,
     engine: Callable[[], Engine],
     tokenizer: Any,
@@ -51,11 +58,11 @@ def sample_systems(
         (
             Job(
                 prompts=prompts,
-                samples_per_prompt=recipe.evaluation.samples_per_problem,
+                samples_per_prompt=settings.samples_per_problem,
                 stages=system.stages,
-                max_new_tokens=recipe.evaluation.max_new_tokens,
-                stream=(recipe.seed, "evaluate"),
-                stop=recipe.prompts.stop,
+                max_new_tokens=settings.max_new_tokens,
+                stream=(seed, "evaluate"),
+                stop=stop,
             ),
             path,
         )
@@ -65,14 +72,14 @@ def sample_systems(
         jobs,
         load_engine=engine,
         tokenizer=tokenizer,
-        shard_size=recipe.engine.shard_size,
+        shard_size=shard_size,
         limit=Limit(title, "evaluation.max_new_tokens"),
         progress=progress,
     )
 
 
 def by_engine(
-    recipe: Recipe, systems: Sequence[System], student: Path
+    engine: EngineSettings, systems: Sequence[System], student: Path
 ) -> Iterator[tuple[EngineSettings, str | None, list[System]]]:
     """Systems that one loaded engine can run, the base's first, with the engine's section and the model's path.
 
@@ -81,7 +88,7 @@ def by_engine(
     for model, path in (("base", None), ("student", str(student))):
         left = [system for system in systems if system.model == model]
         while left:
-            settings = engine_for(recipe.engine, left[0].stages)
-            group = [system for system in left if engine_for(recipe.engine, system.stages) == settings]
+            settings = engine_for(engine, left[0].stages)
+            group = [system for system in left if engine_for(engine, system.stages) == settings]
             left = [system for system in left if system not in group]
             yield settings, path, group

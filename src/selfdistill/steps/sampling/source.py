@@ -15,38 +15,49 @@ from selfdistill.steps.sampling.mix import mixed
 from selfdistill.steps.sampling.texts import load_text_reader
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
+    from selfdistill.recipe.sampling import SamplingSettings
 
 TITLES = {"model": "sampling from the base", "texts": "reading texts with the base"}
 """For the progress line."""
 
 
 @contextmanager
-def sampler(recipe: Recipe, prompts: Sequence[Prompt], ends: tuple[int, ...] = ()) -> Iterator[Callable[[], Engine]]:
+def sampler(
+    settings: SamplingSettings,
+    model: ModelSettings,
+    engine: EngineSettings,
+    prompts: Sequence[Prompt],
+    *,
+    seed: int,
+    targets: bool,
+    cluster: str | None = None,
+    ends: tuple[int, ...] = (),
+) -> Iterator[Callable[[], Engine]]:
     """A function that loads the engine when it is first called. Texts are read in this process, by transformers.
 
     Args:
-        recipe: says what samples.
+        settings: the recipe's sampling section.
+        model: its model section.
+        engine: its engine section.
         prompts: with the texts, where texts are read.
+        seed: draws the prompts that keep an earlier run's samples.
+        targets: whether soft targets are stored.
+        cluster: a Ray cluster's address.
         ends: ids with which the chat template ends an answer.
     """
-    settings = recipe.sampling
     if settings.source == "model":
-        with on_demand(recipe.model, recipe.engine, settings.model, recipe.cluster, ends) as engine:
-            yield _with_mix(recipe, engine) if settings.mix else engine
+        with on_demand(model, engine, settings.model, cluster, ends) as load:
+            mix = settings.mix
+            yield mixed(load, mix.run, mix.share, seed, targets=targets) if mix else load
         return
 
-    path, revision = recipe.model.path, recipe.model.revision
+    path, revision = model.path, model.revision
     texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}
     yield lambda: load_text_reader(
-        shared_model(recipe.model, settings.model),
+        shared_model(model, settings.model),
         read_tokenizer(path, revision),
         texts,
         ends or end_of_turn_ids(path, revision),
     )
-
-
-def _with_mix(recipe: Recipe, engine: Callable[[], Engine]) -> Callable[[], Engine]:
-    mix = recipe.sampling.mix
-    assert mix is not None
-    return mixed(engine, mix.run, mix.share, recipe.seed, targets=recipe.training.stores_targets)

@@ -12,24 +12,27 @@ from trl import SFTConfig
 from selfdistill.errors import UserError
 from selfdistill.models.load import resolve_device
 from selfdistill.processes import process_count, weights_are_sharded
-from selfdistill.recipe.schema import Recipe
 from selfdistill.recipe.training import TrainingSettings
 from selfdistill.seeds import integer_seed
 from selfdistill.steps.training.tracking import trackers
 
 
-def training_arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
+def training_arguments(
+    settings: TrainingSettings, checkpoints: Path, *, device: str, seed: int, name: str
+) -> SFTConfig:
     """What the trainer is told.
 
     Args:
-        recipe: the run's.
+        settings: the recipe's training section.
         checkpoints: the directory that they go to.
+        device: the recipe's.
+        seed: the recipe's.
+        name: the run's, for trackers.
 
     Raises:
         UserError: a batch cannot be split evenly over the processes, or the optimizer's state would have to be.
     """
-    settings = recipe.training
-    device = resolve_device(recipe.model.device)
+    where = resolve_device(device)
     processes = process_count()
     per_step = settings.micro_batch_size * processes
     if settings.batch_size % per_step:
@@ -38,7 +41,7 @@ def training_arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
             f"times {processes} processes",
             where="training",
         )
-    seed = integer_seed(recipe.seed, "train") % 2**32
+    drawn = integer_seed(seed, "train") % 2**32
     return SFTConfig(
         output_dir=str(checkpoints),
         max_steps=settings.steps or -1,
@@ -50,24 +53,24 @@ def training_arguments(recipe: Recipe, checkpoints: Path) -> SFTConfig:
         # The rate, because the floor itself is looked up in the optimizer, which DeepSpeed wraps.
         lr_scheduler_kwargs={"min_lr_rate": settings.min_learning_rate / settings.learning_rate},
         warmup_steps=settings.warmup_steps,
-        optim=_optimizer(settings, device),
+        optim=_optimizer(settings, where),
         weight_decay=settings.weight_decay,
         adam_beta1=settings.adam_beta1,
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.precision == "bf16",
         **_named_by_version(settings.gradient_checkpointing is True),
-        use_cpu=device.type == "cpu",
+        use_cpu=where.type == "cpu",
         save_strategy="steps",
         save_steps=settings.checkpoint_every,
         save_total_limit=2,
         logging_steps=1,
         disable_tqdm=True,
         report_to=trackers(settings),
-        run_name=recipe.name,
-        seed=seed,
-        data_seed=seed,
-        **_loading(device),
+        run_name=name,
+        seed=drawn,
+        data_seed=drawn,
+        **_loading(where),
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},  # the rows are exact already
         log_level="error",

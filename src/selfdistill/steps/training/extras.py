@@ -13,13 +13,14 @@ from selfdistill.steps.training.quantized import require_quantization
 from selfdistill.steps.training.whole import require_whole
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.model import ModelSettings
+    from selfdistill.recipe.training import LoraSettings, TrainingSettings
 
 TRACKERS = ("tensorboard", "trackio", "wandb")
 """Those that the extra `trackers` brings; transformers knows others."""
 
 
-def require_extras(recipe: Recipe) -> None:
+def require_extras(model: ModelSettings, training: TrainingSettings) -> None:
     """Make sure that training will find what the recipe asks for.
 
     Raises:
@@ -27,22 +28,21 @@ def require_extras(recipe: Recipe) -> None:
         UserError: nobody knows this tracker, Liger's kernels cannot run, this model cannot be held in 4 bits, the
             adapters' targets are wrong, or a student could not be saved whole.
     """
-    require_whole(recipe.model)
-    for tracker in recipe.training.report_to:
+    require_whole(model)
+    for tracker in training.report_to:
         _require_tracker(tracker)
-    if recipe.training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
+    if training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
         raise MissingExtraError("training.optimizer adamw_8bit", extra="qlora")
-    if recipe.training.kernels == "liger":
-        require_liger(recipe.model)
-    if recipe.training.method == "qlora":
-        require_quantization(recipe.model)
-    if recipe.training.method != "full":
-        _require_targets(recipe)
+    if training.kernels == "liger":
+        require_liger(model)
+    if training.method == "qlora":
+        require_quantization(model)
+    if training.method != "full":
+        _require_targets(model, training.lora)
 
 
-def _require_targets(recipe: Recipe) -> None:
-    model = recipe.model
-    lora_targets(empty_model(load_config(model.path, model.revision), model.path), recipe.training.lora)
+def _require_targets(model: ModelSettings, lora: LoraSettings) -> None:
+    lora_targets(empty_model(load_config(model.path, model.revision), model.path), lora)
 
 
 def _require_tracker(tracker: str) -> None:

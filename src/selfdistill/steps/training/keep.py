@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,28 @@ from selfdistill.processes import is_main_process
 from selfdistill.records import AssertTests, Outcome, Problem, Prompt, Sample, Verdict
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.evaluation import GradingSettings
+    from selfdistill.recipe.training import TrainingSettings
 
 APPEND_EVERY = 256
 
 
 def judge_samples(
-    recipe: Recipe, prompts: Sequence[Prompt], samples: Sequence[Sample], verdicts: Path, *, chat: bool
+    training: TrainingSettings,
+    grading: GradingSettings,
+    source: str,
+    prompts: Sequence[Prompt],
+    samples: Sequence[Sample],
+    verdicts: Path,
+    *,
+    chat: bool,
 ) -> dict[int, str]:
     """Which samples `training.keep` refuses, with the reason.
 
     Args:
-        recipe: its training section says what is kept.
+        training: the recipe's section, which says what is kept.
+        grading: how tests are run.
+        source: the recipe's of the prompts, which may bring their tests.
         prompts: those that were sampled.
         samples: in order.
         verdicts: where the grader's verdicts are kept, for `passing`.
@@ -45,11 +56,12 @@ def judge_samples(
         UserError: tests are wanted and a prompt has none.
         MissingExtraError: ruff is wanted and not installed.
     """
-    keep = recipe.training.keep
+    keep = training.keep
     if keep == "all":
         return {}
     if keep == "passing":
-        return _failing(recipe, samples, verdicts, chat=chat)
+        tests = partial(_problems, training, source)
+        return _failing(tests, grading, samples, verdicts, chat=chat)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     programs = [_program(by_id[sample.prompt_id], sample, chat=chat) for sample in samples]
     if keep == "compiles":
@@ -89,11 +101,18 @@ def _lint(programs: Sequence[str | None]) -> list[int]:
     return sorted({int(Path(fault["filename"]).stem) for fault in json.loads(done.stdout)})
 
 
-def _failing(recipe: Recipe, samples: Sequence[Sample], path: Path, *, chat: bool) -> dict[int, str]:
+def _failing(
+    tests: Callable[[], Sequence[Problem]],
+    grading: GradingSettings,
+    samples: Sequence[Sample],
+    path: Path,
+    *,
+    chat: bool,
+) -> dict[int, str]:
     verdicts = {verdict.key: verdict for verdict in read_records(path, Verdict)}
     if is_main_process():
         waiting: list[Verdict] = []
-        for verdict in _grade(recipe, [s for s in samples if _key(s) not in verdicts], chat=chat):
+        for verdict in _grade(tests, grading, [s for s in samples if _key(s) not in verdicts], chat=chat):
             verdicts[verdict.key] = verdict
             waiting.append(verdict)
             if len(waiting) >= APPEND_EVERY:
@@ -109,10 +128,12 @@ def _reason(outcome: Outcome) -> str:
     return "could not be judged" if outcome is Outcome.HARNESS_ERROR else "fails its tests"
 
 
-def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator[Verdict]:
+def _grade(
+    tests: Callable[[], Sequence[Problem]], settings: GradingSettings, samples: Sequence[Sample], *, chat: bool
+) -> Iterator[Verdict]:
     if not samples:
         return iter(())
-    problems = {problem.task_id: problem for problem in _problems(recipe)}
+    problems = {problem.task_id: problem for problem in tests()}
     missing = next((sample.prompt_id for sample in samples if sample.prompt_id not in problems), None)
     if missing is not None:
         raise UserError(
@@ -120,7 +141,6 @@ def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator
             where="training.keep",
             fix="set training.verifier to a benchmark with them",
         )
-    settings = recipe.evaluation.grading
     limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
     submissions = (
         Submission(answer.key, answer.program, answer.tests)
@@ -134,11 +154,10 @@ def _grade(recipe: Recipe, samples: Sequence[Sample], *, chat: bool) -> Iterator
     )
 
 
-def _problems(recipe: Recipe) -> Sequence[Problem]:
-    if recipe.training.verifier is not None:
-        return load_benchmark(recipe.training.verifier)
-
-    return tuple(embedded.prompt_problems()) if recipe.prompts.source.startswith("embedded") else ()
+def _problems(training: TrainingSettings, source: str) -> Sequence[Problem]:
+    if training.verifier is not None:
+        return load_benchmark(training.verifier)
+    return tuple(embedded.prompt_problems()) if source.startswith("embedded") else ()
 
 
 def _key(sample: Sample) -> str:

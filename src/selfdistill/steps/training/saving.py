@@ -20,13 +20,23 @@ from selfdistill.models.weights import check_finite
 from selfdistill.steps.training.whole import copy_processor, with_the_rest
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.model import ModelSettings
 
 
-def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, card: str) -> None:
+def save_student(
+    trainer: Any, tokenizer: Any, model: ModelSettings, directory: Path, card: str, *, adapted: bool
+) -> None:
     """Put the student at `directory`, whole: written beside it and renamed.
 
     Every process calls it, because gathering shards takes all of them; the main one writes.
+
+    Args:
+        trainer: at its end.
+        tokenizer: the base's.
+        model: the recipe's model section.
+        directory: where the student goes.
+        card: the model card's text.
+        adapted: whether adapters are to be merged.
 
     Raises:
         UserError: training has made weights that are no numbers.
@@ -40,18 +50,18 @@ def save_student(trainer: Any, tokenizer: Any, recipe: Recipe, directory: Path, 
     shutil.rmtree(temporary, ignore_errors=True)
     unset_hf_deepspeed_config()  # ZeRO-3 would shard what is loaded from here on
     trained = trainer.accelerator.unwrap_model(trainer.model)
-    plain = load_model(recipe.model.model_copy(update={"dtype": "float32", "device": "cpu"}))
-    if recipe.training.method == "full":
-        plain.load_state_dict(weights)
-    else:
+    plain = load_model(model.model_copy(update={"dtype": "float32", "device": "cpu"}))
+    if adapted:
         plain = _merged(trained, weights, plain, temporary / "adapter")
-    dtype = getattr(load_config(recipe.model.path, recipe.model.revision), "dtype", None)
-    student = with_the_rest(plain, recipe.model)
+    else:
+        plain.load_state_dict(weights)
+    dtype = getattr(load_config(model.path, model.revision), "dtype", None)
+    student = with_the_rest(plain, model)
     student = student.to(dtype) if isinstance(dtype, torch.dtype) else student
     check_finite(student.named_parameters(), str(directory), fix="training went astray: lower training.learning_rate")
     student.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
-    copy_processor(recipe.model, temporary)
+    copy_processor(model, temporary)
     write_text(temporary / "README.md", card)
     fsync_directory(temporary)
     shutil.rmtree(directory, ignore_errors=True)

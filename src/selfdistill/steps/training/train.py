@@ -23,7 +23,8 @@ from selfdistill.events import say
 from selfdistill.files import write_text
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.processes import weights_are_sharded
-from selfdistill.recipe.schema import Recipe
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.training import TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import size_on_disk
@@ -46,34 +47,35 @@ from selfdistill.steps.training.whole import freeze_the_rest
 
 
 def build_data(
-    recipe: Recipe,
+    settings: TrainingSettings,
     prompts: Sequence[Prompt],
     samples: Sequence[Sample],
     targets_dir: Path,
     *,
+    seed: int,
     whole_answers: bool,
     refused: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Dataset, TrainingTarget, DataCounts]:
     """The training set of a recipe.
 
     Args:
-        recipe: its training section decides the filter, the targets and the cut.
+        settings: the recipe's training section: the filter, the targets and the cut.
         prompts: those that were sampled.
         samples: in order.
         targets_dir: where the soft targets are, if the recipe wants them.
+        seed: the recipe's.
         whole_answers: see `select_samples`.
         refused: samples that `training.keep` refuses, with the reason.
 
     Raises:
         UserError: no sample is left, or the soft targets are missing.
     """
-    settings = recipe.training
-    selection = select_samples(samples, settings, whole_answers=whole_answers, seed=recipe.seed, refused=refused)
+    selection = select_samples(samples, settings, whole_answers=whole_answers, seed=seed, refused=refused)
     if not selection.kept:
-        raise UserError(f"no sample is left to train on: {selection.dropped}", where=recipe.model.path)
+        raise UserError(f"no sample is left to train on: {selection.dropped}", where=targets_dir.parent)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     if settings.shuffled:
-        by_id = shuffled(by_id, recipe.seed)
+        by_id = shuffled(by_id, seed)
     target = load_target(settings, targets_dir)
     rows = target.rows(by_id, samples, selection.kept, settings.max_length)
     counts = _counts(settings, by_id, samples, selection, target, targets_dir)
@@ -81,11 +83,15 @@ def build_data(
 
 
 def train_student(
-    recipe: Recipe,
+    model: ModelSettings,
+    settings: TrainingSettings,
+    sampling: Decoding,
     dataset: Dataset,
     target: TrainingTarget,
     directory: Path,
     *,
+    seed: int,
+    name: str,
     log: Path,
     card: str,
     progress: Callable[[int, int], None] | None = None,
@@ -93,10 +99,14 @@ def train_student(
     """Train from the base, or from the last whole checkpoint, and put the student at `directory`.
 
     Args:
-        recipe: the run's.
+        model: the recipe's model section.
+        settings: its training section.
+        sampling: the decoding that drew the samples.
         dataset: rows of ids and labels.
         target: what the recipe trains towards.
         directory: where the student appears, whole. Checkpoints are in its sibling `checkpoints`.
+        seed: the recipe's.
+        name: the run's, for trackers.
         log: JSON Lines of steps.
         card: the model card's text.
         progress: called with the numbers of finished and planned steps.
@@ -108,19 +118,18 @@ def train_student(
         UserError: the model cannot be loaded, or what the recipe asks for does not go together.
     """
     checkpoints = directory.parent / "checkpoints"
-    tokenizer = load_tokenizer(recipe.model.path, recipe.model.revision)
-    settings = recipe.training
+    tokenizer = load_tokenizer(model.path, model.revision)
     checkpoint = last_whole_checkpoint(checkpoints)
     first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    base = _base(recipe).train()
+    base = _base(model, settings).train()
     freeze_the_rest(base)
     adapted = lora_targets(base, settings.lora) if settings.method != "full" else None
     facts = {"adapted_weights": adapted.adapted, "weights": adapted.total} if adapted else {}
     if adapted:
         say("adapters", f"{settings.method}: {adapted}", **facts, left_out=adapted.left_out)
     flat = _prepare(base, settings)
-    args = training_arguments(recipe, checkpoints)
-    target.begin(base, recipe.model, settings, recipe.sampling.decoding)
+    args = training_arguments(settings, checkpoints, device=model.device, seed=seed, name=name)
+    target.begin(base, model, settings, sampling)
     trainer = SelfDistillationTrainer(
         target=target,
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
@@ -144,7 +153,7 @@ def train_student(
     if trainer.is_world_process_zero():
         _cut_log(log, first_step)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_student(trainer, tokenizer, recipe, directory, card)
+    save_student(trainer, tokenizer, model, directory, card, adapted=adapted is not None)
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -154,15 +163,13 @@ def train_student(
     return facts
 
 
-def _base(recipe: Recipe) -> Any:
+def _base(model: ModelSettings, settings: TrainingSettings) -> Any:
     """What is trained: in float32; under adapters in the precision of the arithmetic, or QLoRA's."""
-    settings = recipe.training
     if settings.method == "qlora":
-        return load_quantized(recipe.model, settings.precision)
+        return load_quantized(model, settings.precision)
     # Sharding wants one type of all weights, and divides them anyway.
     half = settings.method == "lora" and settings.precision == "bf16" and not weights_are_sharded()
-    model = recipe.model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"})
-    return load_model(model)
+    return load_model(model.model_copy(update={"dtype": "bfloat16" if half else "float32", "device": "cpu"}))
 
 
 def _prepare(base: Any, settings: TrainingSettings) -> bool:

@@ -48,7 +48,7 @@ def compare_agreement(root: Path) -> dict[str, Any]:
     if not finished(directory, "grade"):
         raise UserError("has no finished evaluation", where=root, fix=f"run selfdistill evaluate {root}")
     recipe = read_recipe(directory)
-    problems = load_problems(recipe)
+    problems = load_problems(recipe.evaluation)
     if recipe.evaluation.samples_per_problem < 2:
         raise UserError("one sample a problem agrees with none", where="evaluation.samples_per_problem")
     if all(isinstance(problem.tests, (PredictionTests, SchemaTests)) for problem in problems):

@@ -69,8 +69,8 @@ def _validation(recipe: Recipe, tune_on: str | None, limit: int | None) -> Recip
         )
     other: dict[str, Any] = {"benchmark": tune_on or "embedded", "split": "validation", "limit": limit}
     changed = _with(recipe, since=None, until=None, **other)
-    shared = {problem.task_id for problem in load_problems(changed)}
-    shared &= {problem.task_id for problem in load_problems(recipe)}
+    shared = {problem.task_id for problem in load_problems(changed.evaluation)}
+    shared &= {problem.task_id for problem in load_problems(recipe.evaluation)}
     if shared:
         raise UserError(
             f"{len(shared)} problems to tune on are among those of the test", where="--tune-on", fix="name others"
