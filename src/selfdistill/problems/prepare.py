@@ -98,6 +98,9 @@ def _unique(
     loaded = 0
     for row in rows:
         loaded += 1
+        if row.left_out:
+            dropped[row.left_out] += 1
+            continue
         if not row.encodable:
             dropped["broken characters"] += 1
             continue

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.errors import UserError
 from selfdistill.problems.built_in import BUILT_IN, built_in_statements
 from selfdistill.problems.cells import name_of, statement_of, text_of
+from selfdistill.problems.repository import is_repository, repository_statements
 from selfdistill.problems.statement import Statement
 from selfdistill.problems.tables import KINDS, table_kind, table_rows
 from selfdistill.urls import is_url
@@ -35,6 +36,9 @@ def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterato
         yield from built_in_statements(settings.source, texts=texts)
         return
     source = settings.source
+    if is_repository(source):
+        yield from repository_statements(source)
+        return
     if table_kind(source) is not None and not Path(source).is_dir():
         if not is_url(source) and not Path(source).is_file():
             raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
