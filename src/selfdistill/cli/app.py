@@ -18,6 +18,7 @@ from selfdistill.cli.grade import grade
 from selfdistill.cli.method_baselines import method_baselines
 from selfdistill.cli.plan import plan
 from selfdistill.cli.preview import advise, preview
+from selfdistill.cli.prompts import prompts
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.regressions import regressions
@@ -49,7 +50,7 @@ _COMMANDS = (
     *(demo, run, seeds, sample, train, evaluate, report, explain),
     *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines),
     *(check_base, contamination, regressions),
-    *(grade, plan, toy, push, recipes, doctor),
+    *(prompts, grade, plan, toy, push, recipes, doctor),
 )
 for _command in _COMMANDS:
     app.command()(_command)

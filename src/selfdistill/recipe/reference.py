@@ -10,7 +10,7 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -78,6 +78,9 @@ def _default(field: Any) -> str:
 def _type(annotation: Any) -> str:
     if annotation == tuple[Stages, ...]:
         return "list of decodings"
+    within = get_args(annotation)[:1]
+    if within and _is_section(within[0]):
+        return f"list of sections: {', '.join(f'`{name}`' for name in within[0].model_fields)}"
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     for noise in ("typing.", "Annotated", "NoneType"):
         text = text.replace(noise, "None" if noise == "NoneType" else "")

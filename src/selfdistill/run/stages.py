@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill import report
-from selfdistill.directory import RunDirectory
+from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.events import emit
@@ -30,6 +30,7 @@ from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain
+from selfdistill.run import apart
 from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.explained import explain_run
@@ -37,6 +38,7 @@ from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, read_recipe, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.prediction import predict
+from selfdistill.run.self_written import is_self_written, write_self
 from selfdistill.run.timing import timed_stage, timed_together
 from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
 from selfdistill.steps.evaluation.grade import grade_systems
@@ -73,8 +75,10 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     directory = RunDirectory(out)
     pull(recipe, directory)
     fresh = not directory.prompts.is_file()
+    if fresh and is_self_written(recipe.prompts):
+        _write_self(recipe, directory)
     if fresh:
-        prompts, counts = read_prompts(recipe)
+        prompts, counts = read_prompts(recipe, directory.self_written)
     open_manifest(directory, recipe)
     set_fingerprint(directory, "model", fingerprint_model(resolve_path(recipe.model.path), recipe.model.revision))
     if fresh:
@@ -85,11 +89,24 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     return directory
 
 
-def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
-    """The recipe's prompts, rendered, and what was dropped; writes nothing."""
+def write_prompts(recipe: Recipe, directory: RunDirectory) -> None:
+    """The source `self`: the base writes its users' turns."""
+    with timed_stage(directory, "prompts"):
+        write_self(settled(recipe, directory), directory.self_samples, directory.self_written)
+
+
+def read_prompts(recipe: Recipe, written: Path | None = None) -> tuple[list[Prompt], PromptCounts]:
+    """The recipe's prompts, rendered, and what was dropped; writes nothing.
+
+    Args:
+        recipe: of the run.
+        written: what the base wrote itself, for the source `self`.
+    """
     renderer, context = _renderer(recipe)
     texts = recipe.sampling.source == "texts"
-    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe))
+    return prepare_prompts(
+        renderer, seed=recipe.seed, context=context, texts=texts, drop=prompt_filter(recipe), written=written
+    )
 
 
 def sample(recipe: Recipe, directory: RunDirectory) -> None:
@@ -268,6 +285,18 @@ def write_report(directory: RunDirectory) -> Path:
 def speaks_chat(recipe: Recipe) -> bool:
     """Whether the model answers instructions, in prose around code, and does not just go on with a prompt."""
     return bool(_renderer(recipe)[0].chat)
+
+
+def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
+    """Begin the run with its prompts: in a process of its own where the model would hold a GPU."""
+    open_manifest(directory, recipe)
+    with exclusive(directory):
+        if directory.self_written.is_file():
+            return
+        if apart.wanted(recipe):
+            apart.run_apart("prompts", recipe, directory)
+        else:
+            write_prompts(recipe, directory)
 
 
 def _renderer(recipe: Recipe) -> tuple[Any, int]:
