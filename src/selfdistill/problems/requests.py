@@ -9,6 +9,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+ANSWER_BEGINS = (
+    "```python",
+    "\ndef ",
+    "\nclass ",
+    "\nimport ",
+    "\nCertainly",
+    "\nSure",
+    "\nHere is",
+    "\nHere's",
+    "\nTo solve",
+    "\nSolution",
+)
+"""Where the model goes on from the request to its solution, which small models do in every other turn. A turn ends
+there, as at a stop string."""
 FEWEST_WORDS = 6
 REPEATED = 0.5
 """Of the runs of four words in a text of at least `LONG` words, the share that must be different ones."""
@@ -16,7 +30,8 @@ LONG = 24
 
 _ANSWER = re.compile(
     r"^\W*(sure|certainly|of course|absolutely|here is|here's|here are|i'm sorry|i am sorry|sorry|as an ai|hello|hi|"
-    r"thank you|thanks|great|how can i|i can help|i'd be happy|to solve|to implement|to create|the solution)\b",
+    r"thank you|thanks|great|how (?:can|may) i (?:help|assist)|i can help|i'd be happy|to solve|to implement|"
+    r"to create|the solution)\b",
     re.IGNORECASE,
 )
 _OTHER = re.compile(
@@ -61,6 +76,19 @@ def fault(text: str, *, ended: bool = True) -> str | None:
     if not _ASKS.search(text):
         return "asks for nothing"
     return None
+
+
+def trimmed(text: str, *, cut: bool) -> str:
+    """A request without white space around it and, where it was cut at the beginning of an answer, without what only
+    announces that ("A possible solution:")."""
+    lines = text.strip().splitlines()
+    while (
+        cut
+        and lines
+        and (not lines[-1].strip() or lines[-1].rstrip().endswith((":", "#")) or set(lines[-1]) <= {*"#-=* "})
+    ):
+        lines.pop()
+    return "\n".join(lines)
 
 
 def _repeats(words: list[str]) -> bool:

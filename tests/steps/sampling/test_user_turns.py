@@ -13,7 +13,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
 from selfdistill.measure.diversity import first_of_near
 from selfdistill.problems.render import Renderer, load_renderer
-from selfdistill.problems.requests import fault
+from selfdistill.problems.requests import fault, trimmed
 from selfdistill.problems.user_turn import TASK, opening, openings
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.schema import EngineSettings, ModelSettings, PromptSettings
@@ -140,6 +140,16 @@ def _fields(each: Sample) -> dict:
     return {name: getattr(each, name) for name in Sample.__slots__}
 
 
+def test_a_turn_that_goes_on_to_an_answer_is_cut_before_it(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    asked = "Write a function that adds.\nFor example: add(1, 2) is 3."
+    cut = sample(0, f"{asked}\n\n### Solution\n\nA possible implementation:\n\n", "stop_string")
+    path.write_text(json.dumps(_fields(cut)) + "\n")
+    assert [row["question"] for row in turns(path, lambda texts: [True] * len(texts))] == [f"{asked}\n\n### Solution"]
+    assert trimmed(f"{asked}\nInput:\n", cut=False) == f"{asked}\nInput:"
+    assert trimmed(f"{asked}\n---\n", cut=True) == asked
+
+
 FAULTS = {
     "  \n": "empty",
     "Write a function.": "too short",
@@ -165,6 +175,7 @@ def test_what_is_no_request_is_told_why(text):
     "text",
     [
         "Write a Python function that adds two numbers and returns the result. Example: add(1, 2) == 3.",
+        "How can I write a Python function that adds two numbers?",
         "Given a list of numbers, find the two whose sum is closest to zero.",
         "Complete this function:\n```python\ndef add(a, b):\n    pass\n```\n",
         "Complete this function:\n```python\ndef add(a, b):\n    # your code here\n    ...\n```\n",

@@ -1,7 +1,8 @@
 """The source `self`: an instruct model writes its users' turns, so that SSD needs nothing but the model.
 
-Drawn by the run's engine like samples, each from a stream of its own, so that it resumes and repeats like them; then
-looked at once, and what is no request is named with its reason. Near copies are left out by `measure/diversity.py`.
+Drawn by the run's engine like samples, each from a stream of its own, so that it resumes and repeats like them. A turn
+ends where the model goes on to an answer; what is no request is named with its reason. Near copies are left out by
+`measure/diversity.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import read_records
-from selfdistill.problems.requests import fault
+from selfdistill.problems.requests import ANSWER_BEGINS, fault, trimmed
 from selfdistill.problems.user_turn import openings
 from selfdistill.progress import progress
 from selfdistill.records import Sample
@@ -50,7 +51,8 @@ def write_turns(
     """
     settings = renderer.settings.self_written
     prompts, opened = openings(renderer)
-    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), opened.stop, _LIMIT)
+    stop = (*opened.stop, *ANSWER_BEGINS)
+    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stop, _LIMIT)
     ends = (*renderer.end_of_answer, *opened.ends)
     with (
         progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update,
@@ -74,7 +76,7 @@ def turns(path: Path, first: Callable[[list[str]], list[bool]]) -> Iterator[dict
         first: of texts, which are no near copies of an earlier one.
     """
     samples = list(read_records(path, Sample))
-    texts = [sample.text.strip() for sample in samples]
+    texts = [trimmed(sample.text, cut=sample.finish_reason == "stop_string") for sample in samples]
     reasons = [fault(text, ended=each.finish_reason != "length") for each, text in zip(samples, texts, strict=True)]
     fresh = iter(first([text for text, reason in zip(texts, reasons, strict=True) if not reason]))
     for sample, text, reason in zip(samples, texts, reasons, strict=True):
