@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.check_base import check_base
+from selfdistill.cli.compare import compare
 from selfdistill.cli.contamination import contamination
 from selfdistill.cli.curve import curve
 from selfdistill.cli.decoding_baselines import decoding_baselines
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.grade import grade
+from selfdistill.cli.init import init
 from selfdistill.cli.method_baselines import method_baselines
 from selfdistill.cli.plan import plan
 from selfdistill.cli.preview import advise, preview
@@ -47,9 +49,9 @@ app = typer.Typer(
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
 _COMMANDS = (
-    *(demo, run, seeds, sample, train, evaluate, report, explain),
+    *(demo, init, run, seeds, sample, train, evaluate, report, explain),
     *(preview, advise, sweep, curve, rounds, method_baselines, decoding_baselines),
-    *(check_base, contamination, regressions),
+    *(check_base, compare, contamination, regressions),
     *(prompts, grade, plan, toy, push, recipes, doctor),
 )
 for _command in _COMMANDS:

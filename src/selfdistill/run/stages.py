@@ -27,7 +27,7 @@ from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
-from selfdistill.records import Prompt, Sample
+from selfdistill.records import Problem, Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain
 from selfdistill.run import apart
@@ -213,11 +213,9 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe)
     prompts = [render_problem(problem, renderer) for problem in problems]
-    _write_problems(directory, problems)
-    write_json(directory.systems, [_plain(system) for system in systems])
+    write_systems(directory, systems, problems)
     _sample_systems(recipe, directory, systems, prompts, student)
     size = len(prompts) * recipe.evaluation.samples_per_problem
-    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
     with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
         grade_systems(
             [(s.name, directory.system_samples(s.name), directory.system_verdicts(s.name)) for s in systems],
@@ -229,6 +227,13 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         )
         facts["programs"] = size * len(systems)
     push(recipe, directory)
+
+
+def write_systems(directory: RunDirectory, systems: Sequence[System], problems: Sequence[Problem]) -> None:
+    """What is about to be evaluated, on what, and in which sandbox, for the report."""
+    _write_problems(directory, problems)
+    write_json(directory.systems, [_plain(system) for system in systems])
+    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
 
 
 def _sample_systems(
