@@ -17,8 +17,11 @@ from selfdistill.plan.model import ModelSize
 
 USABLE = 0.85
 """Of the memory: the rest is for fragments, the libraries themselves and what the arithmetic leaves out."""
-ADAPTERS = 0.02
-"""Weights of rank-16 adapters over those of the model, at most; 16 bytes each in training."""
+ADAPTERS = 24.0
+"""Weights of rank-16 adapters on every linear layer, as a share of the model's: this over its hidden size, at most
+(1.8 % of 0.5 billion, 0.5 % of 8 billion). Each takes 16 bytes in training."""
+ADAPTERS_AT_MOST = 0.01
+"""The share where the hidden size is not known."""
 BATCH = 32
 """Sequences an optimizer step: the paper's."""
 PROMPT = 1024
@@ -64,13 +67,13 @@ def fit(size: ModelSize, machine: Machine, context: int) -> Fit:
     for limit in _limits(machine, context):
         length = min(context, limit + PROMPT)
         rows = _rows(size, room, length, machine)
-        for method in _methods(machine):
+        for method in _methods(size, machine):
             micro = _micro(size, method, room, length, machine)
             if rows and micro:
                 training = training_bytes(size, method, micro * length, on_cpu=on_cpu)
                 sampling = sampling_bytes(size, rows * length, on_cpu=on_cpu)
                 return Fit(method, micro, limit, length, rows, training, sampling)
-    training = min(training_bytes(size, method, length, on_cpu=on_cpu) for method in _methods(machine))
+    training = min(training_bytes(size, method, length, on_cpu=on_cpu) for method in _methods(size, machine))
     needed = max(training, sampling_bytes(size, length, on_cpu=on_cpu)) / USABLE
     raise UserError(
         f"a model of {size.parameters / 1e9:.3g}B parameters does not fit: {machine.name} has "
@@ -90,12 +93,11 @@ def training_bytes(size: ModelSize, method: Method, tokens: float, *, on_cpu: bo
         on_cpu: there all is float32; on a GPU forward and backward are in bfloat16.
     """
     copies = 0 if on_cpu else 2
+    adapters = 16 * size.parameters * (ADAPTERS / size.shape.hidden if size.shape else ADAPTERS_AT_MOST)
     state = {
         "full": (16 + copies) * size.parameters,
-        "lora": ((4 if on_cpu else 2) + 16 * ADAPTERS) * size.parameters,
-        "qlora": BYTES_IN_4_BITS * (size.parameters - size.embeddings)
-        + 4 * size.embeddings
-        + 16 * ADAPTERS * size.parameters,
+        "lora": (4 if on_cpu else 2) * size.parameters + adapters,
+        "qlora": BYTES_IN_4_BITS * (size.parameters - size.embeddings) + 4 * size.embeddings + adapters,
     }[method]
     if size.shape is None:  # as published sizes have none: a generous share of the weights for a token's hidden states
         return state + tokens * size.cache_bytes * 4
@@ -115,8 +117,10 @@ def _limits(machine: Machine, context: int) -> Iterator[int]:
         limit //= 2
 
 
-def _methods(machine: Machine) -> tuple[Method, ...]:
-    return ("full", "lora", "qlora") if machine.quantizes else ("full", "lora")
+def _methods(size: ModelSize, machine: Machine) -> tuple[Method, ...]:
+    """In the order of preference. Experts that are held as one parameter cannot be quantized (docs/real-models.md)."""
+    mixture = size.active < size.parameters
+    return ("full", "lora", "qlora") if machine.quantizes and not mixture else ("full", "lora")
 
 
 def _rows(size: ModelSize, room: float, length: int, machine: Machine) -> int:
