@@ -76,4 +76,4 @@ def test_the_command_compares_resumes_and_refuses_another_student(tmp_path):
     assert f"report: {out / 'report.html'}" in done.stdout
     done = run(command("compare", "embedded", str(make_model(tmp_path / "third")), *arguments))
     assert done.returncode == 2
-    assert "changed: description" in done.stderr
+    assert "the student changed since this run was begun" in done.stderr

@@ -141,7 +141,7 @@ def _written(recipe: Recipe, out: Path, model: str | None) -> Path | None:
     from selfdistill.cli.settings import keep_settings
     from selfdistill.errors import UserError
     from selfdistill.run.fingerprints import fingerprint_model
-    from selfdistill.run.self_written import is_self_written, write_self
+    from selfdistill.run.self_written import check_self, is_self_written, write_self
 
     if not is_self_written(recipe.prompts):
         return None
@@ -149,6 +149,7 @@ def _written(recipe: Recipe, out: Path, model: str | None) -> Path | None:
         raise UserError("a model must write these prompts", where="self", fix="give --model MODEL")
     from selfdistill.models.load import resolve_path
 
+    check_self(recipe)
     samples = out.with_name(f"{out.stem}.written.jsonl")
     keep_settings(
         samples,

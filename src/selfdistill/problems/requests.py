@@ -47,6 +47,7 @@ _ASKS = re.compile(
 )
 _REPAIR = re.compile(r"\b(fix|bug|error|wrong|debug|refactor|improve|optimi[sz]e|explain|rewrite)\w*\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
+_ANNOUNCES = re.compile(r"^\s*#|:[*_ ]*$|^[-=*_` ]*$")
 _DEF = re.compile(r"[ \t]*(?:async )?def \w+\(")
 _NO_CODE = re.compile(r"\s*(?:#.*|pass|\.\.\.|`+)?\s*$")
 
@@ -80,13 +81,9 @@ def fault(text: str, *, ended: bool = True) -> str | None:
 
 def trimmed(text: str, *, cut: bool) -> str:
     """A request without white space around it and, where it was cut at the beginning of an answer, without what only
-    announces that ("A possible solution:")."""
+    announces that ("### A solution", "It can be done like this:")."""
     lines = text.strip().splitlines()
-    while (
-        cut
-        and lines
-        and (not lines[-1].strip() or lines[-1].rstrip().endswith((":", "#")) or set(lines[-1]) <= {*"#-=* "})
-    ):
+    while cut and lines and _ANNOUNCES.search(lines[-1]):
         lines.pop()
     return "\n".join(lines)
 

@@ -6,12 +6,16 @@ A run has them in its directory, `selfdistill prompts` beside the file that it w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfdistill.files import record_line, write_bytes
 from selfdistill.measure.diversity import first_of_near
+from selfdistill.problems.mixture import parts
 from selfdistill.problems.render import load_renderer
+from selfdistill.problems.sources import read_statements
+from selfdistill.problems.user_turn import openings
 from selfdistill.recipe.prompt_sources import SELF
 from selfdistill.steps.sampling.user_turns import turns, write_turns
 
@@ -23,6 +27,20 @@ if TYPE_CHECKING:
 def is_self_written(settings: PromptSettings) -> bool:
     """Whether the model writes its prompts, or a share of them."""
     return SELF in (settings.source, *(part.source for part in settings.mixture))
+
+
+def check_self(recipe: Recipe) -> None:
+    """Find what would show only after the model has written for an hour.
+
+    Raises:
+        UserError: the model has no chat template, or a mixture's other sources cannot be read.
+    """
+    renderer, _ = load_renderer(recipe.model, recipe.prompts)
+    one = recipe.prompts.self_written.model_copy(update={"count": 1})
+    openings(replace(renderer, settings=recipe.prompts.model_copy(update={"self_written": one})))
+    for part, settings in parts(recipe.prompts) if recipe.prompts.mixture else ():
+        if part.source != SELF:
+            next(read_statements(settings), None)
 
 
 def write_self(recipe: Recipe, samples: Path, rows: Path) -> None:

@@ -38,7 +38,7 @@ from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, read_recipe, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.prediction import predict
-from selfdistill.run.self_written import is_self_written, write_self
+from selfdistill.run.self_written import check_self, is_self_written, write_self
 from selfdistill.run.timing import timed_stage, timed_together
 from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
 from selfdistill.steps.evaluation.grade import grade_systems
@@ -294,6 +294,7 @@ def speaks_chat(recipe: Recipe) -> bool:
 
 def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
     """Begin the run with its prompts: in a process of its own where the model would hold a GPU."""
+    check_self(recipe)
     open_manifest(directory, recipe)
     with exclusive(directory):
         if directory.self_written.is_file():

@@ -94,7 +94,7 @@ def test_a_model_without_a_chat_template_is_refused():
         openings(Renderer(make_tokenizer(chat=False), settings()))
 
 
-def written(tmp_path: Path, name: str, *, count: int = 6, batch: int = 4, seed: int = 0) -> tuple[Path, list[Sample]]:
+def written(tmp_path: Path, name: str, *, count: int = 4, batch: int = 4, seed: int = 0) -> tuple[Path, list[Sample]]:
     model = ModelSettings(path=str(tmp_path / "model"), dtype="float32", device="cpu")
     if not (tmp_path / "model").is_dir():
         make_model(tmp_path / "model", chat=True, context=1024)
@@ -107,14 +107,14 @@ def written(tmp_path: Path, name: str, *, count: int = 6, batch: int = 4, seed: 
 
 def test_turns_are_drawn_by_the_seed_alone_and_resumed_where_they_stopped(tmp_path):
     path, whole = written(tmp_path, "whole.jsonl")
-    assert [sample.prompt_id for sample in whole] == [f"self-{n:06d}" for n in range(6)]
+    assert [sample.prompt_id for sample in whole] == [f"self-{n:06d}" for n in range(4)]
     assert all(sample.text.startswith(BEGIN) for sample in whole)
-    assert len({sample.token_ids for sample in whole}) == 6
+    assert len({sample.token_ids for sample in whole}) == 4
     torn = tmp_path / "torn.jsonl"
-    torn.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]) + b'{"prompt_id": "self-0')
+    torn.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]) + b'{"prompt_id": "self-0')
     assert written(tmp_path, "torn.jsonl")[1] == whole
-    assert [s.token_ids for s in written(tmp_path, "fewer.jsonl", count=3)[1]] == [s.token_ids for s in whole[:3]]
-    assert written(tmp_path, "other.jsonl", count=3, seed=1)[1][0].token_ids != whole[0].token_ids
+    assert [s.token_ids for s in written(tmp_path, "fewer.jsonl", count=2)[1]] == [s.token_ids for s in whole[:2]]
+    assert written(tmp_path, "other.jsonl", count=2, seed=1)[1][0].token_ids != whole[0].token_ids
 
 
 def sample(number: int, text: str, end: str = "stop") -> Sample:
@@ -145,7 +145,7 @@ def test_a_turn_that_goes_on_to_an_answer_is_cut_before_it(tmp_path):
     asked = "Write a function that adds.\nFor example: add(1, 2) is 3."
     cut = sample(0, f"{asked}\n\n### Solution\n\nA possible implementation:\n\n", "stop_string")
     path.write_text(json.dumps(_fields(cut)) + "\n")
-    assert [row["question"] for row in turns(path, lambda texts: [True] * len(texts))] == [f"{asked}\n\n### Solution"]
+    assert [row["question"] for row in turns(path, lambda texts: [True] * len(texts))] == [asked]
     assert trimmed(f"{asked}\nInput:\n", cut=False) == f"{asked}\nInput:"
     assert trimmed(f"{asked}\n---\n", cut=True) == asked
 
@@ -230,6 +230,23 @@ def test_self_is_a_part_of_a_mixture_like_any_other(tmp_path):
     run = stages.begin(recipe.model_copy(update={"seed": 3}), tmp_path / "run")
     counts = read_json(run.prompt_counts)
     assert counts["sources"]["self"] in (2 * counts["sources"][str(other)], 2 * counts["sources"][str(other)] + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["model.path=embedded"], "self: only a model with a chat template"),
+        (
+            ["prompts.source=mixture", 'prompts.mixture=[{"source": "self"}, {"source": "none.jsonl"}]'],
+            "none.jsonl: no such file",
+        ),
+    ],
+)
+def test_what_would_show_after_an_hour_shows_at_once_and_leaves_nothing(tmp_path, changes, expected):
+    recipe = load_recipe("demo", [*self_recipe(tmp_path), *changes])
+    with pytest.raises(UserError, match=expected):
+        stages.begin(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
