@@ -47,7 +47,9 @@ _ASKS = re.compile(
 )
 _REPAIR = re.compile(r"\b(fix|bug|error|wrong|debug|refactor|improve|optimi[sz]e|explain|rewrite)\w*\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
-_ANNOUNCES = re.compile(r"^\s*#|:[*_ ]*$|^[-=*_` ]*$")
+_NO_TEXT = re.compile(r"^\s*#|^[-=*_` ]*$")
+_ANNOUNCES = re.compile(r":[*_ ]*$")
+_SENTENCE = re.compile(r"(?<=[.?!]) +")
 _DEF = re.compile(r"[ \t]*(?:async )?def \w+\(")
 _NO_CODE = re.compile(r"\s*(?:#.*|pass|\.\.\.|`+)?\s*$")
 
@@ -80,11 +82,18 @@ def fault(text: str, *, ended: bool = True) -> str | None:
 
 
 def trimmed(text: str, *, cut: bool) -> str:
-    """A request without white space around it and, where it was cut at the beginning of an answer, without what only
-    announces that ("### A solution", "It can be done like this:")."""
+    """A request without white space around it and, where it was cut at the beginning of an answer, without the sentence
+    or heading that only announces that ("Here is an example:"). A request that ends so keeps its words."""
     lines = text.strip().splitlines()
-    while cut and lines and _ANNOUNCES.search(lines[-1]):
+    while cut and len(lines) > 1 and _NO_TEXT.search(lines[-1]):
         lines.pop()
+    if cut and lines and _ANNOUNCES.search(lines[-1]):
+        *before, last = _SENTENCE.split(lines.pop().rstrip(":*_ "))
+        if before:
+            lines.append(" ".join(before))
+        elif not lines:
+            lines.append(f"{last}.")
+        return trimmed("\n".join(lines), cut=cut)
     return "\n".join(lines)
 
 

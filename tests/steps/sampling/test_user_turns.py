@@ -148,6 +148,8 @@ def test_a_turn_that_goes_on_to_an_answer_is_cut_before_it(tmp_path):
     assert [row["question"] for row in turns(path, lambda texts: [True] * len(texts))] == [asked]
     assert trimmed(f"{asked}\nInput:\n", cut=False) == f"{asked}\nInput:"
     assert trimmed(f"{asked}\n---\n", cut=True) == asked
+    assert trimmed("Write a function that adds. Here is an example:\n\n", cut=True) == "Write a function that adds."
+    assert trimmed("Write a function that adds:\n\n", cut=True) == "Write a function that adds."
 
 
 FAULTS = {
