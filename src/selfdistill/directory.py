@@ -45,6 +45,16 @@ class RunDirectory:
         return self.root / "prompts.json"
 
     @property
+    def self_samples(self) -> Path:
+        """What the model wrote in its users' place; only with the source `self`."""
+        return self.root / "self-written.samples.jsonl"
+
+    @property
+    def self_written(self) -> Path:
+        """The same by question, with the reasons why some are no prompts."""
+        return self.root / "self-written.jsonl"
+
+    @property
     def samples(self) -> Path:
         """`Sample` records of step 1."""
         return self.root / "samples.jsonl"

@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.check_base import check_base
+from selfdistill.cli.compare import compare
 from selfdistill.cli.contamination import contamination
 from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.export import export
 from selfdistill.cli.grade import grade
+from selfdistill.cli.init import init
 from selfdistill.cli.plan import plan
+from selfdistill.cli.prompts import prompts
 from selfdistill.cli.push import push
 from selfdistill.cli.recipes import recipes
 from selfdistill.cli.regressions import regressions
@@ -53,11 +56,11 @@ app = typer.Typer(
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
 PANELS: dict[str, tuple[Study | Callable[..., None], ...]] = {
-    "The whole loop": (demo, run),
+    "The whole loop": (demo, init, run),
     "Its steps": (sample, train, evaluate, report),
-    "Checks": (check_base, contamination, regressions, explain),
+    "Checks": (check_base, compare, contamination, regressions, explain),
     "Studies: several runs side by side": STUDIES,
-    "Tools": (recipes, doctor, plan, grade, try_, export, push, toy),
+    "Tools": (recipes, prompts, doctor, plan, grade, try_, export, push, toy),
 }
 """Commands as `--help` groups them."""
 

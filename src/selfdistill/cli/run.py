@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selfdistill.cli.init import recipe_for
 from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
 from selfdistill.cli.result import print_result
 from selfdistill.libraries import quiet_libraries
@@ -42,6 +43,8 @@ def demo(
 def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = None, grid: GridOption = False) -> None:
     """Run a recipe: sample, train, evaluate, report. The same command resumes a run that was stopped.
 
+    For a model's directory or hub id a recipe is written first, as by `selfdistill init`.
+
     Examples:
 
       selfdistill run demo --set prompts.limit=1000 --out runs/small
@@ -50,7 +53,7 @@ def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = No
     """
     from selfdistill.recipe import load_recipe, with_whole_grid
 
-    given = load_recipe(recipe, overrides or ())
+    given = load_recipe(recipe_for(recipe, out), overrides or ())
     run_recipe(with_whole_grid(given) if grid else given, out)
 
 

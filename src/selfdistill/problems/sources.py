@@ -1,4 +1,4 @@
-"""Reading problem statements: the embedded set, a table in a file, a `datasets` directory, or a hub data set.
+"""Reading problem statements: the embedded set, a table in a file, a data set, a code base, or several of these.
 
 Files may be on object storage. Only reads; what is kept and how it is rendered is decided in `prepare.py`. No code of a
 data set is ever run.
@@ -7,26 +7,33 @@ data set is ever run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.problems.built_in import BUILT_IN, built_in_statements
 from selfdistill.problems.cells import name_of, statement_of, text_of
+from selfdistill.problems.mixture import parts
+from selfdistill.problems.repository import is_repository, repository_statements
 from selfdistill.problems.statement import Statement
 from selfdistill.problems.tables import KINDS, table_kind, table_rows
+from selfdistill.recipe.prompt_sources import MIXTURE, SELF
 from selfdistill.urls import is_url
 
 if TYPE_CHECKING:
     from selfdistill.recipe.prompts import PromptSettings
 
 
-def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterator[Statement]:
+def read_statements(
+    settings: PromptSettings, *, texts: bool = False, written: Path | None = None
+) -> Iterator[Statement]:
     """Yield the source's rows in order.
 
     Args:
         settings: the recipe's prompts section.
         texts: also the existing texts.
+        written: where the source `self` is, once a model has written it.
 
     Raises:
         UserError: the source is missing, broken (file and line named), empty of the columns, or not a data set.
@@ -35,6 +42,16 @@ def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterato
         yield from built_in_statements(settings.source, texts=texts)
         return
     source = settings.source
+    if source == MIXTURE:
+        for part, own in parts(settings):
+            yield from (replace(row, origin=part.label) for row in read_statements(own, texts=texts, written=written))
+        return
+    if source == SELF:
+        yield from _written(written)
+        return
+    if is_repository(source):
+        yield from repository_statements(source)
+        return
     if table_kind(source) is not None and not Path(source).is_dir():
         if not is_url(source) and not Path(source).is_file():
             raise UserError("no such file", where=source, fix="set prompts.source to a file, a directory or a hub id")
@@ -44,6 +61,18 @@ def read_statements(settings: PromptSettings, *, texts: bool = False) -> Iterato
     else:
         rows = _dataset(settings)
     yield from _statements(rows, settings, texts=texts)
+
+
+def _written(path: Path | None) -> Iterator[Statement]:
+    """What a model wrote, with the reasons why some of it is no prompt (`steps/sampling/user_turns.py`)."""
+    if path is None:
+        raise UserError(
+            "is written by a model, and not there yet",
+            where=SELF,
+            fix="write it to a file: selfdistill prompts self --model MODEL --out FILE",
+        )
+    for _, row in table_rows(str(path)):
+        yield Statement(row["question"], prompt_id=row["id"], left_out=row["left_out"])
 
 
 def _dataset(settings: PromptSettings) -> Iterator[tuple[str, Any]]:

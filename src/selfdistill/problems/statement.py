@@ -16,6 +16,10 @@ class Statement:
     prompt_id: str | None = None
     continuation: str = ""
     """An existing text after it."""
+    left_out: str = ""
+    """Why its source itself does not offer it; such a row is only counted."""
+    origin: str = ""
+    """Its part of a mixture; "" where the source is one."""
 
     @property
     def encodable(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from selfdistill.recipe.prompt_sources import MixturePart, SelfWritten
 from selfdistill.recipe.section import CountOrZero, PositiveInt, Section
 
 
@@ -27,8 +28,8 @@ class PromptSettings(Section):
 
     source: str
     """`embedded`, `embedded-json`, a file (.jsonl, .json, .csv, .tsv, .parquet; also .gz), a directory, or a data set's
-    hub id. With sampling.source `texts` also `embedded-clean`, `embedded-buggy`, `embedded-strings`,
-    `embedded-scalars` or `standard-library`: docs/texts.md."""
+    hub id; `self`, `repository:DIR` or `mixture`: docs/prompts.md. With sampling.source `texts` also `embedded-clean`,
+    `embedded-buggy`, `embedded-strings`, `embedded-scalars` or `standard-library`: docs/texts.md."""
     subset: str | None = None
     """The data set's configuration name."""
     split: str = "train"
@@ -58,6 +59,9 @@ class PromptSettings(Section):
     """Leave out this many that a smaller `skip` would have used: fresh prompts for another round."""
     max_tokens: PositiveInt | None = None
     """Drop longer prompts; unset drops those that leave no room for a completion in the model's context."""
+    mixture: tuple[MixturePart, ...] = ()
+    """With `source: mixture`, its parts, e.g. `[{source: self, weight: 2}, {source: mine.jsonl}]`."""
+    self_written: SelfWritten = SelfWritten()
 
     @field_validator("stop")
     @classmethod

@@ -101,6 +101,7 @@ def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
 
 
 STAGES: dict[str, Callable[[Recipe, RunDirectory], None]] = {
+    "prompts": stages.write_prompts,
     "sample": stages.sample,
     "sample+regressions": _sample_with_regressions,
     "train": stages.train,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from selfdistill import report
 from selfdistill.agreement.keep import refused_samples, statistics
 from selfdistill.checked import checked
-from selfdistill.directory import RunDirectory
+from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.events import emit
@@ -30,9 +30,10 @@ from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
-from selfdistill.records import Prompt, Sample
+from selfdistill.records import Problem, Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain
+from selfdistill.run import apart
 from selfdistill.run.agreed import find_agreed, sample_inputs
 from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
@@ -41,6 +42,7 @@ from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.manifest import open_manifest, read_recipe, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.prediction import predict
+from selfdistill.run.self_written import check_self, is_self_written, write_self
 from selfdistill.run.timing import timed_stage, timed_together
 from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
 from selfdistill.steps.evaluation.grade import grade_systems
@@ -79,8 +81,10 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     directory = RunDirectory(out)
     pull(recipe, directory)
     fresh = not directory.prompts.is_file()
+    if fresh and is_self_written(recipe.prompts):
+        _write_self(recipe, directory)
     if fresh:
-        prompts, counts = read_prompts(recipe)
+        prompts, counts = read_prompts(recipe, directory.self_written)
     open_manifest(directory, recipe)
     set_fingerprint(directory, "model", fingerprint_model(resolve_path(recipe.model.path), recipe.model.revision))
     if fresh:
@@ -91,12 +95,23 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
     return directory
 
 
-def read_prompts(recipe: Recipe) -> tuple[list[Prompt], PromptCounts]:
-    """The recipe's prompts, rendered, and what was dropped; writes nothing."""
+def write_prompts(recipe: Recipe, directory: RunDirectory) -> None:
+    """The source `self`: the base writes its users' turns."""
+    with timed_stage(directory, "prompts"):
+        write_self(settled(recipe, directory), directory.self_samples, directory.self_written)
+
+
+def read_prompts(recipe: Recipe, written: Path | None = None) -> tuple[list[Prompt], PromptCounts]:
+    """The recipe's prompts, rendered, and what was dropped; writes nothing.
+
+    Args:
+        recipe: of the run.
+        written: what the base wrote itself, for the source `self`.
+    """
     renderer, context = _renderer(recipe)
     texts = recipe.sampling.source == "texts"
     drop = prompt_filter(recipe.checks.contamination, recipe.evaluation)
-    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=drop)
+    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=drop, written=written)
 
 
 @checked
@@ -244,11 +259,9 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe.evaluation)
     prompts = [render_problem(problem, renderer) for problem in problems]
-    _write_problems(directory, problems)
-    write_json(directory.systems, [_plain(system) for system in systems])
+    write_systems(directory, systems, problems)
     _sample_systems(recipe, directory, systems, prompts, student)
     size = len(prompts) * recipe.evaluation.samples_per_problem
-    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
     with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
         grade_systems(
             [(s.name, directory.system_samples(s.name), directory.system_verdicts(s.name)) for s in systems],
@@ -260,6 +273,13 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         )
         facts["programs"] = size * len(systems)
     push(recipe, directory)
+
+
+def write_systems(directory: RunDirectory, systems: Sequence[System], problems: Sequence[Problem]) -> None:
+    """What is about to be evaluated, on what, and in which sandbox, for the report."""
+    _write_problems(directory, problems)
+    write_json(directory.systems, [_plain(system) for system in systems])
+    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
 
 
 def _sample_systems(
@@ -320,6 +340,19 @@ def write_report(directory: RunDirectory) -> Path:
 def speaks_chat(recipe: Recipe) -> bool:
     """Whether the model answers instructions, in prose around code, and does not just continue a prompt."""
     return bool(_renderer(recipe)[0].chat)
+
+
+def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
+    """Begin the run with its prompts: in a process of its own where the model would hold a GPU."""
+    check_self(recipe)
+    open_manifest(directory, recipe)
+    with exclusive(directory):
+        if directory.self_written.is_file():
+            return
+        if apart.wanted(recipe):
+            apart.run_apart("prompts", recipe, directory)
+        else:
+            write_prompts(recipe, directory)
 
 
 def _renderer(recipe: Recipe) -> tuple[Any, int]:

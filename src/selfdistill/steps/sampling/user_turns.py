@@ -1,0 +1,85 @@
+"""The source `self`: an instruct model writes its users' turns, so that SSD needs nothing but the model.
+
+Drawn by the run's engine like samples, each from a stream of its own, so that it resumes and repeats like them. A turn
+ends where the model goes on to an answer; what is no request is named with its reason. Near copies are left out by
+`measure/diversity.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfdistill.engines.on_demand import on_demand
+from selfdistill.files import read_records
+from selfdistill.problems.requests import ANSWER_BEGINS, fault, trimmed
+from selfdistill.problems.user_turn import openings
+from selfdistill.progress import progress
+from selfdistill.records import Sample
+from selfdistill.steps.sampling.generate import Job, generate_samples
+from selfdistill.steps.sampling.watch import Limit
+
+if TYPE_CHECKING:
+    from selfdistill.problems.render import Renderer
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.model import ModelSettings
+
+_LIMIT = Limit("writing prompts", "prompts.self_written.max_new_tokens")
+
+
+def write_turns(
+    model: ModelSettings,
+    engine: EngineSettings,
+    renderer: Renderer,
+    path: Path,
+    *,
+    seed: int,
+    cluster: str | None = None,
+) -> None:
+    """Append what is missing of the turns that the recipe asks for.
+
+    Args:
+        model: the recipe's model section.
+        engine: the recipe's engine section.
+        renderer: of the model, with the recipe's prompts section.
+        path: JSON Lines of `Sample`.
+        seed: the recipe's.
+        cluster: a Ray cluster's address, where engines run there.
+
+    Raises:
+        UserError: the model has no chat template, or it cannot be used.
+    """
+    settings = renderer.settings.self_written
+    prompts, opened = openings(renderer)
+    stop = (*opened.stop, *ANSWER_BEGINS)
+    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stop, _LIMIT)
+    ends = (*renderer.end_of_answer, *opened.ends)
+    with (
+        progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update,
+        on_demand(model, engine, None, cluster, tuple(sorted(set(ends)))) as load,
+    ):
+        generate_samples(
+            job,
+            path,
+            load_engine=load,
+            tokenizer=renderer.tokenizer,
+            shard_size=engine.shard_size,
+            progress=update,
+        )
+
+
+def turns(path: Path, first: Callable[[list[str]], list[bool]]) -> Iterator[dict[str, str]]:
+    """What was written: `id`, `question`, and `left_out`, the reason why it is no prompt or "".
+
+    Args:
+        path: what `write_turns` wrote.
+        first: of texts, which are no near copies of an earlier one.
+    """
+    samples = list(read_records(path, Sample))
+    texts = [trimmed(sample.text, cut=sample.finish_reason == "stop_string") for sample in samples]
+    reasons = [fault(text, ended=each.finish_reason != "length") for each, text in zip(samples, texts, strict=True)]
+    fresh = iter(first([text for text, reason in zip(texts, reasons, strict=True) if not reason]))
+    for sample, text, reason in zip(samples, texts, reasons, strict=True):
+        why = reason or ("" if next(fresh) else "near copy")
+        yield {"id": sample.prompt_id, "question": text, "left_out": why}
