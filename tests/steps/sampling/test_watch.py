@@ -132,7 +132,7 @@ def test_an_evaluation_names_its_own_limit_and_its_system(loaded, tmp_path, caps
     recipe = load_recipe("demo", ["evaluation.max_new_tokens=5", "evaluation.samples_per_problem=5"])
     never, greedy = replace(loaded[0], end_of_turn=NEVER), systems_of(recipe.evaluation, recipe.sampling.decoding)[4]
     path = tmp_path / "samples.jsonl"
-    how = {"title": greedy.title, "engine": lambda: never, "tokenizer": loaded[1], "stop": (), "shard_size": 9}
+    how = {"title": greedy.title, "engine": lambda: never, "tokenizer": loaded[1], "stop": (), "shard_size": 2048}
     sample_systems(recipe.evaluation, [(greedy, path)], PROMPTS[:3], seed=recipe.seed, **how)
     said = capsys.readouterr().err
     assert said.startswith("warning: base, greedy: none of 3 completions ended by itself"), "five of each, made once"
