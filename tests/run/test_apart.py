@@ -124,7 +124,7 @@ def test_the_results_are_those_of_one_process_whoever_is_killed_on_the_way(tmp_p
         assert goes(child), "a stage outlived its run"
     assert [code for code, _ in ends] == [137, 130, -9]
     assert "was ended by SIGKILL; out of memory" in ends[0][1]
-    assert ends[1][1] == "stopped; the same command goes on from here"
+    assert ends[1][1] == "stopped; the same command continues from here"
     last = subprocess.run(run_command(out, *FEW), env=APART, capture_output=True, text=True)
     assert last.returncode == 0, last.stderr
     assert results(out) == results(undisturbed)

@@ -96,7 +96,7 @@ def _trial(program: str) -> str:
     try:
         run = run_job(sandbox, {"kind": "stdin", "program": program.encode()}, Limits(), stdin="")
         return run.output.decode("utf-8", "replace").strip()
-    except (HarnessError, OSError) as error:
+    except HarnessError as error:
         return str(error)
     finally:
         sandbox.close()

@@ -89,7 +89,9 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "training": {"log": _training_log(run_dir)},
         "recipe": recipe,
         "links": {"explain": "explain.html" if (run_dir / "explain.html").exists() else None},
-        "provenance": {key: value for key, value in manifest.items() if key not in ("recipe", "stages")},
+        "provenance": {
+            key: value for key, value in manifest.items() if key not in ("recipe", "stages", "files", "checksum")
+        },
         "cost": cost(manifest["stages"]),
     }
     summary["unchecked"] = unchecked(summary)

@@ -9,10 +9,9 @@ from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.events import emit
-from selfdistill.files import read_json
 from selfdistill.processes import is_main_process
 from selfdistill.run.gpu_memory import gpu_peak
-from selfdistill.run.manifest import update_manifest
+from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.run.prediction import note
 
 
@@ -38,7 +37,7 @@ def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[di
     with gpu_peak(common):
         yield facts
     seconds = time.perf_counter() - started
-    stages = read_json(directory.manifest)["stages"]
+    stages = read_manifest(directory)["stages"]
     before = {name: stages.get(name, {}) for name in names}
     gained = {name: max(0, facts[name].get("tokens", 0) - before[name].get("tokens", 0)) for name in names}
     total = sum(gained.values())
