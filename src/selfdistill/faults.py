@@ -11,6 +11,8 @@ import errno
 import re
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from selfdistill.errors import UserError, first_line
 
@@ -33,7 +35,10 @@ _DISK = {
 }
 _MACHINE = {
     errno.ENOMEM: ("memory is used up", _MEMORY),
-    errno.EAGAIN: ("no further process or thread may start", f"raise the limit (ulimit -u); {_CONTINUE}"),
+    errno.EAGAIN: (
+        "no further process or thread may start: too many run, or memory is limited",
+        f"raise the limit (ulimit -u, ulimit -v); {_CONTINUE}",
+    ),
 }
 _FOREIGN_ERRNO = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 """How Rust libraries, and exceptions that wrap another, name the system's error."""
@@ -61,6 +66,24 @@ def explained(error: BaseException) -> UserError | None:
     return None
 
 
+@contextmanager
+def located(where: str | Path) -> Iterator[None]:
+    """Turn what is known here into its one line, with a place where the exception itself names none.
+
+    Raises:
+        UserError: instead of what is known; everything else passes.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        raise UserError(known.what, where=known.where or where, fix=known.fix) from error
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and those that it was raised from, or in the handling of."""
     seen: set[int] = set()
@@ -82,7 +105,7 @@ def _of_system(error: BaseException) -> UserError | None:
     where = getattr(error, "filename", None)
     where = where if isinstance(where, str) else None
     if number in (errno.EMFILE, errno.ENFILE):
-        return _too_few_descriptors()
+        return too_few_descriptors()
     if number in _DISK:
         what, fix = _DISK[number]
         return UserError(what, where=where, fix=fix)
@@ -102,7 +125,8 @@ def _of_library(error: BaseException) -> UserError | None:
     if _TORN.search(message):
         return UserError("a checkpoint could not be written to its end: the disk is full", fix=_SPACE)
     if isinstance(error, RuntimeError) and _NO_THREAD.search(message):
-        return UserError(*_MACHINE[errno.EAGAIN][:1], fix=_MACHINE[errno.EAGAIN][1])
+        what, fix = _MACHINE[errno.EAGAIN]
+        return UserError(what, fix=fix)
     if type(error).__name__ == "SafetensorError":
         return UserError(f"a safetensors file is damaged: {first_line(error)}", fix="fetch or make it again")
     if isinstance(error, IndexError | RuntimeError) and _VOCABULARY.search(message):
@@ -121,7 +145,8 @@ def _asked(message: str) -> str:
     return f": {int(found[1]):,} bytes more were asked for" if found[1] else f": {found[2]} more were asked for"
 
 
-def _too_few_descriptors() -> UserError:
+def too_few_descriptors() -> UserError:
+    """This process may not have enough files open."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return UserError(
         f"too few file descriptors: this process may have {limit:,} files open",

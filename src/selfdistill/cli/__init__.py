@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 _INTERRUPTED = 128 + signal.SIGINT
 """What typer makes of a KeyboardInterrupt, which it catches."""
@@ -46,14 +50,20 @@ def _run() -> None:
         sys.exit(2)
 
 
-def _stopped() -> None:
+def _stopped() -> NoReturn:
+    """Say so, and end: no child and no control group stays behind."""
     from selfdistill.processes import is_main_process
     from selfdistill.stopping import stopped_by
 
     number = stopped_by()
     if is_main_process():
         _say("stopped", signal.Signals(number).name, "stopped; the same command continues from here")
-    sys.exit(128 + number)
+    # Not sys.exit: where the interrupt came in the midst of an `exec`, Python ends itself by SIGINT whatever it is told.
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(128 + number)
 
 
 def _say(event: str, message: str, line: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import resource
 from functools import cache
 from pathlib import Path
 
 from selfdistill.errors import HarnessError, UserError
 from selfdistill.events import warn
+from selfdistill.faults import too_few_descriptors
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
 from selfdistill.grading.sandbox import Sandbox
 
+DESCRIPTORS = 256
+"""Files that a program may have open in a sandbox; with fewer, sandboxes fail, or programs that work elsewhere."""
 INSTALL = "apt-get install bubblewrap"
 _IMPORT = """try:
     import numpy
@@ -48,8 +52,10 @@ def require(isolation: Isolation) -> None:
     """Refuse what this machine cannot give, and warn where programs will miss the interpreter's packages.
 
     Raises:
-        UserError: `full` is asked for and not available; says why and how to mend it.
+        UserError: `full` is asked for and not available; says why and how to mend it. Or too few files may be open.
     """
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < DESCRIPTORS:
+        raise too_few_descriptors()
     if isolation == "process":
         return
     fault = full_isolation_fault()

@@ -9,6 +9,7 @@ from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.events import emit
+from selfdistill.faults import located
 from selfdistill.processes import is_main_process
 from selfdistill.run.gpu_memory import gpu_peak
 from selfdistill.run.manifest import read_manifest, update_manifest
@@ -21,6 +22,9 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
 
     Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
     that this process's tensors took on one GPU; there is none without a GPU, or where another process uses it.
+
+    Raises:
+        UserError: the disk is full, memory is used up, ... (`faults.py`); names the run.
     """
     with timed_together(directory, (name,)) as facts:
         yield facts[name]
@@ -34,7 +38,7 @@ def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[di
     started = time.perf_counter()
     for name in names:
         emit("stage started", stage=name, run=str(directory.root))
-    with gpu_peak(common):
+    with gpu_peak(common), located(directory.root):
         yield facts
     seconds = time.perf_counter() - started
     stages = read_manifest(directory)["stages"]
