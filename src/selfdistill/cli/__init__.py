@@ -58,7 +58,7 @@ def _stopped() -> NoReturn:
     number = stopped_by()
     if is_main_process():
         _say("stopped", signal.Signals(number).name, "stopped; the same command continues from here")
-    # Not sys.exit: where the interrupt came in the midst of an `exec`, Python ends itself by SIGINT whatever it is told.
+    # Not sys.exit: where the interrupt came in the midst of an `exec`, Python ends itself by SIGINT, come what may.
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

@@ -83,6 +83,7 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
         write_json(directory.prompt_counts, asdict(counts))
         write_bytes(directory.prompts, b"".join(record_line(prompt) for prompt in prompts))
         predict(recipe, directory, prompts)
+    check(directory, "prompts")
     set_fingerprint(directory, "prompts", fingerprint_file(directory.prompts))
     if not sealed(directory, "prompts"):
         seal(directory, "prompts")

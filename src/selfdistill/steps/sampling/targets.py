@@ -2,7 +2,7 @@
 
 Arrays of a file, over the samples of its shard in order: `lengths` (samples,) tokens of each sample; `support_sizes`
 (tokens,) retained tokens at each position; `token_ids` and `probabilities` (entries,), most probable first. The file's
-metadata holds `shard`, its number, and `digest`, of the arrays: XXH3, 128 bits.
+metadata holds `digest`, of its number and the arrays (XXH3, 128 bits).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def write_targets(path: Path, targets: Sequence[SparseTargets | None]) -> None:
         "token_ids": np.concatenate([target.token_ids for target in present]).astype(np.int32),
         "probabilities": np.concatenate([target.probabilities for target in present]).astype(np.float32),
     }
-    write_bytes(path, save(arrays, {"shard": path.stem, "digest": _digest(arrays)}))
+    write_bytes(path, save(arrays, {"digest": _digest(path.stem, arrays)}))
 
 
 def read_targets(directory: Path) -> Iterator[SparseTargets]:
@@ -99,13 +99,13 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
     except Exception as error:  # safetensors has an error of its own that is none of Python's
         raise UserError(f"damaged: {first_line(error)}", where=path, fix=_AGAIN) from error
-    if metadata.get("shard") != path.stem or metadata.get("digest") != _digest(arrays):
+    if metadata.get("digest") != _digest(path.stem, arrays):
         raise UserError("damaged: its digest differs", where=path, fix=_AGAIN)
     return arrays
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = xxhash.xxh3_128()
+def _digest(shard: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = xxhash.xxh3_128(shard.encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
