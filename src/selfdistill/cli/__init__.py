@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ def main() -> None:
     from selfdistill.stopping import stop_on_signals
 
     stop_on_signals()
+    for stream in (sys.stdout, sys.stderr):  # a locale without a letter prints another; it does not end the run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream.errors == "strict" else stream.errors)
     try:
         _run()
     except KeyboardInterrupt:

@@ -37,7 +37,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         UserError: no such recipe, broken YAML, an unknown key, a value out of range.
     """
     path = _find(str(source))
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     tree = _parse_yaml(text, path)
     for override in overrides:
         _apply(tree, override)
@@ -46,7 +46,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_text(name: str) -> str:
     """The YAML of a built-in recipe, with its comments."""
-    return _find(name).read_text()
+    return _find(name).read_text(encoding="utf-8")
 
 
 def parse_recipe(tree: Mapping[str, Any], where: str | Path) -> Recipe:

@@ -120,4 +120,4 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _source(name: str, package: str = "selfdistill.report") -> str:
-    return (resources.files(package) / "templates" / name).read_text()
+    return (resources.files(package) / "templates" / name).read_text(encoding="utf-8")
