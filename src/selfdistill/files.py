@@ -3,7 +3,8 @@
 - `write_text`, `write_bytes`, `write_json`: write beside the target, fsync, rename. A reader sees the old file or the
   new one.
 - `append_records`: append whole JSON lines and fsync. A crash leaves at most one torn last line, which `read_records`
-  ignores and the next append cuts off.
+  ignores and the next append cuts off. Each line ends with a digest of itself and of all lines before it
+  (`chain.py`), so that a changed, lost or moved line is noticed when it is read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selfdistill import chain
 from selfdistill.errors import UserError
 
 Record = TypeVar("Record")
@@ -52,30 +54,49 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n")
 
 
+def as_json(value: Any) -> Any:
+    """What reading `value` back from JSON gives: lists for tuples, null for NaN."""
+    return json.loads(json.dumps(_finite(value)))
+
+
 def read_json(path: Path) -> Any:
     """Parse a JSON file.
 
     Raises:
-        UserError: the file is missing or is not JSON.
+        UserError: the file is missing or cannot be read, or is not JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_bytes().decode())
     except FileNotFoundError:
         raise UserError("no such file", where=path) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", where=path) from error
     except (ValueError, RecursionError) as error:  # also what is no UTF-8, nested too deeply, or too long a number
         raise UserError(f"not valid JSON: {error}", where=path) from error
 
 
+def write_records(path: Path, records: Iterable[Any]) -> None:
+    """Make `path` hold exactly these records, as `append_records` would have written them, atomically."""
+    write_bytes(path, b"".join(chain.chained(map(record_line, records), 0)))
+
+
 def append_records(path: Path, records: Iterable[Any]) -> None:
-    """Append records (dataclasses or plain dicts) as JSON lines, cutting off a torn last line first."""
-    lines = b"".join(record_line(record) for record in records)
+    """Append records (dataclasses or plain dicts) as chained JSON lines, cutting off a torn last line first.
+
+    A file whose lines have no digests gets none: an older version, or the user, has made it.
+
+    Raises:
+        UserError: the file cannot be written to, or the disk is full.
+    """
+    lines = [record_line(record) for record in records]
     if not lines:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             _cut_torn_line(path, file.fileno())
-            file.write(lines)
+            before = chain.last_digest(path)
+            file.write(b"".join(lines if before is None else chain.chained(lines, before)))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -86,22 +107,24 @@ def read_records(path: Path, record_type: type[Record]) -> Iterator[Record]:
     """Yield the records of a JSON Lines file in order; nothing if it does not exist; a torn last line is ignored.
 
     Raises:
-        UserError: a whole line is not a record of this type; names file and line.
+        UserError: a whole line is not a record of this type, or its digest does not fit; names file and line.
     """
     if not path.exists():
         return
     adapter = _adapter(record_type)
     with path.open("rb") as file:
+        links = chain.Chain()
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield adapter.validate_json(line)
+                yield adapter.validate_json(links.checked(line))
             except ValueError as error:
+                wrong = isinstance(error, chain.BrokenChainError)
                 raise UserError(
-                    f"not a {record_type.__name__} record: {str(error).splitlines()[0]}",
+                    str(error) if wrong else f"not a {record_type.__name__} record: {str(error).splitlines()[0]}",
                     where=f"{path}:{number}",
-                    fix="the file was changed by hand or by another version; delete it to make it again",
+                    fix="the file was damaged or changed by hand; delete it to make it again",
                 ) from error
 
 

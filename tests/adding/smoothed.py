@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from selfdistill.recipe.training import TrainingSettings
+from selfdistill.records import Sample
 from selfdistill.steps.training.target import TrainingTarget
 from selfdistill.steps.training.tiles import Targets
 
@@ -26,5 +28,5 @@ class Smoothed(TrainingTarget):
         return lambda start, end: (token_ids[start:end], probabilities[start:end])
 
 
-def load(training: TrainingSettings, directory: Path) -> Smoothed:
+def load(training: TrainingSettings, directory: Path, samples: Sequence[Sample]) -> Smoothed:
     return Smoothed()

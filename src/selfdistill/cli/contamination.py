@@ -57,6 +57,7 @@ def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Pat
     from selfdistill.measure.contamination.run import compare_run, write_contamination
     from selfdistill.problems.evaluation import load_problems
     from selfdistill.progress import progress
+    from selfdistill.run.integrity import check, seal
     from selfdistill.run.manifest import read_recipe
 
     run = RunDirectory(root)
@@ -64,9 +65,12 @@ def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Pat
     settings = _settings({**recipe.checks.contamination.model_dump(), **options})
     problems = load_problems(recipe.evaluation) if benchmark is None else _problems(benchmark)
     path = out or (Path("contamination.json") if benchmark else run.contamination)
+    check(run, "prompts", "samples")
     with exclusive(run), progress("comparing with the benchmark", None, "texts") as update:
         parts = compare_run(run, problems, settings, update)
         write_contamination(path, benchmark or recipe.evaluation.benchmark, settings, parts)
+        if path.absolute() == run.contamination.absolute():
+            seal(run, "contamination")
     return parts, path
 
 

@@ -23,8 +23,10 @@ def push(
     from selfdistill.directory import RunDirectory
     from selfdistill.errors import UserError
     from selfdistill.run.hub import push_student
+    from selfdistill.run.integrity import check_student
 
     student = RunDirectory(directory).student
     if not (student / "config.json").is_file():
         raise UserError("there is no student to push", where=directory, fix=f"run selfdistill train {directory}")
+    check_student(student)
     print(push_student(student, repository, public=public))

@@ -28,7 +28,7 @@ def read_grid(path: Path | None = None) -> Grid:
     """
     source = path or Path(str(resources.files("selfdistill.decoding") / "families.yaml"))
     try:
-        grid = _GRID.validate_python(yaml.safe_load(source.read_text()))
+        grid = _GRID.validate_python(yaml.safe_load(source.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=source) from None
     except yaml.YAMLError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import get_args
 
 from selfdistill.errors import HarnessError, UserError, WrongValueError
 from selfdistill.events import warn
+from selfdistill.faults import too_few_descriptors
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.bubblewrap import INSTALL, bubblewrap_path
 from selfdistill.grading.inside import kernel
@@ -17,6 +19,8 @@ from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
 from selfdistill.grading.sandbox import Sandbox
 
+DESCRIPTORS = 256
+"""Files that a program may have open in a sandbox; with fewer, sandboxes fail, or programs that work elsewhere."""
 _IMPORT = """try:
     import numpy
     print("works")
@@ -52,12 +56,15 @@ def require(isolation: Isolation) -> None:
     """Refuse what this machine cannot give, and warn where programs will miss the interpreter's packages.
 
     Raises:
-        UserError: this is not Linux; or `full` is asked for and not available. Says why and what to do about it.
+        UserError: this is not Linux; or `full` is asked for and not available; or too few files may be open. Says why,
+            and what to do about it.
     """
     if isolation not in get_args(Isolation):  # never taken for the weak one
         raise WrongValueError(f"isolation is {isolation!r}, not one of {', '.join(get_args(Isolation))}")
     if sys.platform != "linux":
         raise UserError(f"programs can be run and graded on Linux only, and this is {sys.platform}", fix=_LINUX)
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < DESCRIPTORS:
+        raise too_few_descriptors()
     if isolation == "process":
         return
     fault = full_isolation_fault()
@@ -105,7 +112,7 @@ def _trial(program: str) -> str:
     try:
         run = run_job(sandbox, {"kind": "stdin", "program": program.encode()}, Limits(), stdin="")
         return run.output.decode("utf-8", "replace").strip()
-    except (HarnessError, OSError) as error:
+    except HarnessError as error:
         return str(error)
     finally:
         sandbox.close()

@@ -5,6 +5,7 @@ Does not know tests or verdicts. Layers and their order are described in docs/gr
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import itertools
 import json
@@ -35,6 +36,9 @@ END_SECONDS = 10.0
 _INSIDE = Path(__file__).with_name("inside")
 _SEALS = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 _numbers = itertools.count()
+_open: set[Sandbox] = set()
+"""What an interpreter that ends must not leave behind, whoever holds it then."""
+_ending = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,11 @@ class Sandbox:
         Raises:
             HarnessError: it cannot be started.
         """
+        if _ending:
+            raise HarnessError("this process is ending")
         if self._running is None:
             self._running = _start(self._isolation, self._limits, self._role)
+            _open.add(self)
 
     def start_job(self, data: bytes, descriptors: list[int]) -> None:
         """Hand a job to the waiting child. Descriptors: its stdin, its stdout, its channel.
@@ -113,9 +120,10 @@ class Sandbox:
 
     def close(self) -> None:
         """Kill the sandbox and everything in it, and wait until it is gone; the next job starts a new one."""
-        if self._running is not None:
-            _end(self._running)
-        self._running = None
+        running, self._running = self._running, None
+        _open.discard(self)
+        if running is not None:
+            _end(running)
 
 
 class SandboxMemoryError(HarnessError):
@@ -173,11 +181,21 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
         their_events.close()
         os.close(their_information)
         os.close(gate)
-    with os.fdopen(information, "rb") as file, os.fdopen(our_gate, "wb"):  # closing the gate opens it
-        found = json.loads(file.read() or b"{}").get("child-pid", process.pid) if isolation == "full" else process.pid
-        group = _group(found, limits) if isolation == "full" else None
-    running = _Running(process, found, jobs, events, log, group)
-    if _receive(events, START_SECONDS) != protocol.READY:
+    group = None
+    try:
+        with os.fdopen(information, "rb") as file, os.fdopen(our_gate, "wb"):  # closing the gate opens it
+            words = json.loads(file.read() or b"{}") if isolation == "full" else {}
+            found = words.get("child-pid", process.pid)
+            group = _group(found, limits) if isolation == "full" else None
+        running = _Running(process, found, jobs, events, log, group)
+        ready = _receive(events, START_SECONDS) == protocol.READY
+    except BaseException:  # Ctrl-C
+        process.kill()
+        process.wait()
+        if group is not None:
+            group.remove()
+        raise
+    if not ready:
         words = _last_words(log)
         _end(running)
         raise HarnessError(f"the sandbox did not start{words}")
@@ -214,6 +232,15 @@ def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
         return bool(poll.poll(seconds * 1000))
     finally:
         os.close(descriptor)
+
+
+@atexit.register
+def _close_all() -> None:
+    """After Ctrl-C a worker's thread may be in the middle of a job: its sandbox and control group go too."""
+    global _ending
+    _ending = True
+    for sandbox in list(_open):
+        sandbox.close()
 
 
 def _group(pid: int, limits: Limits) -> Group | None:

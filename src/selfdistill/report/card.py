@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 from selfdistill.measure.words import percent_interval
 from selfdistill.recipe import Recipe
 from selfdistill.report.claims import of_card
+
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~!&$]")
 
 
 def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
@@ -25,14 +28,16 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
         header["base_model"] = base
     sampling = recipe.sampling.decoding.label
     tree = recipe.model_dump(mode="json")
+    listed = yaml.safe_dump(tree, sort_keys=False).rstrip()
+    fence = "`" * max(3, 1 + _longest_backticks(listed))
     return "\n".join(
         [
             "---",
             yaml.safe_dump(header, sort_keys=False).rstrip(),
             "---",
-            f"# {recipe.name}: a self-distilled model",
+            f"# {escaped(recipe.name)}: a self-distilled model",
             "",
-            f"The base model `{base}`, fine-tuned on {of_card(tree)}",
+            f"The base model {code(base)}, fine-tuned on {of_card(tree)}",
             "",
             f"- sampled with: {sampling}, {recipe.sampling.samples_per_prompt} per prompt, seed {recipe.seed}",
             f"- trained on: {recipe.training.targets} targets, {recipe.training.method} fine-tuning, "
@@ -45,12 +50,28 @@ def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
             "",
             "## Recipe",
             "",
-            "```yaml",
-            yaml.safe_dump(tree, sort_keys=False).rstrip(),
-            "```",
+            f"{fence}yaml",
+            listed,
+            fence,
             "",
         ]
     )
+
+
+def escaped(text: str) -> str:
+    """A name as Markdown shows it: its own marks, HTML and line breaks mean nothing."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """A name as a code span, whatever backticks it has."""
+    line = " ".join(text.split())
+    marks = "`" * (1 + _longest_backticks(line))
+    return f"{marks} {line} {marks}" if "`" in line else f"{marks}{line}{marks}"
+
+
+def _longest_backticks(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def _results(summary: dict[str, Any] | None) -> list[str]:
@@ -59,14 +80,14 @@ def _results(summary: dict[str, Any] | None) -> list[str]:
 
     measures = summary["measures"]
     rows = [
-        f"| {system['title']} | "
+        f"| {escaped(system['title'])} | "
         + " | ".join(percent_interval(system["scores"][measure]["all"]) for measure in measures)
         + " |"
         for system in summary["systems"]
         if "default" in system["roles"]
     ]
     return [
-        f"On `{summary['recipe']['evaluation']['benchmark']}`, percent with 95 % intervals by problem:",
+        f"On {code(summary['recipe']['evaluation']['benchmark'])}, percent with 95 % intervals by problem:",
         "",
         "| system | " + " | ".join(measures) + " |",
         "|---" * (len(measures) + 1) + "|",

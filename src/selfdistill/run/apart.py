@@ -72,7 +72,7 @@ def run_apart(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
             "warned": sorted(events.warned()),
         }
         status = _wait(work)
-        said = json.loads(ending.read_text()) if ending.is_file() else {}
+        said = json.loads(ending.read_bytes()) if ending.is_file() else {}
     events.count_as_warned(said.get("warned", ()))
     _raise(stage, status, said)
 
@@ -113,10 +113,10 @@ def _raise(stage: str, status: int, said: dict[str, Any]) -> None:
         error = StageError(f"{stage} failed: {said['what']}")
         error.add_note(said["traceback"])
         raise error
-    if status < 0:
-        name = signal.Signals(-status).name
-        hint = "; out of memory is the usual reason" if -status == signal.SIGKILL else ""
-        raise KilledError(f"{stage} was ended by {name}{hint}", -status)
+    number = signal.SIGTERM if status == 128 + signal.SIGTERM else -status
+    if number > 0:
+        hint = "; out of memory is the usual reason" if number == signal.SIGKILL else ""
+        raise KilledError(f"{stage} was ended by {signal.Signals(number).name}{hint}", number)
     if status:
         raise StageError(f"{stage} ended with exit code {status} and did not say why")
 

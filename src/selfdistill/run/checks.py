@@ -15,6 +15,7 @@ from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
 from selfdistill.run.engine import settled
+from selfdistill.run.integrity import check, seal
 from selfdistill.run.timing import timed_stage
 
 if TYPE_CHECKING:
@@ -39,10 +40,12 @@ def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
     if directory.contamination.is_file():
         return
 
+    check(directory, "prompts", "samples")
     settings = recipe.checks.contamination
     with timed_stage(directory, "contamination"), progress("comparing with the benchmark", None, "texts") as update:
         parts = compare_run(directory, load_problems(recipe.evaluation), settings, update)
         write_contamination(directory.contamination, recipe.evaluation.benchmark, settings, parts)
+    seal(directory, "contamination")
 
 
 def measure_regressions(
@@ -65,6 +68,9 @@ def measure_regressions(
     if "student" in models and not directory.student.is_dir():
         raise UserError("there is no student yet", where=directory.root, fix=f"run selfdistill train {directory.root}")
 
+    check(directory, "regressions", whole=False)
+    if "student" in models:
+        check(directory, "student")
     recipe = settled(recipe, directory)
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     loaded = [load_task(recipe, name, renderer, context) for name in names]
@@ -74,3 +80,4 @@ def measure_regressions(
         progress("other tasks", work(recipe, loaded, models), "answers") as update,
     ):
         measure(recipe, directory, loaded, renderer, context, update, models)
+    seal(directory, "regressions")

@@ -2,7 +2,7 @@
 
 Its first line of stdin is its work, as JSON. When stdin ends, whoever started it is interrupted or gone: then it stops
 as if Ctrl-C had been pressed, and is gone after a while in any case. Ctrl-C itself, which a terminal sends to both, is
-left to the one that started it.
+left to the one that started it; SIGTERM, which may be meant for this process alone, stops it as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from selfdistill import events
 from selfdistill.directory import RunDirectory
-from selfdistill.errors import UserError
+from selfdistill.faults import explained
 from selfdistill.libraries import quiet_libraries
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.run import pipeline as loop
@@ -30,7 +30,9 @@ INTERRUPTED = 130
 def main() -> int:
     """Do the work, and write how it ended. The exit status."""
     stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: _interrupted(stop))
+    ended_by: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: _interrupted(number, stop, ended_by))
     line = sys.stdin.readline()
     if not line:  # whoever started it is gone already
         return INTERRUPTED
@@ -40,14 +42,15 @@ def main() -> int:
     said: dict[str, Any] = {}
     try:
         _run(work)
-    except UserError as error:
-        said = {"mistake": {"what": error.what, "where": error.where, "fix": error.fix}}
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return 128 + ended_by[0]
     except Exception as error:
-        what = traceback.format_exception_only(error)[-1].strip()
-        said = {"what": what, "traceback": traceback.format_exc()}
-    Path(work["ending"]).write_text(json.dumps({**said, "warned": sorted(events.warned())}))
+        known = explained(error)
+        if known is not None:
+            said = {"mistake": {"what": known.what, "where": known.where, "fix": known.fix}}
+        else:
+            said = _fault(error)
+    Path(work["ending"]).write_text(json.dumps({**said, "warned": sorted(events.warned())}), encoding="utf-8")
     return 2 if "mistake" in said else int("traceback" in said)
 
 
@@ -60,8 +63,15 @@ def _run(work: dict[str, Any]) -> None:
     loop.STAGES[work["stage"]](parse_recipe(work["recipe"], "recipe"), RunDirectory(Path(work["root"])))
 
 
-def _interrupted(stop: threading.Event) -> None:
-    if stop.is_set():
+def _fault(error: Exception) -> dict[str, Any]:
+    what = traceback.format_exception_only(error)[-1].strip()
+    return {"what": what, "traceback": "".join(traceback.format_exception(error))}
+
+
+def _interrupted(number: int, stop: threading.Event, ended_by: list[int]) -> None:
+    """Once: a second signal must not break into the cleaning up."""
+    if (number == signal.SIGTERM or stop.is_set()) and not ended_by:
+        ended_by.append(number)
         raise KeyboardInterrupt
 
 

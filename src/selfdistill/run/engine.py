@@ -11,9 +11,8 @@ from dataclasses import asdict
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.choose import announce, choose
 from selfdistill.engines.precision import choose_dtype
-from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
-from selfdistill.run.manifest import settled_kind, update_manifest, with_engine
+from selfdistill.run.manifest import read_manifest, settled_kind, update_manifest, with_engine
 
 
 def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
@@ -26,7 +25,7 @@ def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:
     chosen = with_engine(recipe, _kind(recipe, directory))
     if chosen.engine.kind != "transformers" or chosen.cluster or chosen.model.dtype != "auto":
         return chosen
-    known = read_json(directory.manifest).get("dtype")
+    known = read_manifest(directory).get("dtype")
     if known is None:
         choice = choose_dtype(chosen.model)
         if choice is None:

@@ -23,6 +23,7 @@ from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import Renderer
 from selfdistill.records import Outcome, Prompt, Sample, Verdict
+from selfdistill.run.integrity import check
 from selfdistill.run.manifest import read_recipe
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def explain_run(root: Path, *, progress: Progress | None = None) -> ExplainResul
     recipe = read_recipe(directory)
     if not directory.student.is_dir():
         raise UserError("there is no student to explain yet", where=root, fix=f"run: selfdistill train {root}")
+    check(directory, "prompts", "samples", "student", "evaluation")
     systems = _systems(directory)
     graded = _graded(directory, systems)
     return explain_models(

@@ -1,10 +1,12 @@
 """The manifest: what made this run. Resolved recipe, versions, machine, fingerprints of model and data, time of stages.
 
-A run directory belongs to one recipe. Going on under a changed one is refused, and the changed keys are named.
+A run directory belongs to one recipe. Going on under a changed one is refused, and the changed keys are named. The
+manifest holds the digests of the run's files (`integrity.py`), and `checksum`, its own.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -12,15 +14,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import read_json, write_json
+from selfdistill.files import as_json, read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.recipe.engine import ENGINES
 
 FORMAT = 2
 """Of a run directory: what its files are called, and the keys of its recipe."""
+_RESTORE = "restore it from a copy, or choose another --out"
 PACKAGES = (
     "selfdistill",
     "torch",
@@ -52,8 +57,8 @@ def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
         raise UserError(
             "is not empty and holds no run (it has no manifest.json)", where=directory.root, fix="choose another --out"
         )
-    write_json(
-        directory.manifest,
+    _write(
+        directory,
         {
             "format": FORMAT,
             "recipe": recipe.model_dump(mode="json"),
@@ -78,7 +83,7 @@ def read_recipe(directory: RunDirectory) -> Recipe:
         raise UserError(
             "is not a run directory (it has no manifest.json)", where=directory.root, fix="start with selfdistill run"
         )
-    manifest = read_json(directory.manifest)
+    manifest = read_manifest(directory)
     require_format(manifest, directory.root)
     return parse_recipe(manifest["recipe"], directory.manifest)
 
@@ -100,12 +105,28 @@ def require_format(manifest: dict[str, Any], where: Path | str) -> None:
     )
 
 
+def read_manifest(directory: RunDirectory) -> dict[str, Any]:
+    """The manifest, as it was written.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        manifest = read_json(directory.manifest)
+    except UserError as error:
+        raise UserError(error.what, where=directory.manifest, fix=_RESTORE) from error
+    if not isinstance(manifest, dict) or manifest.pop("checksum", None) not in (None, _checksum(manifest)):
+        raise UserError(
+            "differs from what was written: its checksum does not fit", where=directory.manifest, fix=_RESTORE
+        )
+    return manifest
+
+
 def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
     """Set one top-level key; of processes that train together, only the main one does."""
     if not is_main_process():
         return
-    manifest = read_json(directory.manifest)
-    write_json(directory.manifest, {**manifest, key: value})
+    _write(directory, {**read_manifest(directory), key: value})
 
 
 def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
@@ -114,7 +135,7 @@ def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
     Raises:
         UserError: the run was begun with something else under the same name.
     """
-    known = read_json(directory.manifest)["fingerprints"]
+    known = read_manifest(directory)["fingerprints"]
     if name in known and known[name] != value:
         raise UserError(
             f"the {name} changed since this run was begun", where=directory.root, fix="choose another --out"
@@ -124,12 +145,12 @@ def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
 
 def finished(directory: RunDirectory, stage: str) -> bool:
     """Whether a stage is in the run's manifest, where it is written at its end."""
-    return directory.manifest.is_file() and stage in read_json(directory.manifest)["stages"]
+    return directory.manifest.is_file() and stage in read_manifest(directory)["stages"]
 
 
 def settled_kind(directory: RunDirectory) -> str | None:
     """What generates in this run: what its recipe names, or what `auto` stood for when it was begun; None before."""
-    manifest = read_json(directory.manifest)
+    manifest = read_manifest(directory)
     named = manifest["recipe"]["engine"]["kind"]
     return named if named != "auto" else manifest.get("engine", {}).get("kind")
 
@@ -153,6 +174,15 @@ def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
             where=directory.root,
             fix="choose another --out, or set these keys back",
         )
+
+
+def _write(directory: RunDirectory, manifest: dict[str, Any]) -> None:
+    plain = as_json(manifest)
+    write_json(directory.manifest, {**plain, "checksum": _checksum(plain)})
+
+
+def _checksum(manifest: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _versions() -> dict[str, str]:

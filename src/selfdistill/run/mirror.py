@@ -22,7 +22,7 @@ from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe
 from selfdistill.run.fingerprints import fingerprint_file
-from selfdistill.run.manifest import require_format
+from selfdistill.run.manifest import read_manifest, require_format
 from selfdistill.urls import filesystem
 
 INDEX = "mirror.json"
@@ -132,7 +132,7 @@ def _files(root: Path) -> Iterator[str]:
 
 def _local_index(store: Store, directory: RunDirectory) -> Index:
     """What this directory has last copied there, or fetched."""
-    manifest = read_json(directory.manifest)
+    manifest = read_manifest(directory)
     run = f"{manifest['created']} {manifest['digest']}"
     path = directory.root / LOCAL_INDEX
     known = Index(**read_json(path)) if path.is_file() else None

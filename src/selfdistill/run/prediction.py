@@ -20,7 +20,7 @@ from selfdistill.plan.measured import LONG_ENOUGH, Measured, all_measured, appen
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import Workload
 from selfdistill.problems.evaluation import load_problems
-from selfdistill.run.manifest import update_manifest
+from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def note(directory: RunDirectory, stage: str, record: dict[str, Any], *, first: 
 
 
 def _note(directory: RunDirectory, stage: str, record: dict[str, Any], first: bool) -> None:
-    manifest = read_json(directory.manifest)
+    manifest = read_manifest(directory)
     plan = manifest.get("plan")
     if not plan:
         return

@@ -6,6 +6,7 @@ missing. `loop.py` runs them all.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.explained import explain_run
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
+from selfdistill.run.integrity import check, check_student, seal, sealed
 from selfdistill.run.manifest import open_manifest, read_recipe, set_fingerprint, update_manifest
 from selfdistill.run.mirror import pull, push
 from selfdistill.run.prediction import predict
@@ -91,7 +93,10 @@ def begin(recipe: Recipe, out: Path) -> RunDirectory:
         write_json(directory.prompt_counts, asdict(counts))
         write_bytes(directory.prompts, b"".join(record_line(prompt) for prompt in prompts))
         predict(recipe, directory, prompts)
+    check(directory, "prompts")
     set_fingerprint(directory, "prompts", fingerprint_file(directory.prompts))
+    if not sealed(directory, "prompts"):
+        seal(directory, "prompts")
     return directory
 
 
@@ -119,6 +124,8 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 1: one completion a prompt (or as many as the recipe says) from the frozen base, or existing texts."""
     _refuse_launcher("sample")
 
+    check(directory, "prompts")
+    check(directory, "samples", "targets", whole=False)
     recipe = settled(recipe, directory)
     renderer, context = _renderer(recipe)
     settings = recipe.sampling
@@ -162,6 +169,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             sample_inputs(recipe, directory, prompts, renderer, engine)
         facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
+    seal(directory, "samples", "targets")
     push(recipe, directory)
 
 
@@ -169,9 +177,11 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
 def train(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 2: the base, fine-tuned on its raw samples."""
     if directory.student.is_dir():
+        _finish_training(directory)
         return
-    _require(directory.samples, "sample")
+    _require(directory, directory.samples, "sample")
 
+    check(directory, "prompts", "samples", "targets")
     prompts = list(read_records(directory.prompts, Prompt))
     samples = list(read_records(directory.samples, Sample))
     expected = len(prompts) * recipe.sampling.samples_per_prompt
@@ -234,14 +244,23 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         facts["steps"] = steps[0]
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
+    seal(directory, "training", "student")
     push(recipe, directory)
+
+
+def _finish_training(directory: RunDirectory) -> None:
+    """What was left to do where a run was stopped just after its student had appeared."""
+    if is_main_process():
+        shutil.rmtree(directory.root / "checkpoints", ignore_errors=True)
+        if not sealed(directory, "student"):
+            seal(directory, "training", "student")
 
 
 @checked
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _refuse_launcher("evaluate")
-    _require(directory.student, "train")
+    _require(directory, directory.student, "train")
 
     evaluate_systems(recipe, directory, systems_of(recipe.evaluation, recipe.sampling.decoding), directory.student)
 
@@ -255,6 +274,8 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         systems: what to evaluate.
         student: the tuned model.
     """
+    check(directory, "evaluation", whole=False)
+    check_student(student)
     recipe = settled(recipe, directory)
     renderer, _ = _renderer(recipe)
     problems = load_problems(recipe.evaluation)
@@ -272,6 +293,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
             progress=update,
         )
         facts["programs"] = size * len(systems)
+    seal(directory, "evaluation")
     push(recipe, directory)
 
 
@@ -329,7 +351,8 @@ def explain(directory: RunDirectory) -> None:
 @checked
 def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
-    _require(directory.systems, "evaluate")
+    _require(directory, directory.systems, "evaluate")
+    check(directory, "prompts", "samples", "training", "contamination", "evaluation", "regressions", "baselines")
 
     path = report.write_report(directory.root)
     write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))
@@ -385,6 +408,6 @@ def _refuse_launcher(stage: str) -> None:
         raise UserError(f"{stage} does not run under accelerate launch or torchrun; only train does")
 
 
-def _require(path: Path, stage: str) -> None:
+def _require(directory: RunDirectory, path: Path, stage: str) -> None:
     if not path.exists():
-        raise UserError(f"{path.name} is missing", where=path.parent, fix=f"run selfdistill {stage} {path.parent}")
+        raise UserError("is missing", where=path, fix=f"run selfdistill {stage} {directory.root}")

@@ -9,10 +9,10 @@ from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.events import emit
-from selfdistill.files import read_json
+from selfdistill.faults import located
 from selfdistill.processes import is_main_process
 from selfdistill.run.gpu_memory import gpu_peak
-from selfdistill.run.manifest import update_manifest
+from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.run.prediction import note
 
 
@@ -22,6 +22,9 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
 
     Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
     that this process's tensors took on one GPU; there is none without a GPU, or where another process uses it.
+
+    Raises:
+        UserError: the disk is full, memory is used up, ... (`faults.py`); names the run.
     """
     with timed_together(directory, (name,)) as facts:
         yield facts[name]
@@ -35,10 +38,10 @@ def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[di
     started = time.perf_counter()
     for name in names:
         emit("stage started", stage=name, run=str(directory.root))
-    with gpu_peak(common):
+    with gpu_peak(common), located(directory.root):
         yield facts
     seconds = time.perf_counter() - started
-    stages = read_json(directory.manifest)["stages"]
+    stages = read_manifest(directory)["stages"]
     before = {name: stages.get(name, {}) for name in names}
     gained = {name: max(0, facts[name].get("tokens", 0) - before[name].get("tokens", 0)) for name in names}
     total = sum(gained.values())

@@ -6,10 +6,10 @@ Every cell ends as an ordinary run directory, which the other commands (report, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from selfdistill.directory import RunDirectory, exclusive
@@ -20,6 +20,7 @@ from selfdistill.run import pipeline as loop
 from selfdistill.run import stages
 from selfdistill.run.manifest import finished, open_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
+from selfdistill.stopping import stop_on_signals
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell, sample_key, system_key, train_key
 from selfdistill.studies.directory import StudyDirectory
@@ -42,7 +43,7 @@ def execute(cells: Sequence[Cell], out: Path, *, jobs: int = 1) -> dict[str, Run
     stages.check_recipe(cells[0].recipe)
     directories = {cell.name: StudyDirectory(out).run(cell.name) for cell in cells}
     with ExitStack() as stack:
-        pool = stack.enter_context(_pool(jobs, out)) if jobs > 1 else None
+        pool = stack.enter_context(_stopped_with_us(_pool(jobs, out))) if jobs > 1 else None
         _begin(cells, directories)
         for phase in (_Samples(), _Students(), _Evaluations()):
             for batch in phase.batches(cells, directories):
@@ -185,6 +186,19 @@ def _pool(jobs: int, out: Path) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, StudyDirectory(out).log))
 
 
+@contextmanager
+def _stopped_with_us(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """Where this process is interrupted, or a cell fails, the others stop as at Ctrl-C; they go on from there later."""
+    with pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
+            raise
+
+
 def _start_worker(threads: int, log: Path) -> None:
     """Each worker's own progress goes to a file: several bars at once are unreadable."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -193,3 +207,4 @@ def _start_worker(threads: int, log: Path) -> None:
 
     torch.set_num_threads(threads)
     quiet_libraries()
+    stop_on_signals()

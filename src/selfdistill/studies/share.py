@@ -10,15 +10,18 @@ import shutil
 from pathlib import Path
 
 from selfdistill.directory import RunDirectory
-from selfdistill.files import read_json
-from selfdistill.run.manifest import update_manifest
+from selfdistill.run import integrity
+from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.steps.evaluation.systems import System
+
+_WHAT = ("samples", "verdicts")
 
 
 def take_prompts(source: RunDirectory, target: RunDirectory) -> None:
     """The prepared prompts."""
     _link(source.prompts, target.prompts)
     _link(source.prompt_counts, target.prompt_counts)
+    integrity.take_parts(source, target, "prompts")
 
 
 def take_samples(source: RunDirectory, target: RunDirectory, *, targets: bool) -> None:
@@ -26,6 +29,7 @@ def take_samples(source: RunDirectory, target: RunDirectory, *, targets: bool) -
     if targets:
         _link_tree(source.targets, target.targets)
     _link(source.samples, target.samples)
+    integrity.take_parts(source, target, "samples", "targets")
     _take_record(source, target, "sample")
 
 
@@ -41,6 +45,7 @@ def take_student(source: RunDirectory, target: RunDirectory) -> None:
     card.unlink(missing_ok=True)
     shutil.copyfile(source.student_card, card)
     partial.rename(target.student)
+    integrity.take_parts(source, target, "training", "student")
     _take_record(source, target, "train")
 
 
@@ -55,13 +60,18 @@ def take_system(source: RunDirectory, target: RunDirectory, system: System, name
     own = name or system
     _link(source.system_samples(system.name), target.system_samples(own.name))
     _link(source.system_verdicts(system.name), target.system_verdicts(own.name))
+    integrity.take(
+        source,
+        target,
+        {f"evaluation/{system.name}.{what}.jsonl": f"evaluation/{own.name}.{what}.jsonl" for what in _WHAT},
+    )
     _take_record(source, target, f"evaluate {system.name}", f"evaluate {own.name}")
 
 
 def _take_record(source: RunDirectory, target: RunDirectory, stage: str, name: str | None = None) -> None:
     """The stage's time and facts, marked as another run's."""
-    stages = read_json(target.manifest)["stages"]
-    record = {**read_json(source.manifest)["stages"].get(stage, {}), "shared": True}
+    stages = read_manifest(target)["stages"]
+    record = {**read_manifest(source)["stages"].get(stage, {}), "shared": True}
     update_manifest(target, "stages", {**stages, name or stage: record})
 
 

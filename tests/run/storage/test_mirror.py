@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from run.small import SMALL, results, run, run_command
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
 from selfdistill.recipe import load_recipe
 from selfdistill.run import mirror, stages
+from selfdistill.run.manifest import update_manifest
 
 FEW = (*SMALL, "prompts.limit=16", "evaluation.grid.temperatures=[1.0]")
 
@@ -88,8 +87,7 @@ def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
         begun(storage, tmp_path / "two" / "run", "seed=5")
     assert not (tmp_path / "two" / "run").exists()
     elsewhere = stages.begin(load_recipe("demo", [*FEW]), tmp_path / "three" / "run")
-    manifest = read_json(elsewhere.manifest)
-    elsewhere.manifest.write_text(json.dumps({**manifest, "created": "2001-01-01T00:00:00+00:00"}))
+    update_manifest(elsewhere, "created", "2001-01-01T00:00:00+00:00")
     with pytest.raises(UserError, match="holds another run, begun"):
         begun(storage, elsewhere.root)
 

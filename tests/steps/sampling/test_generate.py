@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
-from selfdistill.steps.sampling.targets import read_targets
+from selfdistill.steps.sampling.targets import read_targets, target_path
 from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5)), "") for n in range(11)]
@@ -76,6 +78,21 @@ def test_a_prompts_sample_does_not_depend_on_the_other_prompts(model, undisturbe
     assert all(together[key] == ids for key, ids in alone.items())
 
 
+def pretend_targets(directory: Path, shards: int) -> None:
+    (directory / "targets").mkdir()
+    for shard in range(shards):
+        target_path(directory / "targets", shard).touch()
+
+
+def test_a_shard_that_has_lost_its_targets_gets_them_again_and_the_samples_stay(model, undisturbed, tmp_path):
+    generate(model, tmp_path)
+    lost = target_path(tmp_path / "targets", 1)
+    whole = lost.read_bytes()
+    lost.unlink()
+    assert generate(model, tmp_path) == undisturbed
+    assert lost.read_bytes() == whole
+
+
 def told(model, directory, job=JOB, engine=None) -> list[tuple[int, ...]]:
     """What progress is told of."""
     steps: list[tuple[int, ...]] = []
@@ -86,6 +103,7 @@ def told(model, directory, job=JOB, engine=None) -> list[tuple[int, ...]]:
 def test_progress_counts_what_was_there_and_what_is_made(model, undisturbed, tmp_path):
     lines = undisturbed.splitlines(keepends=True)
     (tmp_path / "samples.jsonl").write_bytes(b"".join(lines[:8]))
+    pretend_targets(tmp_path, 2)
     steps = told(model, tmp_path)
     assert steps[0][:2] == (6, 0), "the second shard is generated whole again"
     assert sum(finished for finished, *_ in steps) == JOB.size == 22
@@ -95,6 +113,7 @@ def test_progress_counts_what_was_there_and_what_is_made(model, undisturbed, tmp
 
 def test_what_is_finished_needs_no_engine(model, undisturbed, tmp_path):
     (tmp_path / "samples.jsonl").write_bytes(undisturbed)
+    pretend_targets(tmp_path, 4)
 
     class Untouchable:
         def __getattr__(self, name):

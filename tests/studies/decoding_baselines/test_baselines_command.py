@@ -8,9 +8,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from run.small import SMALL, command, run
-from selfdistill.files import read_json, read_records, write_json
+from selfdistill.directory import RunDirectory
+from selfdistill.files import read_json, read_records
 from selfdistill.recipe.decoding import Stages
 from selfdistill.records import Sample, Verdict
+from selfdistill.run.manifest import update_manifest
 
 GRID = """
 plain: [{temperature: 0}, {temperature: 1, top_p: 0.8}]
@@ -53,7 +55,7 @@ def test_the_command_tunes_tests_reports_and_resumes(tmp_path):
     assert again.stdout == done.stdout
 
     manifest = read_json(root / "manifest.json")
-    write_json(root / "manifest.json", {**manifest, "stages": {"train": manifest["stages"]["train"]}})
+    update_manifest(RunDirectory(root), "stages", {"train": manifest["stages"]["train"]})
     (root / "evaluation" / "base-greedy.verdicts.jsonl").unlink()
     unfinished = run(arguments)
     assert unfinished.returncode == 0, "a run whose own evaluation was never ended has no report to write"

@@ -32,7 +32,7 @@ def register(directory: RunDirectory, tasks: Sequence[Measured]) -> None:
             raise UserError(
                 f"the task {each.name} is not what it was when it was first measured here",
                 where=directory.regressions / each.slug,
-                fix="delete this folder and the task's entry in regressions/tasks.json to measure it anew",
+                fix=f"delete {directory.regressions} to measure all tasks anew",
             )
     _write(directory, list(known.values()))
 

@@ -47,7 +47,7 @@ def grid(rows: int, columns: int, *, row_height: float) -> Iterator[tuple[Any, l
 
 def write_svg(path: Path, svg: str) -> None:
     """Save an inline chart as a file of its own, with the colours of both schemes."""
-    sheet = (resources.files("selfdistill.report") / "templates" / "page.css").read_text()
+    sheet = (resources.files("selfdistill.report") / "templates" / "page.css").read_text(encoding="utf-8")
     light, dark = (_variables(block) for block in re.findall(r":root \{(.*?)\}", sheet, flags=re.DOTALL)[:2])
     style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
     head, _, rest = svg.partition(">")

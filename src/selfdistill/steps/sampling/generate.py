@@ -99,8 +99,13 @@ def generate_together(
     assert targets_dir is None or len(jobs) == 1
     done = [sum(1 for _ in read_records(path, Sample)) for _, path in jobs]
     shards = _shards([job for job, _ in jobs], shard_size)
-    # A shard that was not finished is generated whole again.
-    missing = [shard for shard in shards if any(part.end > done[part.number] for part in shard.parts)]
+    # A shard that was not finished, or has lost its targets, is generated whole again.
+    missing = [
+        shard
+        for shard in shards
+        if any(part.end > done[part.number] for part in shard.parts)
+        or (targets_dir is not None and not target_path(targets_dir, shard.number).is_file())
+    ]
     settled = sum(map(len, shards)) - sum(map(len, missing))
     if progress and settled:
         progress(settled, 0)

@@ -12,7 +12,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.records import Sample
 from selfdistill.seeds import digest
-from selfdistill.steps.sampling.targets import read_targets
+from selfdistill.steps.sampling.targets import targets_of
 
 Key = tuple[str, int]
 
@@ -67,7 +67,7 @@ def _stored(directory: RunDirectory, share: float, seed: int, *, targets: bool) 
     samples = list(read_records(directory.samples, Sample))
     if not samples:
         raise UserError("holds no samples to mix in", where=directory.root, fix="set sampling.mix.run")
-    kept = read_targets(directory.targets) if targets else iter([None] * len(samples))
+    kept = targets_of(samples, directory.targets) if targets else iter([None] * len(samples))
     stored = {}
     for sample, target in zip(samples, kept, strict=True):
         if int.from_bytes(digest(seed, "mix", sample.prompt_id), "big") < share * 2**128:

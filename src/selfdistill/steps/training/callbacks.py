@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
 from transformers import TrainerCallback
 
-from selfdistill.events import emit
-from selfdistill.files import append_records, fsync_directory, write_text
+from selfdistill.digests import THREADS, file_digest
+from selfdistill.errors import UserError
+from selfdistill.events import emit, warn
+from selfdistill.files import append_records, fsync_directory, read_json, write_json
 
 COMPLETE = "complete"
-"""A checkpoint without this file was being written when the process died."""
+"""Holds the digests of a checkpoint's files; without it, it was being written when the process died."""
 
 
 class TrainingLog(TrainerCallback):
@@ -54,10 +57,33 @@ class MarkCheckpoints(TrainerCallback):
         if state.is_world_process_zero:
             directory = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             fsync_directory(directory)
-            write_text(directory / COMPLETE, "")
+            write_json(directory / COMPLETE, _digests(directory))
 
 
 def last_whole_checkpoint(directory: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
+    """The newest checkpoint that was written to its end and is as it was then; says which are not."""
     found = [path.parent for path in directory.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    for checkpoint in sorted(found, key=step_of, reverse=True):
+        if _is_whole(checkpoint):
+            return checkpoint
+        warn(f"{checkpoint} is damaged: training goes on from an earlier step")
+    return None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Optimizer steps done at a checkpoint."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        return bool(read_json(checkpoint / COMPLETE) == _digests(checkpoint))
+    except UserError:
+        return False
+
+
+def _digests(checkpoint: Path) -> dict[str, str]:
+    files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and path.name != COMPLETE]
+    with ThreadPoolExecutor(THREADS) as pool:
+        digests = pool.map(file_digest, files)
+        return {str(path.relative_to(checkpoint)): digest for path, digest in zip(files, digests, strict=True)}

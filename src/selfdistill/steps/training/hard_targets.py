@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from selfdistill.records import Sample
 from selfdistill.steps.training.target import TrainingTarget
 from selfdistill.steps.training.tiles import Targets
 
@@ -27,6 +29,6 @@ class HardTargets(TrainingTarget):
         return lambda start, end: (token_ids[start:end].long(), probabilities[start:end])
 
 
-def load(training: TrainingSettings, directory: Path) -> HardTargets:
+def load(training: TrainingSettings, directory: Path, samples: Sequence[Sample]) -> HardTargets:
     """See `target.load_target`."""
     return HardTargets()

@@ -91,7 +91,9 @@ def _lint(programs: Sequence[str | None]) -> list[int]:
     """Indices of the programs in which ruff finds a fault of rules E9 (cannot be run) or F (pyflakes)."""
     with tempfile.TemporaryDirectory() as folder:
         for index, program in enumerate(programs):
-            (Path(folder) / f"{index:08d}.py").write_text(program if program is not None else "(")
+            (Path(folder) / f"{index:08d}.py").write_text(
+                program if program is not None else "(", encoding="utf-8", errors="replace"
+            )
         command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "E9,F"]
         done = subprocess.run(
             [*command, "--output-format", "json", folder], capture_output=True, text=True, check=False

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from selfdistill.engines.base import SparseTargets
 from selfdistill.records import Prompt, Sample
-from selfdistill.steps.sampling.targets import read_targets
+from selfdistill.steps.sampling.targets import targets_of
 from selfdistill.steps.training.data import sequence
 from selfdistill.steps.training.recomputed import RecomputedTargets
 from selfdistill.steps.training.target import TrainingTarget
@@ -110,10 +110,10 @@ class StoredTargets(TrainingTarget):
         return lambda start, end: (token_ids[start:end].long(), probabilities[start:end])
 
 
-def load(training: TrainingSettings, directory: Path) -> TrainingTarget:
+def load(training: TrainingSettings, directory: Path, samples: Sequence[Sample]) -> TrainingTarget:
     """See `target.load_target`."""
     if training.stores_targets:
-        return StoredTargets(TargetStore.of(list(read_targets(directory))))
+        return StoredTargets(TargetStore.of(list(targets_of(samples, directory))))
     return RecomputedTargets()
 
 

@@ -80,15 +80,16 @@ class TrainingTarget(ABC):
         """
 
 
-def load_target(training: TrainingSettings, directory: Path) -> TrainingTarget:
+def load_target(training: TrainingSettings, directory: Path, samples: Sequence[Sample]) -> TrainingTarget:
     """What a recipe's training section aims at.
 
     Args:
         training: the section.
         directory: where sampling has stored the base's distributions, if the recipe wants that.
+        samples: all of the run, in order.
 
     Raises:
-        UserError: they are wanted, and not there.
+        UserError: they are wanted, and not there, damaged, or other samples'.
     """
-    loaded: TrainingTarget = import_module(TARGETS[training.targets].module).load(training, directory)
+    loaded: TrainingTarget = import_module(TARGETS[training.targets].module).load(training, directory, samples)
     return loaded

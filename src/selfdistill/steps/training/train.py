@@ -6,9 +6,9 @@ ours are the ids, the labels and the soft loss.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,8 +19,8 @@ from transformers import PrinterCallback
 from trl import pack_dataset
 
 from selfdistill.errors import UserError
-from selfdistill.events import say
-from selfdistill.files import write_text
+from selfdistill.events import say, warn
+from selfdistill.files import read_records, write_records
 from selfdistill.models.load import load_model, load_tokenizer
 from selfdistill.processes import weights_are_sharded
 from selfdistill.recipe.decoding import Decoding
@@ -31,7 +31,7 @@ from selfdistill.steps.sampling.targets import size_on_disk
 from selfdistill.steps.training.adapters import lora_config, lora_targets
 from selfdistill.steps.training.arguments import training_arguments
 from selfdistill.steps.training.batches import Collator
-from selfdistill.steps.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint
+from selfdistill.steps.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint, step_of
 from selfdistill.steps.training.data import DataCounts
 from selfdistill.steps.training.filter import Selection, select_samples
 from selfdistill.steps.training.head import add_scoring
@@ -68,7 +68,7 @@ def build_data(
         refused: samples that `training.keep` refuses, with the reason.
 
     Raises:
-        UserError: no sample is left, or the soft targets are missing.
+        UserError: no sample is left, or soft targets are missing, damaged or another's.
     """
     selection = select_samples(samples, settings, whole_answers=whole_answers, seed=seed, refused=refused)
     if not selection.kept:
@@ -76,7 +76,7 @@ def build_data(
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     if settings.shuffled:
         by_id = shuffled(by_id, seed)
-    target = load_target(settings, targets_dir)
+    target = load_target(settings, targets_dir, samples)
     rows = target.rows(by_id, samples, selection.kept, settings.max_length)
     counts = _counts(settings, by_id, samples, selection, target, targets_dir)
     return _dataset(rows), target, counts
@@ -119,8 +119,8 @@ def train_student(
     """
     checkpoints = directory.parent / "checkpoints"
     tokenizer = load_tokenizer(model.path, model.revision)
-    checkpoint = last_whole_checkpoint(checkpoints)
-    first_step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    checkpoint = _checkpoint(checkpoints, log)
+    first_step = step_of(checkpoint) if checkpoint else 0
     base = _base(model, settings).train()
     freeze_the_rest(base)
     adapted = lora_targets(base, settings.lora) if settings.method != "full" else None
@@ -216,9 +216,28 @@ def _pad_token(tokenizer: Any) -> int:
     return int(token or 0)
 
 
+def _checkpoint(checkpoints: Path, log: Path) -> Path | None:
+    """What training goes on from; nothing where the log does not have every step before it: all are made again."""
+    checkpoint = last_whole_checkpoint(checkpoints)
+    if checkpoint is None or [line["step"] for line in _lines(log, step_of(checkpoint))] == [
+        *range(1, step_of(checkpoint) + 1)
+    ]:
+        return checkpoint
+    warn(f"{log} lacks steps before {checkpoint.name}: training begins again")
+    return None
+
+
+def _lines(log: Path, last_step: int) -> list[dict[str, Any]]:
+    """The log up to a step; up to the first damaged line."""
+    lines = []
+    with suppress(UserError):
+        for line in read_records(log, dict[str, Any]):
+            lines.append(line)
+    return [line for line in lines if line["step"] <= last_step]
+
+
 def _cut_log(log: Path, last_step: int) -> None:
     """Forget steps after the checkpoint: they will be made again."""
+    kept = _lines(log, last_step)
     if log.exists():
-        lines = [line for line in log.read_text().splitlines() if line.endswith("}")]
-        kept = [line for line in lines if json.loads(line)["step"] <= last_step]
-        write_text(log, "".join(f"{line}\n" for line in kept))
+        write_records(log, kept)

@@ -21,6 +21,7 @@ from selfdistill.problems.evaluation import load_problems
 from selfdistill.recipe import Recipe
 from selfdistill.run import stages
 from selfdistill.run.engine import settled
+from selfdistill.run.integrity import seal
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, choose
@@ -55,6 +56,7 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         tested = _evaluate(_test(recipe), directory, "test", _chosen(choices))
         found = result(tuned, tested, choices, recipe)
         write_json(directory.decoding_baselines, found)
+        seal(directory, "baselines")
         if finished(directory, "grade"):  # there are runs with a student whose own evaluation was never ended
             stages.write_report(directory)
     return found
