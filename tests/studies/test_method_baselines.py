@@ -6,6 +6,9 @@ import pytest
 
 from run.small import SMALL, command, run
 from selfdistill.files import read_json
+from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.studies.method_baselines import cells
 
 TINY = [part for override in SMALL for part in ("--set", override)]
 
@@ -35,6 +38,20 @@ def test_every_method_has_a_row_with_its_cost(tmp_path):
     assert parts[2]["model"]["path"].endswith("part-7/student")
     decoding = read_json(tmp_path / "fixed-point-seed-0" / "manifest.json")["recipe"]["sampling"]["decoding"]
     assert decoding == {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
+
+
+def test_filters_and_controls_change_what_they_are_named_after():
+    given = load_recipe("demo", ["sampling.max_new_tokens=48"])
+    names = ["agreement", "plain", "shuffled", "fixed-point"]
+    agreement, plain, shuffled, fixed = (cell.recipe for cell in cells(given, names, [3]))
+    assert (agreement.training.keep, agreement.sampling.samples_per_prompt) == ("agreement", 10)
+    assert agreement.sampling.decoding == given.sampling.decoding
+    assert plain.sampling.decoding == Decoding(temperature=0.8)
+    assert fixed.sampling.decoding == Decoding(temperature=1.0)
+    assert shuffled.training.shuffled
+    assert not plain.training.shuffled
+    for each in (agreement, plain, shuffled, fixed):
+        assert (each.seed, each.training.targets, each.sampling.max_new_tokens) == (3, "hard", 48)
 
 
 def test_an_unknown_method_is_one_line(tmp_path):

@@ -16,6 +16,7 @@ BASE, STUDENT = (Decoding(temperature=t) for t in (0.7, 1.0))
 FIRST, *_, LAST = plan_systems(BASE, STUDENT, BASE, [])
 RECORDS = {
     "sample": {"seconds": 3.0, "tokens": 7},
+    "agree": {"seconds": 4.0, "programs": 9},
     "train": {"seconds": 5.0},
     f"evaluate {FIRST.name}": {"seconds": 2.0},
 }
@@ -26,7 +27,7 @@ def source(tmp_path) -> RunDirectory:
     run = RunDirectory(tmp_path / "source")
     write_json(run.manifest, {"stages": RECORDS})
     files = [run.prompts, run.prompt_counts, run.samples, run.targets / "000000.safetensors", run.training_data,
-             run.training_log, run.student / "README.md", run.student / "adapter" / "weights",
+             run.sample_agreements, run.training_log, run.student / "README.md", run.student / "adapter" / "weights",
              run.system_samples(FIRST.name), run.system_verdicts(FIRST.name)]  # fmt: skip
     for path in files:
         write_text(path, f"of the source: {path.name}")
@@ -76,6 +77,12 @@ def test_stages_are_marked_as_another_runs(source, target):
 def test_targets_come_only_where_they_are_wanted(source, target):
     take_samples(source, target, targets=False)
     assert files(target) == {"samples.jsonl"}
+
+
+def test_inputs_that_the_model_wrote_come_with_its_samples(source, target):
+    write_text(source.input_samples, "f(1)")
+    take_samples(source, target, targets=False)
+    assert files(target) == {"samples.jsonl", "inputs.samples.jsonl"}
 
 
 def test_what_is_not_there_is_not_taken(tmp_path, target):

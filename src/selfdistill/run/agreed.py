@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from selfdistill.agreement.asking import MAX_NEW_TOKENS, input_prompts
 from selfdistill.agreement.keep import find_agreements
+from selfdistill.agreement.model_inputs import MAX_NEW_TOKENS, asks_for_inputs, input_prompts
 from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
+from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.models.load import read_tokenizer
 from selfdistill.progress import progress
@@ -29,6 +30,7 @@ def sample_inputs(
     directory: RunDirectory,
     prompts: Sequence[Prompt],
     renderer: Renderer,
+    context: int,
     engine: Callable[[], Engine],
 ) -> None:
     """Ask the model for inputs on which its own programs can be compared: one answer a prompt.
@@ -36,8 +38,8 @@ def sample_inputs(
     Raises:
         UserError: the model has no chat template.
     """
-    asking = input_prompts(renderer, prompts)
-    limit = Limit("asking for inputs", "agreement.asking.MAX_NEW_TOKENS")
+    asking = input_prompts(renderer, prompts, context)
+    limit = Limit("asking for inputs", "agreement.model_inputs.MAX_NEW_TOKENS")
     job = Job(asking, 1, (recipe.sampling.decoding,), MAX_NEW_TOKENS, (recipe.seed, "inputs"), limit=limit)
     with progress("asking for inputs", job.size, "samples", MAX_NEW_TOKENS) as update:
         generate_samples(
@@ -51,16 +53,32 @@ def sample_inputs(
 
 
 def find_agreed(
-    recipe: Recipe, directory: RunDirectory, prompts: Sequence[Prompt], samples: Sequence[Sample], *, chat: bool
+    recipe: Recipe,
+    directory: RunDirectory,
+    prompts: Sequence[Prompt],
+    samples: Sequence[Sample],
+    renderer: Renderer,
+    context: int,
 ) -> dict[str, Agreement]:
-    """Which of each prompt's samples agree, by prompt: read from its file, what is missing found now."""
+    """Which of each prompt's samples agree, by prompt: read from its file, what is missing found now.
+
+    Raises:
+        UserError: the model was to be asked for inputs, and was not.
+    """
     path = directory.sample_agreements
     if len(list(read_records(path, Agreement))) < len(prompts):
         written = {sample.prompt_id: sample.text for sample in read_records(directory.input_samples, Sample)}
+        wanted = len(input_prompts(renderer, prompts, context)) if asks_for_inputs(recipe) else 0
+        if len(written) < wanted:
+            raise UserError(
+                f"{len(written)} of {wanted} answers with inputs are there",
+                where=directory.input_samples,
+                fix=f"run selfdistill sample {directory.root}",
+            )
         with (
             timed_stage(directory, "agree") as facts,
             progress("comparing programs", len(prompts), "prompts") as update,
         ):
-            find_agreements(recipe, prompts, samples, path, chat=chat, written=written, progress=update)
+            find_agreements(recipe, prompts, samples, path, chat=renderer.chat, written=written, progress=update)
             facts["programs"] = sum(record.programs for record in read_records(path, Agreement))
     return {record.key: record for record in read_records(path, Agreement)}

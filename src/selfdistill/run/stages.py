@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill import report
 from selfdistill.agreement.keep import refused_samples, statistics
+from selfdistill.agreement.model_inputs import asks_for_inputs, require_chat
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.on_demand import on_demand
@@ -71,6 +72,8 @@ def check_recipe(recipe: Recipe) -> None:
     require_extras(recipe.model, recipe.training)
     renderer, context = _renderer(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
+    if asks_for_inputs(recipe):
+        require_chat(renderer)
     problems = load_problems(recipe.evaluation)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
@@ -165,8 +168,8 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             targets_dir=directory.targets if recipe.training.stores_targets else None,
             progress=update,
         )
-        if recipe.training.keep == "agreement" and "model" in recipe.training.agreement.inputs:
-            sample_inputs(recipe, directory, prompts, renderer, engine)
+        if asks_for_inputs(recipe):
+            sample_inputs(recipe, directory, prompts, renderer, context, engine)
         facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
     seal(directory, "samples", "targets")
@@ -189,11 +192,11 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         raise UserError(
             f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
         )
-    renderer, _ = _renderer(recipe)
+    renderer, context = _renderer(recipe)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     agreed = None
     if recipe.training.keep == "agreement":
-        agreed = find_agreed(recipe, directory, prompts, samples, chat=renderer.chat)
+        agreed = find_agreed(recipe, directory, prompts, samples, renderer, context)
     with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
         refused = (
             refused_samples(recipe.training.agreement, samples, agreed)

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from selfdistill.agreement.model_inputs import asks_for_inputs
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Cell:
 
 def sample_key(recipe: Recipe) -> str:
     """Of the samples. Soft targets are not in it: they come beside the samples and do not change them."""
-    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "rounds"))
+    asks = asks_for_inputs(recipe)  # the model's inputs come with its samples
+    return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "rounds")) + ("+inputs" if asks else "")
 
 
 def train_key(recipe: Recipe) -> str:

@@ -25,9 +25,10 @@ def take_prompts(source: RunDirectory, target: RunDirectory) -> None:
 
 
 def take_samples(source: RunDirectory, target: RunDirectory, *, targets: bool) -> None:
-    """The samples, with their soft targets where the target's recipe wants them."""
+    """The samples; soft targets where the target's recipe wants them; the inputs that the model wrote, if it did."""
     if targets:
         _link_tree(source.targets, target.targets)
+    _link(source.input_samples, target.input_samples)
     _link(source.samples, target.samples)
     integrity.take_parts(source, target, "samples", "targets")
     _take_record(source, target, "sample")
@@ -35,7 +36,7 @@ def take_samples(source: RunDirectory, target: RunDirectory, *, targets: bool) -
 
 def take_student(source: RunDirectory, target: RunDirectory) -> None:
     """The student, and how it was trained."""
-    for name in ("training_data", "training_log"):
+    for name in ("training_data", "training_log", "sample_agreements"):
         _link(getattr(source, name), getattr(target, name))
     partial = target.student_partial
     shutil.rmtree(partial, ignore_errors=True)
@@ -46,6 +47,8 @@ def take_student(source: RunDirectory, target: RunDirectory) -> None:
     shutil.copyfile(source.student_card, card)
     partial.rename(target.student)
     integrity.take_parts(source, target, "training", "student")
+    if source.sample_agreements.exists():
+        _take_record(source, target, "agree")
     _take_record(source, target, "train")
 
 

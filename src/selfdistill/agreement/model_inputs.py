@@ -15,6 +15,7 @@ from selfdistill.records import Prompt
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
+    from selfdistill.recipe import Recipe
 
 MAX_NEW_TOKENS = 512
 """Of an answer: a dozen calls."""
@@ -30,8 +31,29 @@ standard input, ordinary ones and edge cases that the problem allows. Put the li
 {statement}"""
 
 
-def input_prompts(renderer: Renderer, prompts: Sequence[Prompt]) -> list[Prompt]:
+def asks_for_inputs(recipe: Recipe) -> bool:
+    """Whether the model is asked at all."""
+    return recipe.training.keep == "agreement" and "model" in recipe.training.agreement.inputs
+
+
+def input_prompts(renderer: Renderer, prompts: Sequence[Prompt], context: int) -> list[Prompt]:
     """The prompts that ask for inputs, under the ids of the prompts that they are for.
+
+    Args:
+        renderer: the model's.
+        prompts: those that are sampled.
+        context: the model's context in tokens; what leaves no room for an answer in it is not asked.
+
+    Raises:
+        UserError: the model has no chat template.
+    """
+    require_chat(renderer)
+    asking = (_asking(renderer, prompt) for prompt in prompts)
+    return [prompt for prompt in asking if len(prompt.token_ids) < context]
+
+
+def require_chat(renderer: Renderer) -> None:
+    """Refuse a model that goes on with texts and does not answer questions.
 
     Raises:
         UserError: the model has no chat template.
@@ -42,7 +64,6 @@ def input_prompts(renderer: Renderer, prompts: Sequence[Prompt]) -> list[Prompt]
             where="training.agreement.inputs",
             fix="leave out model",
         )
-    return [_asking(renderer, prompt) for prompt in prompts]
 
 
 def _asking(renderer: Renderer, prompt: Prompt) -> Prompt:
