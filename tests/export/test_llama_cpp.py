@@ -99,6 +99,18 @@ def test_the_tokens(tmp_path, name):
     assert engine.token_eos() == tokenizer.eos_token_id
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "gemma"])
+def test_a_file_is_read_as_llama_cpp_reads_it(tmp_path, monkeypatch, kind):
+    """The other direction: a quantised file as the base, its logits and its tokens."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = export_gguf(make_model(tmp_path / "model", kind), tmp_path / "model.gguf", "q8_0")
+    ids = torch.randint(4, 500, (60,), generator=torch.Generator().manual_seed(1)).tolist()
+    check_logits(file, file, ids, 0.1)
+    tokenizer, engine = load_tokenizer(str(file)), opened(file)
+    for text in HARD:
+        assert engine.tokenize(text.encode(), add_bos=True, special=True) == tokenizer(text).input_ids
+
+
 @pytest.mark.parametrize("path", [path for path in REAL.split(":") if path])
 def test_a_real_model_answers_the_same(tmp_path, path):
     """Greedy, in 16 bits: the student's tokens, up to near-ties."""

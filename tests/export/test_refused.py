@@ -231,6 +231,17 @@ def called(name: str, qwen3: Path) -> Path:
     return path
 
 
+def test_two_processes_at_once(tmp_path, written):
+    """The one that comes second takes what the first has made."""
+    from selfdistill.models.gguf import read
+
+    directory = read.dequantised(written)
+    stamp = (directory / "config.json").stat().st_mtime_ns
+    read._convert(read._open(written), directory)
+    assert (directory / "config.json").stat().st_mtime_ns == stamp
+    assert [path.name for path in directory.parent.iterdir()] == [directory.name]
+
+
 def test_the_file_is_read_once_and_again_when_it_changes(tmp_path, written):
     first = resolve_path(str(written))
     stamp = (Path(first) / "config.json").stat().st_mtime_ns

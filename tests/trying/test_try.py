@@ -134,6 +134,21 @@ def test_a_mistake_is_said_and_the_session_goes_on(run):
     assert len([state for state in screen.states if all(each.ended for each in state)]) == 2
 
 
+def test_ctrl_c_ends_an_answer_and_not_the_session(run, monkeypatch):
+    class Impatient(Recorded):
+        def grow(self, titles, state):
+            super().grow(titles, state)
+            if len(self.states) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setitem(globals(), "Recorded", Impatient)
+    screen = session(run, "/problem", "/problem")
+    assert screen.said[1] == "[stopped]"
+    assert all(each.ended for each in screen.states[3])
+    assert screen.states[3][0].text == screen.states[2][0].text
+    assert len(screen.states) > 5, "the second question was answered"
+
+
 def test_what_a_program_does_is_shown():
     assert run_program("print(int(input()) * 2)", "21\n") == "42"
     assert run_program("x = 1") == "[printed nothing]"

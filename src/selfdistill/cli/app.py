@@ -16,6 +16,7 @@ from selfdistill.cli.doctor import doctor
 from selfdistill.cli.explain import explain
 from selfdistill.cli.export import export
 from selfdistill.cli.grade import grade
+from selfdistill.cli.import_ssd import import_ssd
 from selfdistill.cli.init import init
 from selfdistill.cli.plan import plan
 from selfdistill.cli.prompts import prompts
@@ -44,7 +45,8 @@ def add_command(program: typer.Typer, command: Study | Callable[..., None], pane
         program.command(command.name, rich_help_panel=panel)(command.command())
     else:
         name = command.__name__.rstrip("_").replace("_", "-")  # `try` is no name that Python has
-        program.command(name, rich_help_panel=panel)(command)
+        foreign = {"ignore_unknown_options": True} if command is import_ssd else None  # it takes another program's
+        program.command(name, rich_help_panel=panel, context_settings=foreign)(command)
 
 
 app = typer.Typer(
@@ -60,7 +62,7 @@ PANELS: dict[str, tuple[Study | Callable[..., None], ...]] = {
     "Its steps": (sample, train, evaluate, report),
     "Checks": (check_base, compare, contamination, regressions, explain),
     "Studies: several runs side by side": STUDIES,
-    "Tools": (recipes, prompts, doctor, plan, grade, try_, export, push, toy),
+    "Tools": (recipes, import_ssd, prompts, doctor, plan, grade, try_, export, push, toy),
 }
 """Commands as `--help` groups them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,7 +29,7 @@ HELP = """a line is a question; one that ends with \\ goes on in the next
 /run            run both programs in the sandbox, and a problem's tests
 /run CODE       with a line of CODE after them, e.g. /run print(f([1, 2]))
 /run < TEXT     with TEXT as their input; \\n in it is a new line
-/quit           or the end of the input"""
+/quit           or the end of the input; Ctrl-C ends an answer"""
 
 
 class Screen(Protocol):
@@ -120,9 +120,15 @@ class Session:
         self._asked += 1
         stream = (self._recipe.seed, "try", question.problem.task_id, question.prompt.text, self._asked)
         stop = self._recipe.prompts.stop
+        titles = [side.title for side in self._sides]
         state: tuple[Growing, ...] = ()
-        for state in answers(self._sides, question.prompt, limit=self._limit, stop=stop, stream=stream):
-            screen.grow([side.title for side in self._sides], state)
+        try:
+            for state in answers(self._sides, question.prompt, limit=self._limit, stop=stop, stream=stream):
+                screen.grow(titles, state)
+        except KeyboardInterrupt:  # Ctrl-C ends an answer, and at the prompt the session
+            state = tuple(replace(each, ended=True) for each in state or [Growing("", 0, False)] * len(titles))
+            screen.grow(titles, state)
+            screen.say("[stopped]")
         self._answers = tuple(question.prompt.answer_start + each.text for each in state)
 
     def _run(self, rest: str, screen: Screen) -> None:

@@ -121,8 +121,11 @@ def _convert(file: _File, directory: Path) -> None:
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".partial-") as folder:
             made = Path(folder) / "model"
             _save(file, made, dtype)
-            if not directory.is_dir():
+            try:
                 made.rename(directory)
+            except OSError:
+                if not directory.is_dir():  # else the other process was first, with the same
+                    raise
     except OSError as error:
         raise UserError(
             f"cannot write: {error.strerror or error}", where=directory, fix="set XDG_CACHE_HOME to another disk"
