@@ -155,7 +155,8 @@ LOOKS = """# {}
 import fcntl, os, socket
 for d in ('/tmp', '/dev/shm'):
     found = os.stat(d)
-    assert (os.listdir(d), found.st_mode & 0o7777, found.st_mtime, os.listxattr(d)) == ([], 0o1777, 0, []), d
+    assert (os.listdir(d), found.st_mode & 0o7777, os.listxattr(d)) == ([], 0o1777, []), d
+    assert found.st_uid != os.getuid() or found.st_mtime == 0
 assert not [fd for fd in range(3) if fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_NONBLOCK | os.O_APPEND)]
 s = socket.socket(); s.bind(('127.0.0.1', 5000))
 print('no')
@@ -208,14 +209,22 @@ def test_a_sandbox_that_the_kernel_kills_each_time_is_the_programs_doing_and_cou
 
 
 def _zygotes() -> set[int]:
-    """The processes below each bubblewrap of ours."""
-    found: set[int] = set()
-    for thread in Path("/proc/self/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            with suppress(OSError):
-                if Path(f"/proc/{child}/comm").read_text().strip() == "bwrap":
-                    found |= set(map(int, Path(f"/proc/{child}/task/{child}/children").read_text().split()))
-    return found
+    """The processes below each bubblewrap of ours that have children of their own: they have started."""
+    ours = {child for thread in Path("/proc/self/task").iterdir() for child in _children(int(thread.name))}
+    wrapped = {zygote for child in ours if _name(child) == "bwrap" for zygote in _children(child)}
+    return {zygote for zygote in wrapped if _children(zygote)}
+
+
+def _children(task: int) -> set[int]:
+    with suppress(OSError):
+        return set(map(int, Path(f"/proc/{task}/task/{task}/children").read_text().split()))
+    return set()
+
+
+def _name(process: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    return ""
 
 
 def test_a_script_that_runs_again_shares_its_tests_limit() -> None:

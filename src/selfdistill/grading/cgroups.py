@@ -57,7 +57,9 @@ def make_group(limits: Limits) -> Group | None:
     try:
         for parent, values in settings:
             directory = parent / name
-            directory.mkdir(exist_ok=True)
+            with suppress(OSError):
+                directory.rmdir()  # of a killed grader that had our process id
+            directory.mkdir()
             made.append(directory)
             for file, value in values.items():
                 (directory / file).write_text(value)
@@ -72,8 +74,8 @@ def _remove_stale(parents: tuple[Path, ...]) -> None:
     """Remove, once, the empty groups of graders that are gone: one that is killed has no time to remove its own."""
     for directory in (found for parent in parents for found in parent.glob(f"{_PREFIX}*-*")):
         pid = directory.name[len(_PREFIX) :].split("-")[0]
-        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
-            with suppress(OSError):  # not empty: another grader, whose process ids are not seen here
+        if not Path("/proc", pid).exists():
+            with suppress(OSError):  # not empty: of another grader, whose process ids are not seen here
                 directory.rmdir()
 
 

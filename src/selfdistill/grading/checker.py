@@ -31,6 +31,8 @@ from selfdistill.records import Outcome
 
 IN_PLACE = 16 << 10
 """Bytes from the program that are compared in place: at most some milliseconds, whatever they are."""
+_USED_ONCE = 4 << 20
+"""Bytes of a job after which the process is not used again."""
 LEAST_SECONDS = 0.5
 """Comparing has what the test's limit leaves, and this much at least."""
 _SLOW: Result = (Outcome.TIMEOUT, "comparing the answer took longer than the limit")
@@ -96,7 +98,11 @@ class Checker:
         if reply is None:
             self.close()
             return [_SLOW], time.monotonic() - began
-        return self._results(reply), time.monotonic() - began
+        seconds = time.monotonic() - began
+        results = self._results(reply)
+        if len(job) > _USED_ONCE:
+            self.close()  # its memory does not grow over a run
+        return results, seconds
 
     def _results(self, reply: bytes) -> list[Result]:
         if not reply:

@@ -86,7 +86,7 @@ def run_script(
             try:
                 script_sandbox.start_job(marshal.dumps(script, 2), [null, ends[1], channel])
             except HarnessError:
-                sandbox.close()
+                sandbox.kill()
                 raise
         run = _collect(script_sandbox, [reply], began, limits, stop=lambda: _stop_script(sandbox, script_sandbox))
         if run.ended != "exit":
@@ -94,23 +94,23 @@ def run_script(
         try:
             return run, sandbox.report(SCRIPT_GRACE_SECONDS)
         except HarnessError:  # it does not end although its script has: its own doing, and the verdict is there
-            sandbox.close()
+            sandbox.kill()
             return run, _KILLED
 
 
 def _stop(sandbox: Sandbox) -> Report:
     """The only way to stop a program is to kill its sandbox; nothing in there can prevent or delay that."""
-    sandbox.close()
+    sandbox.kill()
     return _KILLED
 
 
 def _stop_script(sandbox: Sandbox, script_sandbox: Sandbox) -> Report:
     """Kill the program; the script sees that and ends. A script that hangs by itself costs its sandbox too."""
-    sandbox.close()
+    sandbox.kill()
     try:
         return script_sandbox.report(SCRIPT_GRACE_SECONDS)
     except HarnessError:
-        script_sandbox.close()
+        script_sandbox.kill()
         return _KILLED
 
 

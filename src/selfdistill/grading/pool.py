@@ -26,6 +26,8 @@ from selfdistill.grading.sandbox import SandboxKilledError
 from selfdistill.records import Outcome, Tests, Verdict
 
 _TRIES = 3
+_PAUSE_SECONDS = 0.2
+"""Before the second try, and twice that before the third: what was short may be there again."""
 _RETRY_SECONDS = 60.0
 """No further try of a submission after this much."""
 _MEMO_SIZE = 10_000
@@ -177,6 +179,7 @@ def _judge_with_retries(bench: Bench, submission: Submission, stop_early: bool) 
         except Exception as error:
             faults.append(error)
             bench.close()
+            time.sleep(_PAUSE_SECONDS * len(faults))
     seconds = time.monotonic() - began
     if all(isinstance(fault, SandboxKilledError) for fault in faults):
         return Verdict(submission.key, Outcome.MEMORY_LIMIT, detail=_fault(faults[-1]), seconds=seconds)

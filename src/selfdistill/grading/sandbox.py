@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,10 @@ Role = Literal["programs", "scripts"]
 
 START_SECONDS = 30.0
 """A cold machine may need seconds for the first start."""
+KILL_SECONDS = 0.2
+"""How long a program's end is waited for when its sandbox is killed; it mostly takes some milliseconds."""
 END_SECONDS = 10.0
-"""How long a killed sandbox is waited for: the kernel must free what its programs held."""
+"""How long killed sandboxes are waited for at the end: the kernel must free what their programs held."""
 _INSIDE = Path(__file__).with_name("inside")
 _SEALS = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 _numbers = itertools.count()
@@ -62,6 +63,7 @@ class Sandbox:
         self._limits = limits
         self._role: Role = role
         self._running: _Running | None = None
+        self._dying: list[_Running] = []
 
     def start(self) -> None:
         """Start the sandbox unless it runs.
@@ -115,15 +117,26 @@ class Sandbox:
             raise HarnessError(f"the sandbox has died{_last_words(self._running.log)}")
         report = Report(*protocol.REPORT.unpack(data))
         if report.dirty:
-            self.close()
+            self.kill()
         return report
 
-    def close(self) -> None:
-        """Kill the sandbox and everything in it, and wait until it is gone; the next job starts a new one."""
+    def kill(self) -> None:
+        """Kill the sandbox and everything in it; the next job starts a new one.
+
+        Nothing in it runs any more then. What the kernel has to free can take it seconds, which nobody waits for.
+        """
         running, self._running = self._running, None
+        if running is None:
+            return
+        _kill(running)
+        self._dying = [each for each in [*self._dying, running] if not _buried(each, KILL_SECONDS)]
+
+    def close(self) -> None:
+        """Kill the sandbox, and wait until it and all before it are gone."""
+        self.kill()
+        for each in self._dying:
+            _buried(each, END_SECONDS)
         _open.discard(self)
-        if running is not None:
-            _end(running)
 
 
 class SandboxMemoryError(HarnessError):
@@ -197,28 +210,29 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
         raise
     if not ready:
         words = _last_words(log)
-        _end(running)
+        _kill(running)
+        _buried(running, END_SECONDS)
         raise HarnessError(f"the sandbox did not start{words}")
     return running
 
 
-def _end(running: _Running) -> None:
+def _kill(running: _Running) -> None:
     """Kill the zygote: as process 1 it takes its PID namespace with it, and bubblewrap ends when it is gone."""
     if running.process.poll() is None:
         with suppress(OSError):
             os.kill(running.zygote, signal.SIGKILL)
     for end in (running.jobs, running.events, running.log):
         end.close()
-    if ends_within(running.process, END_SECONDS):
-        _bury(running)
-    else:  # the kernel is not done with it; nobody waits for that
-        threading.Thread(target=_bury, args=(running,), daemon=True).start()
 
 
-def _bury(running: _Running) -> None:
+def _buried(running: _Running, seconds: float) -> bool:
+    """Whether a killed sandbox is gone, waiting this long at most; its group goes with it."""
+    if not ends_within(running.process, seconds):
+        return False
     running.process.wait()
     if running.group is not None:
         running.group.remove()
+    return True
 
 
 def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -18,9 +18,19 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWIPC = 0x08000000
 _CLONE = (56, 220)
 _SOCKET = (41, 198)
-# These succeed and do nothing. A program stays on its worker's processors; files that sandboxes share, such as
-# /dev/null and the libraries, cannot be locked, or watched by lease or notification.
-_IDLE = {"sched_setaffinity": (203, 122), "flock": (73, 32)}
+# These succeed and do nothing. A program stays on its worker's processors, has one session's share of them, and cannot
+# make its own end slow by a low priority; files that sandboxes share, such as /dev/null and the libraries, cannot be
+# locked or watched.
+_IDLE = {
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "setsid": (112, 157),
+    "flock": (73, 32),
+}
 _FCNTL = (72, 25)
 _IDLE_FCNTL = (6, 7, 37, 38, 1024, 1026)  # SETLK, SETLKW, OFD_SETLK, OFD_SETLKW, SETLEASE, NOTIFY
 _CLONE3 = 435

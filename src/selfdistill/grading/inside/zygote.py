@@ -37,13 +37,15 @@ def main():
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
     os.environ.pop("LD_BIND_NOW", None)  # it was for this process's own start
     programs.warm_up()
-    scratch = _Scratch() if level == "full" else None  # before it loses the right to look at its own network
+    scratch = (
+        _Scratch(owned=int(uid) < 0) if level == "full" else None
+    )  # before it loses the right to look at its own network
     _harden(level == "full", int(uid), int(limits[0]), int(limits[1]))
     gc.collect()
     gc.freeze()
     events.send(READY)
     if role == "scripts":
-        _serve_scripts(jobs, events)
+        _serve_scripts(jobs, events, int(limits[0]))
     else:
         full, processes = level == "full", int(limits[2])
         fork = _new_namespaces if full else os.fork
@@ -57,8 +59,9 @@ def main():
         _serve_programs(children, events, scratch)
 
 
-def _serve_scripts(jobs, events):
+def _serve_scripts(jobs, events, memory):
     null = os.open("/dev/null", os.O_RDWR)
+    most = _peak_memory() + memory // 4
     while (received := receive(jobs)) is not None:
         job, descriptors = received
         random.seed(0)
@@ -70,7 +73,12 @@ def _serve_scripts(jobs, events):
         for descriptor in descriptors:
             os.close(descriptor)
         os.dup2(null, 1)  # in case that the script has closed or moved it
-        events.send(REPORT.pack(0, 0, 0.0, verdict == script.NO_MEMORY))  # a script's process is not used again then
+        events.send(REPORT.pack(0, 0, 0.0, _peak_memory() > most))  # what answers have filled is not used again
+
+
+def _peak_memory():
+    """Bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _serve_programs(children, events, scratch):
@@ -145,7 +153,7 @@ def _run_program(jobs, events, full, uid, processes, claim, token):
     Until the job is there it is not dumpable: a program that runs beside it has the same user id.
     """
     os.close(events.detach())
-    os.setsid()
+    os.setpgid(0, 0)  # what it sends to its process group stays in it
     if full:
         _drop_rights(uid)
     else:
@@ -230,24 +238,25 @@ def _kill_group(pid):
 class _Scratch:
     """What programs leave in the places that they can write to, and in the network of the sandbox."""
 
-    def __init__(self):
+    def __init__(self, owned):
+        self._owned = owned  # by the user that programs run as, who can then change more than their files
         self._looks = [_look(directory) for directory in SCRATCH]
         self._sockets = _lift(os.open("/proc/net/sockstat", os.O_RDONLY))
 
     def clean(self):
         """Make it as it was; False where that is more than unlinking a few plain files."""
-        empty = [_empty(directory) for directory in SCRATCH]  # neither is left out because the other is not
-        return all(empty) and [_look(directory) for directory in SCRATCH] == self._looks and self._no_sockets()
+        first, second = SCRATCH
+        if not (_empty(first) & _empty(second)):  # neither is left out because the other is not
+            return False
+        if self._owned and [_look(directory) for directory in SCRATCH] != self._looks:
+            return False
+        # No TCP socket is left, such as one that keeps its port for a minute after its process.
+        sockets = os.pread(self._sockets, 1000, 0)
+        return b"TCP: inuse 0 " in sockets and b" tw 0 " in sockets
 
     def close(self):
         """Let go of it, in a child."""
         os.close(self._sockets)
-
-    def _no_sockets(self):
-        """Whether no TCP socket is left, such as one that keeps its port for a minute after its process."""
-        lines = os.pread(self._sockets, 1000, 0).split(b"\n")
-        words = next(line.split() for line in lines if line.startswith(b"TCP:"))
-        return words[words.index(b"inuse") + 1] == words[words.index(b"tw") + 1] == b"0"
 
 
 def _look(directory):
