@@ -160,7 +160,10 @@ LOOKS_OUTSIDE = {
     ),
     "user_namespace": ("import ctypes\nprint('no' if ctypes.CDLL(None).unshare(0x10000000) else 'reached')"),
     "trace": "import ctypes\nprint('no' if ctypes.CDLL(None).ptrace(16, 1, 0, 0) else 'reached')",
-    "other_processes": "import os\ntry:\n    os.kill(2, 0); print('reached')\nexcept OSError: print('no')",
+    "other_processes": (
+        "import os\nhits = 0\nfor pid in {*range(1, 300)} - {os.getpid(), os.getppid()}:\n    try: os.kill(pid, 0); hits += 1\n"
+        "    except OSError: pass\nprint('reached' if hits else 'no')"
+    ),
     "write_system": (
         "import sys\nhits = 0\nfor d in ('/', '/usr/lib', '/dev', '/harness', '/proc/sys/kernel', sys.path[-1]):\n"
         "    try: open(d + '/x', 'w'); hits += 1\n    except OSError: pass\nprint('reached' if hits else 'no')"

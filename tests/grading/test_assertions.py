@@ -153,3 +153,52 @@ def test_a_channel_full_of_empty_replies_does_not_hold_the_host(rules: str) -> N
     (verdict,) = grade([Submission("x", program, check("assert candidate(1) == 2"))], workers=1, rules=rules)  # type: ignore[arg-type]
     assert verdict.outcome is Outcome.EXCEPTION
     assert time.monotonic() - began < 10.0
+
+
+LIAR = """
+class Liar:
+    def __eq__(self, other): return True
+    __contains__ = __lt__ = __gt__ = __eq__
+    def __iter__(self): return iter([])
+    def __len__(self): return 2
+    def __sub__(self, other): return self
+    def __abs__(self): return self
+class sys:
+    getsizeof = staticmethod(lambda x: 5)
+class math:
+    isclose = staticmethod(lambda *a, **k: True)
+def twice(x): return 26
+for name in ("abs", "len", "sorted", "set", "round", "all", "sum"): globals()[name] = lambda *a, **k: Liar()
+"""
+LIES = ["Liar()", "5", "None", "'x'", "next(iter([]))", "(_ for _ in ()).throw(AssertionError)"]
+CHECKS = [
+    "f(3) == 13",
+    "abs(f(3) - 13) < 1e-6",
+    "len([f(3)]) == f(3) - 12",
+    "sorted([f(3)]) == [13]",
+    "set([f(3)]) == set([13])",
+    "round(f(3), 1) == 13",
+    "math.isclose(f(3), 13)",
+    "13 in [f(3)]",
+    "f(3) == 13 == sum([f(3)])",
+    "all(map(lambda n: f(n) == 2 * n + 7, range(3)))",
+    "list(map(f, range(2))) == [7, 9]",
+    "sys.getsizeof('') + f(3) == sys.getsizeof('') + 13",
+]
+
+
+@pytest.mark.usefixtures("sandbox_works")
+def test_names_that_a_check_calls_are_not_the_programs() -> None:
+    """And `StopIteration` of the program ends no loop of the check."""
+    scripts = {text: AssertTests(f"assert {text}") for text in CHECKS}
+    scripts |= {f"check/{text}": AssertTests(f"def check(f):\n    assert {text}\n", "f") for text in CHECKS}
+    wrong = [
+        Submission(f"{name}/{lie}", f"{LIAR}def f(n): return {lie}", tests)
+        for name, tests in scripts.items()
+        for lie in LIES
+    ]
+    right = [Submission(name, f"{LIAR}def f(n): return 2 * n + 7", tests) for name, tests in scripts.items()]
+    helper = AssertTests("def check(f):\n    assert twice(f(3)) == 26\n", "f")
+    wrong.append(Submission("helper", f"{LIAR}def f(n): return 0", helper))
+    passed = {verdict.key for verdict in grade([*wrong, *right], limits=Limits(10.0)) if verdict.passed}
+    assert passed == scripts.keys()

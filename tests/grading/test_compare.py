@@ -35,6 +35,9 @@ BOTH = ("judge", "livecodebench")
         ("", "", True, True),
         ("\0" + "13", "13", False, False),
         ("9e999999999999999999", "1.0", False, False),
+        ("7e999", "1e400", False, False),
+        ("10e399", "1e400", True, True),
+        ("-1e400", "1e400", False, False),
         ("9" * 20_000, "9" * 19_999 + "8", False, False),
     ],
 )

@@ -6,6 +6,8 @@ import enum
 import marshal
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -97,6 +99,42 @@ def test_other_types_are_refused(value: Any) -> None:
 def test_code_objects_are_refused_on_arrival() -> None:
     with pytest.raises(plain.NotPlainError):
         plain.decode(marshal.dumps(compile("print(1)", "", "exec"), plain.VERSION))
+
+
+def nested(depth: int, kind: Any) -> Any:
+    value: Any = None
+    for _ in range(depth):
+        value = {1: value} if kind is dict else kind([value])
+    return value
+
+
+@pytest.mark.parametrize("kind", [list, tuple, dict])
+def test_as_deep_as_python_can_compare(kind: Any) -> None:
+    value = nested(plain.MAX_DEPTH, kind)
+    assert plain.decode(plain.encode(value)) == value
+    with pytest.raises(plain.NotPlainError, match="too deeply"):
+        plain.encode(nested(plain.MAX_DEPTH + 20, kind))
+
+
+@pytest.mark.parametrize("empty", [b"[\0\0\0\0", b"<\0\0\0\0", b"{0"])
+def test_millions_of_empty_containers_are_refused(empty: bytes) -> None:
+    count = plain.MAX_CONTAINERS + 1
+    with pytest.raises(plain.NotPlainError, match="too many"):
+        plain.decode(b"[" + count.to_bytes(4, "little") + empty * count)
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [(Fraction(1, 2), 0.5), (Decimal(13), 13), (Decimal("1e400"), 10**400), (Fraction(10**400), 10**400)],
+)
+def test_other_numbers_travel_as_the_number_that_equals_them(value: Any, held: Any) -> None:
+    assert plain.decode(plain.encode(value)) == held == value
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 3), Decimal("0.1"), Decimal("nan")])
+def test_numbers_that_no_float_equals_are_refused(value: Any) -> None:
+    with pytest.raises(plain.NotPlainError):
+        plain.encode(value)
 
 
 def test_depth_is_limited_on_both_sides() -> None:

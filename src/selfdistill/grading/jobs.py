@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from selfdistill.errors import HarnessError
 from selfdistill.grading.limits import Limits
+from selfdistill.grading.replies import ReplyCounter
 from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError, memory_file
 
 SCRIPT_GRACE_SECONDS = 0.2
@@ -37,13 +38,11 @@ class Run:
     seconds: float
 
 
-def run_job(
-    sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None, extensions: int = 1
-) -> Run:
+def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None, tests: int = 0) -> Run:
     """Run a job to its end. With `stdin`, its standard output is collected; otherwise both are /dev/null.
 
-    A job that runs several tests in one process has `extensions` times the limit in all, and one limit from each sign
-    of life to the next.
+    A job that runs `tests` tests in one process has the limit for each of them, and once more to load the program: from
+    one whole reply to the next.
 
     Raises:
         HarnessError: the sandbox failed; says nothing about the program.
@@ -56,11 +55,12 @@ def run_job(
             input_file = output = _null(theirs)
             if stdin is not None:
                 output_reader, output = _pipe(ours, theirs)
+                os.fchmod(output, 0o222)  # for programs that open /dev/stdout, whoever they run as
                 input_file = theirs.enter_context(memory_file(stdin.encode("utf-8", "surrogatepass"))).fileno()
                 readers.append(output_reader)
             began = time.monotonic()
             sandbox.start_job(marshal.dumps(job, 2), [input_file, output, channel])
-        return _collect(sandbox, readers, began, limits, extensions, stop=lambda: _stop(sandbox))
+        return _collect(sandbox, readers, began, limits, tests, stop=lambda: _stop(sandbox))
 
 
 def run_script(
@@ -119,7 +119,7 @@ def _collect(
     readers: list[int],
     began: float,
     limits: Limits,
-    extensions: int = 1,
+    tests: int = 0,
     *,
     stop: Callable[[], Report],
 ) -> Run:
@@ -132,6 +132,7 @@ def _collect(
     for descriptor in (control, *readers):
         poll.register(descriptor, select.POLLIN)
     ready: set[int] = set()
+    replies = ReplyCounter(tests + 1)  # the first says that the program is loaded
     while control not in ready:
         ready = {descriptor for descriptor, _event in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
         for reader in ready & sizes.keys():
@@ -139,8 +140,8 @@ def _collect(
                 data = os.read(reader, 1 << 18)
             except BlockingIOError:  # the program has opened the pipe itself and was faster
                 continue
-            if data and extensions > 1:
-                extensions, deadline = extensions - 1, time.monotonic() + limits.seconds_per_test
+            if tests and replies.feed(data):
+                deadline = time.monotonic() + limits.seconds_per_test
             if not data:
                 poll.unregister(reader)
             written[reader].append(data)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from selfdistill.grading import cgroups
 from selfdistill.grading.bubblewrap import bubblewrap_path
 from selfdistill.grading.limits import Limits
 
@@ -76,7 +77,10 @@ def zygote_command(
 ) -> list[str]:
     """The zygote's own command. `directory` holds the package `inside`; without `uid`, isolation is `process`."""
     level = ["process", "-1"] if uid is None else ["full", str(uid)]
-    numbers = [str(limits.memory_mb << 20), str(limits.scratch_mb << 20), str(limits.processes)]
+    memory = limits.memory_mb << 20
+    # Address space is not memory: stacks of threads, libraries. But without a group nothing else counts shared memory.
+    address_space = memory << 6 if uid is not None and cgroups.available() else memory
+    numbers = [str(number) for number in (memory, limits.scratch_mb << 20, limits.processes, address_space)]
     python, *packages = [_python(), *site_packages()] if uid is None else map(_seen_at, [_python(), *site_packages()])
     start = [python, *PYTHON_FLAGS, "-c", _START, str(directory), *map(str, sockets)]
     return [*start, role, *level, *numbers, *packages]

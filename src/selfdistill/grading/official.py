@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from selfdistill.grading import jobs
 from selfdistill.grading.checker import Checker
 from selfdistill.grading.checks import check_replies
+from selfdistill.grading.inside import livecodebench
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.outcomes import Result, failure, stopped
 from selfdistill.grading.sandbox import Sandbox
@@ -29,7 +30,7 @@ def livecodebench_results(
         "tests": [case.args if isinstance(case, CallCase) else case.input for case in cases],
         "prelude": True,
     }
-    run = jobs.run_job(sandbox, job, limits, extensions=len(cases))
+    run = jobs.run_job(sandbox, job, limits, tests=len(cases))
     replies = split_replies(run.reply, len(cases))
     spent = run.seconds / max(1, len(replies))  # of one test's limit
     results, checking = checker.check(len(run.reply), spent, check_replies, cases, replies, run.report)
@@ -47,7 +48,7 @@ def split_replies(data: bytes, most: int) -> list[bytes]:
     Reads no further: what else a program has written there is not looked at, however much it is.
     """
     replies: list[bytes] = []
-    at = 0
+    at = len(livecodebench.LOADED) if data.startswith(livecodebench.LOADED) else 0
     while len(replies) < most and at + 4 <= len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "little")
         if end > len(data):

@@ -91,6 +91,8 @@ _SOCKET_FAMILIES = (1, 2, 10)  # UNIX, INET, INET6; VSOCK reaches the hypervisor
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 
+_M_ARENA_MAX = -8
+
 # PyDLL, so that the interpreter's lock is held over the calls: a cloned child must find it held by itself.
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -118,6 +120,17 @@ def set_dumpable(dumpable):
 def die_with_parent():
     """Be killed when the parent dies. A change of user or group id clears this; call it after."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
+
+
+def share_arenas():
+    """Let threads share two of malloc's arenas: each of them takes 64 MiB of address space, which the limit counts."""
+    if hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, 2)
+
+
+def flush_c_streams():
+    """Write what C code has printed and libc still holds."""
+    _libc.fflush(None)
 
 
 def drop_capabilities():

@@ -1,19 +1,21 @@
 """LiveCodeBench's official harness, imitated: one process for all tests, patched input, output captured as text.
 
-Written anew from the harness's observable behaviour (lcb_runner/evaluation/testing_util.py): the star imports, the
-program wrapped into one function so that its globals become locals, a trailing main guard unwrapped, `open`,
-`sys.stdin` and its methods replaced, `SystemExit` ignored. What it does not imitate: its comparison, which is the
-host's (`compare.py`), and its weakness against hostile programs. One reply a test: see `programs.py`; output of a stdin
-test travels as a string.
+Written anew from the harness's observable behaviour (lcb_runner/evaluation/testing_util.py): functions that its guard
+takes away, the star imports, the program wrapped into one function so that its globals become locals, a trailing main
+guard unwrapped, `open`, `sys.stdin` and its methods replaced, `SystemExit` ignored. What it does not imitate: its
+comparison, which is the host's (`compare.py`), its alarm, which a program can catch, and its weakness against hostile
+programs. One reply a test: see `programs.py`; output of a stdin test travels as a string.
 """
 
 import ast
 import builtins
+import contextlib
+import importlib
 import io
 import sys
 import types
 
-from . import plain
+from . import arrays, plain
 
 _STARS = [
     "string",
@@ -43,20 +45,66 @@ PRELUDE = (
 )
 
 
+LOADED = b"\1\0\0\0L"
+"""The first reply: the program is loaded, and the first test begins."""
+_TAKEN_AWAY = {
+    "builtins": ("quit", "help"),
+    "os": (
+        "kill", "system", "putenv", "remove", "removedirs", "rmdir", "fchdir", "setuid", "fork", "forkpty", "killpg",
+        "rename", "renames", "truncate", "replace", "unlink", "fchmod", "fchown", "chmod", "chown", "chroot",
+        "lchflags", "lchmod", "lchown", "getcwd", "chdir",
+    ),
+    "shutil": ("rmtree", "move", "chown"),
+    "subprocess": ("Popen",),
+}  # fmt: skip
+_NO_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
+
+
+def guard(source):
+    """What the harness's `reliability_guard` does: these names become None, these modules cannot be imported.
+
+    numpy and multiprocessing, which do not load without these names, have been loaded by the harness before.
+    """
+    imported = _imported(source)
+    if imported & {"multiprocessing", "concurrent"}:
+        importlib.import_module("multiprocessing.managers")
+    if imported - sys.stdlib_module_names:  # numpy, or a package that may import it
+        with contextlib.suppress(ImportError):
+            importlib.import_module("numpy")
+    for module, names in _TAKEN_AWAY.items():
+        for name in names:
+            setattr(importlib.import_module(module), name, None)
+    for module in _NO_MODULES:
+        sys.modules[module] = None  # type: ignore[assignment]
+
+
+def _imported(source):
+    """The names of the packages and modules that a program imports, wherever it does."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names} - {""}
+
+
 def run(job, send):
     """Run every test and send a reply, each with its length in front; stop at the first that raises."""
     sys.set_int_max_str_digits(50000)
-    sys.setrecursionlimit(50000)
     source = job["program"].decode("utf-8", "surrogatepass")
     try:
         if not job["prelude"]:
+            sys.setrecursionlimit(50000)
             run_test = _plain_calls(source, job["entry_point"])
         else:
+            guard(source)
             run_test = _call_based(source, job["entry_point"]) if job["entry_point"] else _standard_input(source)
     except BaseException as error:
         tag = b"S" if isinstance(error, (SyntaxError, ValueError)) else b"E"
         _send(send, tag + type(error).__name__.encode())
         return
+    send(LOADED)
     for test in job["tests"]:
         try:
             reply = b"R" + plain.encode(run_test(test))
@@ -89,7 +137,7 @@ def _call_based(source, entry_point):
 
     def call(args):
         prediction = method(*args)
-        return list(prediction) if isinstance(prediction, tuple) else prediction
+        return arrays.marked(list(prediction) if isinstance(prediction, tuple) else prediction)
 
     return call
 
@@ -105,7 +153,7 @@ def _standard_input(source):
 
     def call(text):
         captured = io.StringIO()
-        captured.close = lambda *ignored: 1  # type: ignore[assignment,method-assign]
+        captured.close = _close  # type: ignore[assignment,method-assign]
         standard_output, sys.stdout = sys.stdout, captured
         try:
             _with_input(function, text)
@@ -114,6 +162,10 @@ def _standard_input(source):
         return captured.getvalue()
 
     return call
+
+
+def _close(_):
+    """Of the captured output. A program that calls it gives no argument, and fails, as there."""
 
 
 def _unparse(statements):
@@ -189,7 +241,12 @@ class _Buffer:
 
 
 def _with_input(function, text):
+    lines = iter(text.split("\n"))
     standard_input, opener = sys.stdin, builtins.open
+    # The process's own stdin as well: a program has that by `from sys import stdin` at its top. Lines lack their end.
+    methods = {"read": lambda *a: text, "readline": lambda *a: next(lines), "readlines": lambda *a: text.split("\n")}
+    for name, method in methods.items():
+        setattr(standard_input, name, method)
     sys.stdin, builtins.open = _Stdin(text), _MockOpen(text)
     try:
         function()

@@ -10,10 +10,15 @@ Does not pickle. Used on both sides; imports nothing of the package.
 
 import marshal
 import struct
+import sys
+from numbers import Number
 from typing import Any
 
 VERSION = 2
-MAX_DEPTH = 200
+MAX_DEPTH = 900
+"""Containers within each other: soon after, Python's own `==` of two such values ends in a RecursionError."""
+MAX_CONTAINERS = 1 << 21
+"""Lists, tuples, dicts and sets in one value: an empty one is 2 bytes on the wire, and 64 to 216 in memory."""
 
 
 class NotPlainError(ValueError):
@@ -26,7 +31,17 @@ def encode(value: Any, _dumps: Any = marshal.dumps) -> bytes:
     Raises:
         NotPlainError: the value holds an object of another type, is nested too deeply, or holds itself.
     """
-    return _dumps(_exact(value, 0), VERSION)
+    return _dumps(deeply(_exact, value, 0), VERSION)
+
+
+def deeply(function, *args, _limit=sys.getrecursionlimit, _set_limit=sys.setrecursionlimit):
+    """Call a function that goes down as deep as plain data may, from wherever the caller is."""
+    limit = _limit()
+    _set_limit(limit + 4 * MAX_DEPTH)
+    try:
+        return function(*args)
+    finally:
+        _set_limit(limit)
 
 
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -47,8 +62,27 @@ def _exact(value, depth):
             return convert(value, depth + 1)
     item = getattr(kind, "item", None)
     if item is not None and kind.__module__ == "numpy":  # a numpy scalar equals the number that it holds
-        return _exact(item(value), depth + 1)
+        if getattr(value, "size", 1) != 1:
+            raise NotPlainError("an array")
+        held = item(value)
+        if type(held) is not kind:  # as a long double's is
+            return _exact(held, depth)
+    if isinstance(value, Number):
+        return _number(value)
     raise NotPlainError(f"a value of type {kind.__name__}")
+
+
+def _number(value):
+    """The float or int that equals a number of another type, such as a Fraction or a Decimal."""
+    try:
+        held: float = float(value)
+    except OverflowError:
+        held = int(value)
+    if held != value and value == value:  # NaN is not
+        held = int(value)
+    if held != value:
+        raise NotPlainError(f"a value of type {type(value).__name__} that no int or float equals")
+    return held
 
 
 _CONVERSIONS: tuple = (
@@ -64,6 +98,7 @@ _CONVERSIONS: tuple = (
     (set, lambda value, depth: {_exact(item, depth) for item in set.__iter__(value)}),
     (frozenset, lambda value, depth: frozenset([_exact(item, depth) for item in frozenset.__iter__(value)])),
     (type({}.keys()), lambda value, depth: {_exact(item, depth) for item in value}),
+    (type({}.items()), lambda value, depth: {_exact(item, depth) for item in value}),
 )
 
 
@@ -74,8 +109,10 @@ def decode(data: bytes) -> Any:
         NotPlainError: the bytes are anything else. No bytes can do more than raise this or a MemoryError.
     """
     try:
-        value, end = _read(data, 0, 0)
-    except (struct.error, IndexError, UnicodeDecodeError, TypeError, OverflowError) as error:
+        value, end = _read(data)
+    except NotPlainError:
+        raise
+    except (struct.error, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise NotPlainError(f"malformed: {type(error).__name__}") from None
     if end != len(data):
         raise NotPlainError("malformed: bytes left over")
@@ -85,46 +122,80 @@ def decode(data: bytes) -> Any:
 _CONSTANTS = {ord("N"): None, ord("T"): True, ord("F"): False}
 _int32 = struct.Struct("<i").unpack_from
 _float64 = struct.Struct("<d").unpack_from
+_DICT, _END = ord("{"), ord("0")
 
 
-def _read(data, at, depth):
-    kind = data[at]
-    if kind == 0x69:  # i
-        return _int32(data, at + 1)[0], at + 5
+def _read(data):
+    """The value at the beginning, and where it ends. Keeps the open containers itself: no recursion."""
+    at, seen = 0, 0
+    opened: list = []  # of (kind, items): the containers that are being read, each within the one before it
+    left: list = []  # how many items each of them still misses; of a dict, whose end is marked, -1
+    while True:
+        kind = data[at]
+        if kind == 0x69:  # i
+            value, at = _int32(data, at + 1)[0], at + 5
+        elif kind in _CONTAINERS:
+            size, at = (-1, at + 1) if kind == _DICT else (_int32(data, at + 1)[0], at + 5)
+            seen += 1
+            if len(opened) > MAX_DEPTH + 8 or seen > MAX_CONTAINERS:
+                raise NotPlainError("nested too deeply" if len(opened) > MAX_DEPTH + 8 else "too many containers")
+            if size > len(data) or size < -(kind == _DICT):
+                raise NotPlainError("malformed: length")
+            opened.append((kind, []))
+            left.append(size)
+            if size:
+                continue
+            value = _close(opened, left)
+        elif kind == _END and left and left[-1] == -1:
+            value, at = _close(opened, left), at + 1
+        else:
+            value, at = _read_scalar(data, at, kind)
+        while opened:
+            opened[-1][1].append(value)
+            if left[-1] > 0:
+                left[-1] -= 1
+            if left[-1]:
+                break
+            value = _close(opened, left)
+        else:
+            return value, at
+
+
+def _close(opened, left):
+    """The innermost open container, finished."""
+    left.pop()
+    kind, items = opened.pop()
+    if kind == _DICT:
+        keys, values = items[::2], items[1::2]
+        if len(keys) != len(values):
+            raise NotPlainError("malformed: a key without a value")
+        refuse_collisions(keys)
+        return dict(zip(keys, values, strict=True))
+    if kind in (0x3C, 0x3E):
+        refuse_collisions(items)
+    return _CONTAINERS[kind](items)
+
+
+_CONTAINERS = {0x5B: list, 0x28: tuple, 0x3C: set, 0x3E: frozenset, _DICT: dict}  # [ ( < > {
+
+
+def _read_scalar(data, at, kind):
     if kind in _CONSTANTS:
         return _CONSTANTS[kind], at + 1
     if kind == 0x67:  # g
         return _float64(data, at + 1)[0], at + 9
     if kind == 0x79:  # y
         return complex(_float64(data, at + 1)[0], _float64(data, at + 9)[0]), at + 17
-    if kind == 0x7B and depth <= MAX_DEPTH + 8:  # {
-        return _read_dict(data, at + 1, depth + 1)
     size = _int32(data, at + 1)[0]
     at += 5
     if kind == 0x6C:  # l
         return _read_long(data, at, size)
-    if size < 0:
-        raise NotPlainError("malformed: negative length")
-    if kind in (0x75, 0x73, 0x74):  # u, s, t
-        raw = data[at : at + size]
-        if len(raw) != size:
-            raise NotPlainError("malformed: cut off")
-        return (bytes(raw) if kind == 0x73 else str(raw, "utf-8", "surrogatepass")), at + size
-    if depth > MAX_DEPTH + 8:
-        raise NotPlainError("nested too deeply")
-    make = _CONTAINERS.get(kind)
-    if make is None or size > len(data):
+    if kind not in (0x75, 0x73, 0x74):  # u, s, t
         raise NotPlainError("not plain data")
-    items = []
-    for _ in range(size):
-        item, at = _read(data, at, depth + 1)
-        items.append(item)
-    if kind in (0x3C, 0x3E):
-        refuse_collisions(items)
-    return make(items), at
-
-
-_CONTAINERS = {0x5B: list, 0x28: tuple, 0x3C: set, 0x3E: frozenset}  # [ ( < >
+    raw = data[at : at + size] if size >= 0 else b""
+    if len(raw) != size:
+        raise NotPlainError("malformed: cut off")
+    return (bytes(raw) if kind == 0x73 else str(raw, "utf-8", "surrogatepass")), at + size
 
 
 def _read_long(data, at, size):
@@ -137,17 +208,6 @@ def _read_long(data, at, size):
         raise NotPlainError("malformed: digit")
     number = int("".join([f"{digit:015b}" for digit in reversed(digits)]) or "0", 2)
     return (-number if size < 0 else number), at + 2 * count
-
-
-def _read_dict(data, at, depth):
-    keys, values = [], []
-    while data[at] != 0x30:  # 0
-        key, at = _read(data, at, depth)
-        value, at = _read(data, at, depth)
-        keys.append(key)
-        values.append(value)
-    refuse_collisions(keys)
-    return dict(zip(keys, values, strict=True)), at + 1
 
 
 def refuse_collisions(keys: Any) -> None:

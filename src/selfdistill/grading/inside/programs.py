@@ -4,16 +4,13 @@ Replies on the channel: `R` + plain data is an answer; `E` + type name, an excep
 does not compile; `N` + reason, an answer that is not plain data. For stdin programs the answer is what they print.
 """
 
-import ast
-import atexit
 import builtins
 import marshal
 import os
 import sys
 import types
-from _sitebuiltins import Quitter
 
-from . import arguments, livecodebench, plain, serve
+from . import arguments, arrays, kernel, livecodebench, plain, serve, shell
 
 PRELUDE: dict = {}
 """The built-in names, and what LeetCode imports before a solution (LiveCodeBench's list)."""
@@ -25,7 +22,9 @@ def warm_up():
 
     No more than that: every library that is mapped costs a fork and an exit a few microseconds.
     """
-    builtins.exit, builtins.quit = Quitter("exit", "Ctrl-D"), Quitter("quit", "Ctrl-D")
+    kernel.share_arenas()
+    shell.define_builtins()
+    shell.open_stdout()
     exec(livecodebench.PRELUDE, PRELUDE)
     for name in ("__builtins__", "exit"):
         PRELUDE.pop(name, None)
@@ -46,12 +45,14 @@ def rehearse():
 
 def run_stdin(job, channel):
     """A whole program: real stdin and stdout, `__name__ == "__main__"`, an exit code."""
-    code = _compile(job["program"], channel)
+    source = job["program"]
+    shell.take_signals(source)
+    code = _compile(source, channel)
     module = types.ModuleType("__main__")
-    module.__dict__["__builtins__"] = builtins
+    shell.dress(module, source)
     sys.modules["__main__"] = module
-    exit_code, write, leave = 0, os.write, os._exit
-    shut_down = _shut_down
+    sys.path.insert(0, os.path.dirname(shell.FILE))
+    exit_code, write, leave, end = 0, os.write, os._exit, shell.end
     try:
         exec(code, module.__dict__)
     except SystemExit as stop:
@@ -59,19 +60,14 @@ def run_stdin(job, channel):
     except BaseException as error:
         write(channel, b"E" + type(error).__name__.encode()[:200])
         exit_code = 1
-    leave(shut_down(exit_code))
+    del module
+    leave(end(source, exit_code))
 
 
 def run_call(job, channel):
     """One call of a function, or of a method of `class Solution`."""
     namespace = load(job["program"], channel, prelude=True)
-    try:
-        result = entry_point(namespace, job["entry_point"])(*job["args"])
-        reply = b"R" + plain.encode(result)
-    except BaseException as error:
-        reply = _failure(error)
-    _write_all(channel, reply)
-    os._exit(0)
+    _reply(channel, lambda: arrays.marked(entry_point(namespace, job["entry_point"])(*job["args"])))
 
 
 def run_calls(job, channel):
@@ -103,23 +99,34 @@ def run_outputs(job, channel):
 
 def run_output(job, channel):
     """The value of an expression, with nothing defined but the built-in names (CRUXEval's output prediction)."""
-    _answer_expression(channel, lambda: ast.parse(job["expression"].strip(), mode="eval"), {})
+    code = _answer(lambda: compile(job["expression"].strip(), "answer", "eval", dont_inherit=True), channel)
+    _reply(channel, lambda: eval(code, {}))
 
 
 def run_input(job, channel):
     """What `f` gives for an answer's arguments (CRUXEval's input prediction)."""
     namespace = load(job["program"], channel)
-    _answer_expression(channel, lambda: arguments.call_of(job["expression"], namespace.keys()), namespace)
+    code = _answer(lambda: arguments.code_of(job["expression"]), channel)
+    function, names = namespace["f"], arguments.names_for(namespace)
+
+    def call():
+        args, kwargs = eval(code, names)
+        return function(*args, **kwargs)
+
+    _reply(channel, call)
 
 
-def _answer_expression(channel, parse, namespace):
+def _answer(parse, channel):
     try:
-        code = compile(parse(), "answer", "eval", dont_inherit=True)
+        return parse()
     except _COMPILE_ERRORS as error:
         _write_all(channel, b"S" + type(error).__name__.encode())
         os._exit(0)
+
+
+def _reply(channel, call):
     try:
-        reply = b"R" + plain.encode(eval(code, namespace))
+        reply = b"R" + plain.encode(call())
     except BaseException as error:
         reply = _failure(error)
     _write_all(channel, reply)
@@ -133,6 +140,7 @@ def run_serve(job, channel):
 
 def run_livecodebench(job, channel):
     """All tests of one program in one process, as the official LiveCodeBench harness runs them."""
+    shell.take_signals(job["program"])
     livecodebench.run(job, lambda reply: _write_all(channel, reply))
     os._exit(0)
 
@@ -151,9 +159,10 @@ KINDS = {
 
 def load(source, channel, *, prelude=False, frame=bytes):
     """Execute a program as a module and give its namespace; report and exit where that fails."""
+    shell.take_signals(source)
     code = _compile(source, channel, frame)
     module = types.ModuleType("solution")
-    module.__dict__["__builtins__"] = builtins
+    shell.dress(module, source)
     sys.modules["__main__"] = sys.modules["solution"] = module
     if prelude:
         # Found as built-in names: a copy into each program's own would touch, and so copy, the page of every object.
@@ -179,7 +188,7 @@ def entry_point(namespace, name):
 
 def _compile(source, channel, frame=bytes):
     try:
-        return compile(source, "solution.py", "exec", dont_inherit=True)
+        return compile(source, shell.FILE, "exec", dont_inherit=True)
     except _COMPILE_ERRORS as error:
         _write_all(channel, frame(b"S" + type(error).__name__.encode()))
         os._exit(1)
@@ -195,22 +204,6 @@ def _exit_code(code):
     if code is None:
         return 0
     return code & 0xFF if isinstance(code, int) else 1
-
-
-def _shut_down(exit_code):
-    """What the interpreter does at its end and a program can see: join threads, run atexit, flush."""
-    try:
-        threading = sys.modules.get("threading")
-        if threading is not None:
-            threading._shutdown()
-        atexit._run_exitfuncs()
-    except BaseException:
-        pass
-    try:
-        sys.stdout.flush()
-    except BaseException:
-        return exit_code or 120
-    return exit_code
 
 
 def _write_all(descriptor, data, _write=os.write):

@@ -8,8 +8,10 @@ Verdicts: `P` passed, `A` + detail an assertion failed, `E` + type name an excep
 answer), `D` the program's process ended, `S` + type name it did not compile, `H` + reason the script itself is broken.
 """
 
+import ast
 import builtins
 import functools
+import importlib
 import marshal
 import os
 import sys
@@ -52,7 +54,7 @@ class Remote:
         return self._link.ask("length", self._target, (), {})
 
     def __contains__(self, item):
-        return self._link.ask("contains", self._target, (item,), {})
+        return item in self._link.ask("items", self._target, (), {})  # compared here: its own answer may be a lie
 
     def __bool__(self):
         return self._link.ask("truth", self._target, (), {})
@@ -82,7 +84,8 @@ class Link:
     def ask(self, operation, target, args, kwargs):
         """Do `operation` over there; apply what it changed in the arguments; return or raise what it did."""
         state = {"handles": False}
-        request = (operation, target, tuple([_outward(a, state) for a in args]), _outward(kwargs, state))
+        args = list(args)
+        request = (operation, target, *plain.deeply(lambda: (tuple(_outward(args, state)), _outward(kwargs, state))))
         self._send(marshal.dumps((*request, state["handles"]), 2))
         try:
             tag, value, extra = plain.decode(self._receive())
@@ -114,26 +117,33 @@ class Link:
 
 
 class Namespace(dict):
-    """The script's globals: what it does not define is a built-in, or else the program's."""
+    """The script's globals. What it does not define is a built-in, a module of the standard library, or the program's.
 
-    def __init__(self, link):
+    The program's own last, and with an entry point no more than that: a check that calls a name of the program's choice
+    would believe whatever it answers.
+    """
+
+    def __init__(self, link, modules, entry_point):
         super().__init__(__name__="checks", __builtins__=builtins)
-        self._link = link
+        self._link, self._modules, self._entry_point = link, modules, entry_point
 
     def __missing__(self, name):
-        try:
+        if hasattr(builtins, name):
             return getattr(builtins, name)
-        except AttributeError:
-            return _from_program(self._link, name)
+        if name in self._modules:
+            return importlib.import_module(name)
+        if self._entry_point is not None and name != self._entry_point:
+            raise NameError(f"name {name!r} is not defined")
+        return _from_program(self._link, name)
 
 
 def run(source, setup, entry_point, script_socket):
     """Run a script against the program at the other end of the socket; the verdict as bytes."""
     link = Link(script_socket)
-    namespace = Namespace(link)
     _offer_solution_module(link)
     try:
         code = [_compiled(part) for part in (setup, source)]
+        namespace = Namespace(link, _modules(source), entry_point)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"Hthe test script does not compile: {error}".encode("utf-8", "replace")[:300]
     try:
@@ -153,6 +163,17 @@ def run(source, setup, entry_point, script_socket):
 def _compiled(source):
     """A benchmark's script is run for every program of its problem."""
     return compile(source, "checks.py", "exec", dont_inherit=True)
+
+
+@functools.lru_cache(maxsize=1024)
+def _modules(source):
+    """Standard modules that a script uses as such, by their attributes only: `sys.getsizeof(x)`, not `bisect(a, x)`."""
+    nodes = list(ast.walk(ast.parse(source)))
+    bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    names = [(node.id, id(node) in bases) for node in nodes if isinstance(node, ast.Name)]
+    return sys.stdlib_module_names & (
+        {name for name, base in names if base} - {name for name, base in names if not base}
+    )
 
 
 def _failed(error, link):
@@ -208,6 +229,8 @@ def _exception(names, args):
     """The nearest built-in exception type of the program's, with its plain arguments."""
     for name in names if type(names) is list else ():
         kind = getattr(builtins, name, None) if type(name) is str else None
+        if kind is StopIteration or kind is StopAsyncIteration:
+            kind = RuntimeError  # it would end a loop of the script, and with it the assertions that come after
         if isinstance(kind, type) and issubclass(kind, Exception):
             try:
                 error = kind(*args)

@@ -119,5 +119,4 @@ _OPERATIONS: dict = {
     "text": str,
     "repr": repr,
     "truth": bool,
-    "contains": lambda target, item: item in target,
 }

@@ -6,7 +6,7 @@ up its rights, touches the memory that it will need) while the one before it run
 
 A sandbox for test scripts has no children: a script is trusted, and runs in this process.
 
-Arguments: JOBS_FD EVENTS_FD ROLE LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCESSES SITE_PACKAGES...
+Arguments: JOBS_FD EVENTS_FD ROLE LEVEL RUN_AS_UID MEMORY_BYTES FILE_BYTES PROCESSES ADDRESS_SPACE SITE_PACKAGES...
 """
 
 import _socket
@@ -30,8 +30,8 @@ _FEW = 64
 
 def main():
     """Serve jobs until the host has gone."""
-    jobs_fd, events_fd, role, level, uid, *limits = sys.argv[1:9]
-    sys.path[:] = [*sys.path[1:], *sys.argv[9:]]  # the first entry is where this package lies
+    jobs_fd, events_fd, role, level, uid, *limits = sys.argv[1:10]
+    sys.path[:] = [*sys.path[1:], *sys.argv[10:]]  # the first entry is where this package lies
     sys.argv[:] = ["solution.py"]
     jobs, events = (_socket.socket(fileno=_lift(int(descriptor))) for descriptor in (jobs_fd, events_fd))
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
@@ -40,7 +40,7 @@ def main():
     scratch = (
         _Scratch(owned=int(uid) < 0) if level == "full" else None
     )  # before it loses the right to look at its own network
-    _harden(level == "full", int(uid), int(limits[0]), int(limits[1]))
+    _harden(level == "full", int(uid), int(limits[0]), int(limits[1]), int(limits[3]))
     gc.collect()
     gc.freeze()
     events.send(READY)
@@ -187,7 +187,7 @@ def _lift(descriptor):
     return lifted
 
 
-def _harden(full, uid, memory, file_size):
+def _harden(full, uid, memory, file_size, address_space):
     if full:
         if uid >= 0:
             os.setgroups([])
@@ -207,7 +207,8 @@ def _harden(full, uid, memory, file_size):
         os.close(null)
     for kind, value in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_AS, address_space),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_NOFILE, 256),
     ):

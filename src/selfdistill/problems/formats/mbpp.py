@@ -33,7 +33,9 @@ def problem(row: dict[str, Any]) -> Problem:
     return Problem(
         task_id=_task_id(row["task_id"]),
         statement=f"{text}\nYour code should pass these tests:\n\n{asserts}\n",
-        tests=AssertTests(script, setup=setup + _names_like_builtins(row["code"], asserts)),
+        tests=AssertTests(
+            script, setup=setup + _imports(row["code"], script) + _names_like_builtins(row["code"], asserts)
+        ),
         reference=row["code"],
         metadata={"task": text, "first_test": row["test_list"][0]},
     )
@@ -41,6 +43,20 @@ def problem(row: dict[str, Any]) -> Problem:
 
 def _task_id(task_id: int | str) -> str:
     return f"MBPP/{task_id}" if isinstance(task_id, int) or task_id.isdigit() else task_id
+
+
+def _imports(code: str, script: str) -> str:
+    """What the script uses of the reference's imports (`sys` in MBPP/596): else it would be the program's."""
+    try:
+        used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
+        imports = [node for node in ast.parse(code).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    except SyntaxError:
+        return ""
+    lines = []
+    for node in imports:
+        node.names = [name for name in node.names if (name.asname or name.name.partition(".")[0]) in used]
+        lines += [ast.unparse(node)] if node.names else []
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _names_like_builtins(code: str, asserts: str) -> str:
