@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
     from selfdistill.recipe import Recipe
 
-MAX_NEW_TOKENS = 512
-"""Of an answer: a dozen calls."""
-_CALLS = """Here is a programming problem. Do not solve it. Write ten different calls of `{name}` that would try a \
-solution out: ordinary arguments and edge cases that the problem allows, all of them literals, one call a line, \
-without results.
+_CALLS = """Here is a programming problem, which you are not to solve.
 
-{statement}"""
-_RUNS = """Here is a programming problem. Do not solve it. Write five different inputs that a solution could read from \
-standard input, ordinary ones and edge cases that the problem allows. Put the line "Input:" before each and the line \
-"Output" after each, without results.
+{statement}
 
-{statement}"""
+Do not write a solution. Write ten different calls of `{name}` that would try a solution out: ordinary arguments and \
+edge cases that the problem allows, all of them literals, one call a line, without results."""
+_RUNS = """Here is a programming problem, which you are not to solve.
+
+{statement}
+
+Do not write a solution. Write five different inputs that a solution could read from standard input, ordinary ones and \
+edge cases that the problem allows. Put the line "Input:" before each and the line "Output" after each, without \
+results."""
 
 
 def asks_for_inputs(recipe: Recipe) -> bool:

@@ -20,6 +20,8 @@ class AgreementSettings(Section):
     of inputs; calls that the `model` writes when it is asked for some, which needs a chat model."""
     most_inputs: Annotated[int, Field(gt=0)] = 20
     """Inputs of one prompt, at most."""
+    input_tokens: Annotated[int, Field(gt=0)] = 512
+    """Limit of what the model writes when it is asked for inputs."""
     choose: Literal["one", "all"] = "one"
     """What is kept of the largest group: its first sample, or all."""
     min_size: Annotated[int, Field(ge=2)] = 2

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from selfdistill.agreement.keep import find_agreements
-from selfdistill.agreement.model_inputs import MAX_NEW_TOKENS, asks_for_inputs, input_prompts
+from selfdistill.agreement.model_inputs import asks_for_inputs, input_prompts
 from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
@@ -39,9 +39,10 @@ def sample_inputs(
         UserError: the model has no chat template.
     """
     asking = input_prompts(renderer, prompts, context)
-    limit = Limit("asking for inputs", "agreement.model_inputs.MAX_NEW_TOKENS")
-    job = Job(asking, 1, (recipe.sampling.decoding,), MAX_NEW_TOKENS, (recipe.seed, "inputs"), limit=limit)
-    with progress("asking for inputs", job.size, "samples", MAX_NEW_TOKENS) as update:
+    longest = recipe.training.agreement.input_tokens
+    limit = Limit("asking for inputs", "training.agreement.input_tokens")
+    job = Job(asking, 1, (recipe.sampling.decoding,), longest, (recipe.seed, "inputs"), limit=limit)
+    with progress("asking for inputs", job.size, "samples", longest) as update:
         generate_samples(
             job,
             directory.input_samples,
