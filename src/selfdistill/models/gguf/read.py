@@ -35,6 +35,8 @@ from selfdistill.models.weights import check_finite, loading_report, names
 
 FORMAT = 1
 """Of what is in the cache; a change of this file that changes what it writes raises it."""
+TYPES = "gguf-types.txt"
+"""In the directory beside the model: the kinds of numbers that the file had, to say so again."""
 _PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 
 
@@ -85,7 +87,7 @@ def dequantised(path: Path) -> Path:
     directory = cache / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if not directory.is_dir():
         _convert(_open(path), directory)
-    kinds = (directory / "gguf-types.txt").read_text()
+    kinds = (directory / TYPES).read_text()
     warn(f"{path.name}: {kinds} dequantised by transformers, for sampling and for training; kept in {directory}")
     return directory
 
@@ -160,7 +162,7 @@ def _save(file: _File, directory: Path, dtype: torch.dtype) -> None:
     tokenizer.save_pretrained(directory)
     _check_tokenizer(directory, tokenizer, where)
     kinds = sorted({kind for _, kind in file.tensors.values()} - {"F32"}) or ["F32"]
-    (directory / "gguf-types.txt").write_text(", ".join(kinds))
+    (directory / TYPES).write_text(", ".join(kinds))
 
 
 def _read(file: _File, config: Any, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
