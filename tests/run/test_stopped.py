@@ -48,14 +48,15 @@ def stop_in(stage: str, number: signal.Signals, out: Path, delay: float, **extra
     )
     assert process.stderr is not None
     lines = []
-    for line in process.stderr:
-        lines.append(line)
-        event = json.loads(line)
-        if event["event"] == "stage started" and event["stage"].startswith(stage):
-            threading.Timer(delay, process.send_signal, (number,)).start()
-            break
-    lines += process.stderr.readlines()
-    return process.wait(60), lines, process.pid
+    with process:
+        for line in process.stderr:
+            lines.append(line)
+            event = json.loads(line)
+            if event["event"] == "stage started" and event["stage"].startswith(stage):
+                threading.Timer(delay, process.send_signal, (number,)).start()
+                break
+        lines += process.stderr.readlines()
+    return process.returncode, lines, process.pid
 
 
 def control_groups(pid: int) -> list[Path]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
 from selfdistill.files import read_records
 from selfdistill.models.load import load_tokenizer
@@ -16,7 +18,7 @@ from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
-from selfdistill.steps.sampling.targets import read_targets, target_path
+from selfdistill.steps.sampling.targets import read_targets, target_path, write_targets
 from tiny_models import make_model
 
 PROMPTS = [Prompt(f"p{n}", "", tuple(range(40, 44 + n % 5)), "") for n in range(11)]
@@ -79,18 +81,21 @@ def test_a_prompts_sample_does_not_depend_on_the_other_prompts(model, undisturbe
 
 
 def pretend_targets(directory: Path, shards: int) -> None:
-    (directory / "targets").mkdir()
     for shard in range(shards):
-        target_path(directory / "targets", shard).touch()
+        one = SparseTargets(np.array([1]), np.array([0]), np.array([1.0]))
+        write_targets(target_path(directory / "targets", shard), [one])
 
 
 def test_a_shard_that_has_lost_its_targets_gets_them_again_and_the_samples_stay(model, undisturbed, tmp_path):
     generate(model, tmp_path)
     lost = target_path(tmp_path / "targets", 1)
     whole = lost.read_bytes()
-    lost.unlink()
-    assert generate(model, tmp_path) == undisturbed
-    assert lost.read_bytes() == whole
+    for left in (None, whole[:-1], whole[:-9] + b"x" + whole[-8:]):
+        lost.unlink()
+        if left is not None:
+            lost.write_bytes(left)
+        assert generate(model, tmp_path) == undisturbed
+        assert lost.read_bytes() == whole
 
 
 def told(model, directory, job=JOB, engine=None) -> list[tuple[int, ...]]:

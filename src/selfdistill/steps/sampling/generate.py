@@ -18,7 +18,7 @@ from selfdistill.engines.text import Detokenizer
 from selfdistill.files import append_records, read_records
 from selfdistill.recipe.decoding import Stages
 from selfdistill.records import Prompt, Sample
-from selfdistill.steps.sampling.targets import target_path, write_targets
+from selfdistill.steps.sampling.targets import is_whole, target_path, write_targets
 from selfdistill.steps.sampling.watch import SAMPLING, Limit, Watch
 
 
@@ -99,12 +99,12 @@ def generate_together(
     assert targets_dir is None or len(jobs) == 1
     done = [sum(1 for _ in read_records(path, Sample)) for _, path in jobs]
     shards = _shards([job for job, _ in jobs], shard_size)
-    # A shard that was not finished, or has lost its targets, is generated whole again.
+    # A shard that was not finished, or whose targets are lost or damaged, is generated whole again.
     missing = [
         shard
         for shard in shards
         if any(part.end > done[part.number] for part in shard.parts)
-        or (targets_dir is not None and not target_path(targets_dir, shard.number).is_file())
+        or (targets_dir is not None and not is_whole(target_path(targets_dir, shard.number)))
     ]
     settled = sum(map(len, shards)) - sum(map(len, missing))
     if progress and settled:

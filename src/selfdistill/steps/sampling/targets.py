@@ -57,6 +57,14 @@ def read_targets(directory: Path) -> Iterator[SparseTargets]:
         yield from _read_file(path)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether the file of a shard is there, and as it was written."""
+    try:
+        return bool(_arrays(path))
+    except UserError:
+        return False
+
+
 def targets_of(samples: Sequence[Sample], directory: Path) -> Iterator[SparseTargets]:
     """Yield one target a sample, each as long as its sample.
 
