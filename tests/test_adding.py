@@ -29,7 +29,7 @@ from selfdistill.recipe.training import TARGETS, TargetKind
 from selfdistill.records import Outcome, Sample
 from selfdistill.report import write_report
 from selfdistill.report.figures import FIGURES, Figure
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.training.train import build_data, train_student
 from steps.training.material import make_material
 from steps.training.plain_torch import Example
@@ -43,7 +43,7 @@ def test_an_engine(monkeypatch, tmp_path):
         load_recipe("demo", ["engine.kind=parrot"])
     monkeypatch.setitem(ENGINES, "parrot", EngineKind("tests.adding.parrot"))
     recipe = load_recipe("demo", ["engine.kind=parrot", "training.targets=hard", "prompts.limit=3"])
-    directory = stages.begin(recipe, tmp_path / "run")
+    directory = start.begin(recipe, tmp_path / "run")
     stages.sample(recipe, directory)
     assert [sample.text for sample in read_records(directory.samples, Sample)] == [parrot.SAID] * 3
     assert read_json(directory.manifest)["stages"]["sample"]["engine"] == "parrot"

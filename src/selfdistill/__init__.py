@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from selfdistill.recipe.decoding import Decoding
     from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
     from selfdistill.run.pipeline import run_recipe
-    from selfdistill.run.stages import begin, evaluate, sample, train, write_report
+    from selfdistill.run.stages import evaluate, sample, train, write_report
+    from selfdistill.run.start import begin
 
 _HOME = {
     "Decoding": "selfdistill.recipe.decoding",
@@ -35,7 +36,7 @@ _HOME = {
     "Submission": "selfdistill.grading",
     "UserError": "selfdistill.errors",
     "Verdict": "selfdistill.records",
-    "begin": "selfdistill.run.stages",
+    "begin": "selfdistill.run.start",
     "decode": "selfdistill.decoding.distribution",
     "draw": "selfdistill.decoding.distribution",
     "evaluate": "selfdistill.run.stages",

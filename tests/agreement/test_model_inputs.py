@@ -13,7 +13,7 @@ from selfdistill.files import read_records
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.run.agreed import find_agreed
 from selfdistill.studies.cells import sample_key
 from tiny_models import make_model
@@ -43,7 +43,7 @@ def recipe_of(tmp_path, *changes, chat=True):
 
 def test_one_answer_a_prompt_is_asked_for_and_kept(tmp_path):
     recipe = recipe_of(tmp_path, INPUTS)
-    directory = stages.begin(recipe, tmp_path / "run")
+    directory = start.begin(recipe, tmp_path / "run")
     stages.sample(recipe, directory)
     prompts, samples = (list(read_records(directory.prompts, Prompt)), list(read_records(directory.samples, Sample)))
     answers = list(read_records(directory.input_samples, Sample))
@@ -69,7 +69,7 @@ def test_one_answer_a_prompt_is_asked_for_and_kept(tmp_path):
 
 def test_a_model_that_does_not_answer_is_refused_at_once(tmp_path):
     with pytest.raises(UserError, match="no chat template, so it cannot be asked for inputs"):
-        stages.check_recipe(recipe_of(tmp_path, INPUTS, chat=False))
+        start.check_recipe(recipe_of(tmp_path, INPUTS, chat=False))
 
 
 def test_runs_share_samples_only_where_both_ask_or_neither(tmp_path):

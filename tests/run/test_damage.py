@@ -17,7 +17,7 @@ from run.small import SMALL, results
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import Recipe, load_recipe
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.run.pipeline import run_recipe
 from selfdistill.steps.evaluation import grade as grading
 from selfdistill.steps.sampling import generate
@@ -137,7 +137,7 @@ def stopping_after(owner: Any, name: str, calls: int) -> Iterator[None]:
 def half(tmp_path_factory, recipe) -> dict[str, Path]:
     """A run stopped after its first shard, after its first checkpoint, and while its programs are graded."""
     root = tmp_path_factory.mktemp("half")
-    directory = stages.begin(recipe, root / "run")
+    directory = start.begin(recipe, root / "run")
     with stopping_after(generate, "append_records", 1):
         stages.sample(recipe, directory)
     kept = {"sample": unlinked_copy(directory.root, root / "sample")}
@@ -152,7 +152,7 @@ def half(tmp_path_factory, recipe) -> dict[str, Path]:
 
 
 def continued(stage: str, recipe: Recipe, root: Path) -> str | None:
-    return said(lambda: getattr(stages, stage)(recipe, stages.begin(recipe, root)))
+    return said(lambda: getattr(stages, stage)(recipe, start.begin(recipe, root)))
 
 
 def left(stage: str, root: Path) -> Any:

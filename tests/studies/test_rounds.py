@@ -9,7 +9,7 @@ from selfdistill.engines.stream import Contexts
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.sampling.targets import read_targets
 from selfdistill.studies.rounds import measure_certainty
 
@@ -33,7 +33,7 @@ def test_every_round_draws_from_streams_of_its_own(tmp_path):
     drawn = {}
     for number in (1, 2, 3):
         recipe = load_recipe("demo", [*lines, f"rounds.number={number}"])
-        directory = stages.begin(recipe, tmp_path / f"round-{number}")
+        directory = start.begin(recipe, tmp_path / f"round-{number}")
         stages.sample(recipe, directory)
         drawn[number] = [sample.token_ids for sample in read_records(directory.samples, Sample)]
     for one, other in ((1, 2), (1, 3), (2, 3)):

@@ -87,13 +87,13 @@ def report(directory: DirectoryArgument) -> None:
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
     quiet_libraries()
     from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.run import stages
+    from selfdistill.run import stages, start
     from selfdistill.run.manifest import read_recipe
 
     if given is not None:
-        stages.check_recipe(given)
+        start.check_recipe(given)
     recipe = given or read_recipe(RunDirectory(path))
-    directory = stages.begin(recipe, path)
+    directory = start.begin(recipe, path)
     work: Callable[[Recipe, RunDirectory], None] = getattr(stages, name)
     with exclusive(directory):
         work(recipe, directory)

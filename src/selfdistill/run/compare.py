@@ -22,9 +22,9 @@ from selfdistill.progress import progress
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Problem, Sample
 from selfdistill.report import write_report
+from selfdistill.run.evaluating import write_systems
 from selfdistill.run.fingerprints import fingerprint_model
 from selfdistill.run.manifest import open_manifest, set_fingerprint
-from selfdistill.run.stages import write_systems
 from selfdistill.run.timing import timed_stage, timed_together
 from selfdistill.steps.evaluation.evaluate import sample_systems
 from selfdistill.steps.evaluation.grade import grade_systems

@@ -14,7 +14,7 @@ from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
-from selfdistill.run import apart, stages
+from selfdistill.run import apart, stages, start
 from selfdistill.run.checks import check_contamination, measure_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import finished
@@ -29,10 +29,10 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
     Raises:
         UserError: a mistake in the recipe, its data, or the machine's set-up; nothing half-written is left.
     """
-    stages.check_recipe(recipe)
+    start.check_recipe(recipe)
     if recipe.engine.kind == "vllm" and not recipe.cluster and not RunDirectory(Path(out)).manifest.is_file():
         require_vllm()  # before anything is written
-    directory = stages.begin(recipe, Path(out))
+    directory = start.begin(recipe, Path(out))
     with exclusive(directory):
         chosen = settled(recipe, directory)
         if chosen.engine.kind == "vllm" and not (chosen.cluster or finished(directory, "grade")):
@@ -101,7 +101,7 @@ def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
 
 
 STAGES: dict[str, Callable[[Recipe, RunDirectory], None]] = {
-    "prompts": stages.write_prompts,
+    "prompts": start.write_prompts,
     "sample": stages.sample,
     "sample+regressions": _sample_with_regressions,
     "train": stages.train,

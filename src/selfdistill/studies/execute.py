@@ -17,7 +17,7 @@ from selfdistill.libraries import quiet_libraries
 from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.run import pipeline as loop
-from selfdistill.run import stages
+from selfdistill.run import start
 from selfdistill.run.manifest import finished, open_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.stopping import stop_on_signals
@@ -40,7 +40,7 @@ def execute(cells: Sequence[Cell], out: Path, *, jobs: int = 1) -> dict[str, Run
     Raises:
         UserError: a mistake in a recipe, its data or the machine's set-up.
     """
-    stages.check_recipe(cells[0].recipe)
+    start.check_recipe(cells[0].recipe)
     directories = {cell.name: StudyDirectory(out).run(cell.name) for cell in cells}
     with ExitStack() as stack:
         pool = stack.enter_context(_stopped_with_us(_pool(jobs, out))) if jobs > 1 else None
@@ -61,7 +61,7 @@ def _begin(cells: Sequence[Cell], directories: dict[str, RunDirectory]) -> None:
         if known is not directory and not directory.prompts.is_file():
             open_manifest(directory, cell.recipe)
             share.take_prompts(known, directory)
-        stages.begin(cell.recipe, directory.root)
+        start.begin(cell.recipe, directory.root)
 
 
 def _run(

@@ -21,7 +21,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.method_baselines import method_baselines_page
 from selfdistill.report.pages.page import Page
 from selfdistill.report.results import Best, Cost, MethodBaselines, MethodRow
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.run.manifest import finished
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies import share
@@ -113,7 +113,7 @@ def resample(cell: Cell, out: Path) -> None:
         UserError: the recipe has too few prompts for the rounds.
     """
     recipe = cell.recipe
-    whole = stages.begin(recipe, StudyDirectory(out).run(cell.name).root)
+    whole = start.begin(recipe, StudyDirectory(out).run(cell.name).root)
     if finished(whole, "train"):
         return
     limit = (recipe.prompts.limit or read_json(whole.prompt_counts)["kept"]) // ONLINE_ROUNDS
@@ -124,7 +124,7 @@ def resample(cell: Cell, out: Path) -> None:
     tree["prompts"]["limit"] = limit
     for number in range(1, ONLINE_ROUNDS + 1):
         each = round_recipe(parse_recipe(tree, "rounds"), number, done)
-        directory = stages.begin(each, _parts(whole) / f"part-{number}")
+        directory = start.begin(each, _parts(whole) / f"part-{number}")
         with exclusive(directory):
             stages.sample(each, directory)
             stages.train(each, directory)

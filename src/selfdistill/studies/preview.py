@@ -30,7 +30,7 @@ from selfdistill.recipe.decoding import Decoding, label
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.report.results import Preview, PreviewPoint
-from selfdistill.run import stages
+from selfdistill.run import evaluating, start
 from selfdistill.run.manifest import open_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
@@ -82,14 +82,14 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Preview:
     wanted = settings_of(grid)
     proposals = proposals_of(wanted)
     directory, study = RunDirectory(out), StudyDirectory(out)
-    stages.check_recipe(recipe)
+    start.check_recipe(recipe)
     open_manifest(directory, recipe)
     systems = make_systems(
         [("base", _stages(recipe, setting), "preview") for setting in proposals]
         + [("base", (Decoding(temperature=0),), "grid")]
     )
     with exclusive(directory), kept_loaded():
-        stages.evaluate_systems(recipe, directory, systems, directory.student)
+        evaluating.evaluate_systems(recipe, directory, systems, directory.student)
         arrays = _estimate(recipe, directory, systems, wanted)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]

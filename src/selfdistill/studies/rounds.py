@@ -25,7 +25,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
 from selfdistill.studies.directory import StudyDirectory
@@ -46,8 +46,8 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
     for number in range(1, recipe.rounds.count + 1):
         each = round_recipe(recipe, number, [directory.root for directory in done])
         if number == 1:
-            stages.check_recipe(each)
-        directory = stages.begin(each, round_directory(out, number).root)
+            start.check_recipe(each)
+        directory = start.begin(each, round_directory(out, number).root)
         with exclusive(directory):
             loop.run_stage("sample", each, directory)
             loop.run_stage("train", each, directory)

@@ -12,7 +12,7 @@ from run.small import SMALL, results, run, run_command
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
-from selfdistill.run import mirror, stages
+from selfdistill.run import mirror, stages, start
 from selfdistill.run.manifest import update_manifest
 
 FEW = (*SMALL, "prompts.limit=16", "evaluation.grid.temperatures=[1.0]")
@@ -30,7 +30,7 @@ def copied(storage: str, name: str) -> set[str]:
 
 def begun(storage: str, out: Path, *overrides: str):
     recipe = load_recipe("demo", [*FEW, f"storage={storage}", *overrides])
-    directory = stages.begin(recipe, out)
+    directory = start.begin(recipe, out)
     return recipe, directory
 
 
@@ -86,7 +86,7 @@ def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
     with pytest.raises(UserError, match=r"another recipe; changed: seed"):
         begun(storage, tmp_path / "two" / "run", "seed=5")
     assert not (tmp_path / "two" / "run").exists()
-    elsewhere = stages.begin(load_recipe("demo", [*FEW]), tmp_path / "three" / "run")
+    elsewhere = start.begin(load_recipe("demo", [*FEW]), tmp_path / "three" / "run")
     update_manifest(elsewhere, "created", "2001-01-01T00:00:00+00:00")
     with pytest.raises(UserError, match="holds another run, begun"):
         begun(storage, elsewhere.root)
@@ -117,7 +117,7 @@ def test_a_machine_lost_after_every_stage_changes_no_result(tmp_path):
     out = tmp_path / "run"
     for stage in ("sample", "train", "evaluate"):
         recipe = load_recipe("demo", overrides)
-        directory = stages.begin(recipe, out)
+        directory = start.begin(recipe, out)
         getattr(stages, stage)(recipe, directory)
         shutil.rmtree(out)
     done = run(run_command(out, f"storage={storage}"))

@@ -20,7 +20,7 @@ from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.prompts import PromptSettings
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages
+from selfdistill.run import start
 from selfdistill.steps.sampling.user_turns import turns, write_turns
 from tiny_models import make_model, make_tokenizer
 
@@ -210,7 +210,7 @@ def self_recipe(tmp_path: Path, *more: str) -> list[str]:
 
 def test_a_run_begins_with_prompts_that_its_base_wrote_and_counts_the_others(tmp_path):
     recipe = load_recipe("demo", self_recipe(tmp_path))
-    run = stages.begin(recipe, tmp_path / "run")
+    run = start.begin(recipe, tmp_path / "run")
     prompts = list(read_records(run.prompts, Prompt))
     counts = read_json(run.prompt_counts)
     assert counts["loaded"] == 24
@@ -220,10 +220,10 @@ def test_a_run_begins_with_prompts_that_its_base_wrote_and_counts_the_others(tmp
     assert prompts[0].text.startswith(f"<|user|>{BEGIN}")
     assert "prompts" in read_json(run.manifest)["stages"]
     before = run.prompts.read_bytes()
-    assert stages.begin(recipe, run.root) == RunDirectory(run.root)
-    assert stages.begin(recipe, tmp_path / "again").prompts.read_bytes() == before
+    assert start.begin(recipe, run.root) == RunDirectory(run.root)
+    assert start.begin(recipe, tmp_path / "again").prompts.read_bytes() == before
     with pytest.raises(UserError, match=r"changed: prompts.self_written.count"):
-        stages.begin(load_recipe("demo", [*self_recipe(tmp_path), "prompts.self_written.count=25"]), run.root)
+        start.begin(load_recipe("demo", [*self_recipe(tmp_path), "prompts.self_written.count=25"]), run.root)
 
 
 def test_self_is_a_part_of_a_mixture_like_any_other(tmp_path):
@@ -231,7 +231,7 @@ def test_self_is_a_part_of_a_mixture_like_any_other(tmp_path):
     other.write_text("".join(json.dumps({"question": f"Add {n} to it."}) + "\n" for n in range(9)))
     parts = json.dumps([{"source": "self", "weight": 2}, {"source": str(other)}])
     recipe = load_recipe("demo", self_recipe(tmp_path, "prompts.source=mixture", f"prompts.mixture={parts}"))
-    run = stages.begin(recipe.model_copy(update={"seed": 3}), tmp_path / "run")
+    run = start.begin(recipe.model_copy(update={"seed": 3}), tmp_path / "run")
     counts = read_json(run.prompt_counts)
     assert counts["sources"]["self"] in (2 * counts["sources"][str(other)], 2 * counts["sources"][str(other)] + 1)
 
@@ -249,7 +249,7 @@ def test_self_is_a_part_of_a_mixture_like_any_other(tmp_path):
 def test_what_would_show_after_an_hour_shows_at_once_and_leaves_nothing(tmp_path, changes, expected):
     recipe = load_recipe("demo", [*self_recipe(tmp_path), *changes])
     with pytest.raises(UserError, match=expected):
-        stages.begin(recipe, tmp_path / "run")
+        start.begin(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

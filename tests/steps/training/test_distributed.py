@@ -20,7 +20,7 @@ from selfdistill.files import read_json
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from tests.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
@@ -45,7 +45,7 @@ def sampled(recipe_lines: list[str], out: Path, targets: str, method: str):
     lines = [*recipe_lines, "training.batch_size=4", f"training.method={method}", f"training.targets={KINDS[targets]}"]
     lines += ["training.soft_targets=recomputed"] if targets == "recomputed" else []
     recipe = load_recipe("demo", lines)
-    directory = stages.begin(recipe, out)
+    directory = start.begin(recipe, out)
     stages.sample(recipe, directory)
     return recipe, directory
 

@@ -18,7 +18,7 @@ from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.run import pipeline as loop
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.training import callbacks, extras
 from selfdistill.steps.training.quantized import float32_adapters, load_quantized, require_quantization
 from tiny_models import make_tokenizer
@@ -65,7 +65,7 @@ def test_only_linear_layers_are_in_4_bits_and_they_are_nearly_the_base(tmp_path,
 def trained(out: Path, lines: list[str], other: RunDirectory | None = None):
     """A trained run; on another one's samples, if there is one."""
     recipe = load_recipe("demo", lines)
-    directory = stages.begin(recipe, out)
+    directory = start.begin(recipe, out)
     if other is None:
         stages.sample(recipe, directory)
     else:
@@ -110,7 +110,7 @@ def test_qlora_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
     lines += ["training.epochs=null", f"training.steps={STEPS}", "training.checkpoint_every=3"]
     _, whole = trained(tmp_path / "whole", lines)
     recipe = load_recipe("demo", lines)
-    broken = stages.begin(recipe, tmp_path / "broken")
+    broken = start.begin(recipe, tmp_path / "broken")
     shutil.copy(whole.samples, broken.samples)
     stepped = callbacks.TrainingLog.on_step_end
 

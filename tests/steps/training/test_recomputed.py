@@ -16,7 +16,7 @@ from selfdistill.errors import UserError
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.training import callbacks
 from tiny_models import make_model
 
@@ -48,14 +48,14 @@ def stored(lines, tmp_path_factory) -> dict[str, RunDirectory]:
     found = {}
     for name, decoding in DECODINGS.items():
         recipe = load_recipe("demo", [*lines, *decoding])
-        found[name] = stages.begin(recipe, tmp_path_factory.mktemp("stored") / name)
+        found[name] = start.begin(recipe, tmp_path_factory.mktemp("stored") / name)
         stages.sample(recipe, found[name])
     return found
 
 
 def trained(sampled: RunDirectory, out: Path, lines: list[str], *, targets: bool) -> RunDirectory:
     recipe = load_recipe("demo", lines)
-    directory = stages.begin(recipe, out)
+    directory = start.begin(recipe, out)
     if not directory.samples.exists():
         shutil.copy(sampled.samples, directory.samples)
     if targets:
@@ -100,7 +100,7 @@ def test_the_student_is_that_of_stored_targets(stored, lines, tmp_path, decoding
 def test_nothing_is_stored_while_sampling_and_training_goes_on_where_it_was(stored, lines, tmp_path, monkeypatch):
     lines = [*lines, *DECODINGS["bounded"], RECOMPUTED]
     recipe = load_recipe("demo", lines)
-    sampled = stages.begin(recipe, tmp_path / "sampled")
+    sampled = start.begin(recipe, tmp_path / "sampled")
     stages.sample(recipe, sampled)
     assert not sampled.targets.exists()
     assert sampled.samples.read_bytes() == stored["bounded"].samples.read_bytes()

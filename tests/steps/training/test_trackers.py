@@ -9,7 +9,7 @@ import pytest
 from run.small import SMALL
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.steps.training import extras
 from selfdistill.steps.training.extras import require_extras
 
@@ -23,7 +23,7 @@ def require(recipe) -> None:
 def test_tensorboard_holds_every_step_of_the_log(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     recipe = load_recipe("demo", [*SMALL, "prompts.limit=32", "training.report_to=[tensorboard]"])
-    directory = stages.begin(recipe, tmp_path / "run")
+    directory = start.begin(recipe, tmp_path / "run")
     stages.sample(recipe, directory)
     stages.train(recipe, directory)
     assert not (directory.root / "checkpoints").exists()

@@ -26,7 +26,7 @@ from selfdistill.problems.programs.extract import answer_of
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, Sample, SchemaTests
-from selfdistill.run import stages
+from selfdistill.run import stages, start
 from selfdistill.run.manifest import finished, read_recipe
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
@@ -98,7 +98,7 @@ def _records(
 def _candidates(
     recipe: Recipe, directory: RunDirectory, system: System, problems: Sequence[Problem]
 ) -> list[Candidates]:
-    grading, chat = recipe.evaluation.grading, stages.speaks_chat(recipe)
+    grading, chat = recipe.evaluation.grading, start.speaks_chat(recipe)
     by_id = {problem.task_id: problem for problem in problems}
     programs: dict[str, list[tuple[int, str | None]]] = {task_id: [] for task_id in by_id}
     for sample in read_records(directory.system_samples(system.name), Sample):

@@ -19,7 +19,7 @@ from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.recipe import Recipe
-from selfdistill.run import stages
+from selfdistill.run import evaluating, stages, start
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
@@ -99,7 +99,7 @@ def _usable(recipe: Recipe, grid: Grid) -> Grid:
     from importlib.util import find_spec
 
     plain = without_syntax(grid)
-    if len(plain) == len(grid) or stages.speaks_chat(recipe):
+    if len(plain) == len(grid) or start.speaks_chat(recipe):
         return plain
     if find_spec("llguidance") is None:
         raise MissingExtraError("rule python-syntax", extra="syntax")
@@ -114,7 +114,7 @@ def _evaluate(
     open_manifest(place, recipe)
     if split == "test":
         _take_known(directory, place, systems)
-    stages.evaluate_systems(recipe, place, systems, directory.student)
+    evaluating.evaluate_systems(recipe, place, systems, directory.student)
     return place
 
 

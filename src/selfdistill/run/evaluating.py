@@ -1,0 +1,124 @@
+"""Decode and grade any systems of a run: those of its own evaluation, or of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.directory import RunDirectory
+from selfdistill.engines.on_demand import on_demand
+from selfdistill.files import read_records, record_line, write_bytes, write_json
+from selfdistill.grading import isolation_report
+from selfdistill.models.load import read_tokenizer
+from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.progress import progress
+from selfdistill.recipe import Recipe
+from selfdistill.records import Problem, Prompt, Sample
+from selfdistill.run.engine import settled
+from selfdistill.run.fingerprints import fingerprint_file
+from selfdistill.run.integrity import check, check_student, seal
+from selfdistill.run.manifest import set_fingerprint, update_manifest
+from selfdistill.run.mirror import push
+from selfdistill.run.start import renderer_of
+from selfdistill.run.timing import timed_stage, timed_together
+from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
+from selfdistill.steps.evaluation.grade import grade_systems
+
+if TYPE_CHECKING:
+    from selfdistill.steps.evaluation.systems import System
+
+
+def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[System], student: Path) -> None:
+    """Decode and grade systems on the recipe's problems, into a directory that has a manifest.
+
+    Args:
+        recipe: how to sample and to grade.
+        directory: where `evaluation/` is, or will be.
+        systems: what to evaluate.
+        student: the tuned model.
+    """
+    check(directory, "evaluation", whole=False)
+    check_student(student)
+    recipe = settled(recipe, directory)
+    renderer, _ = renderer_of(recipe)
+    problems = load_problems(recipe.evaluation)
+    prompts = [render_problem(problem, renderer) for problem in problems]
+    write_systems(directory, systems, problems)
+    _sample_systems(recipe, directory, systems, prompts, student)
+    size = len(prompts) * recipe.evaluation.samples_per_problem
+    with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
+        grade_systems(
+            [(s.name, directory.system_samples(s.name), directory.system_verdicts(s.name)) for s in systems],
+            problems,
+            recipe.evaluation.grading,
+            chat=renderer.chat,
+            cluster=recipe.cluster,
+            progress=update,
+        )
+        facts["programs"] = size * len(systems)
+    seal(directory, "evaluation")
+    push(recipe, directory)
+
+
+def write_systems(directory: RunDirectory, systems: Sequence[System], problems: Sequence[Problem]) -> None:
+    """What is about to be evaluated, on what, and in which sandbox, for the report."""
+    _write_problems(directory, problems)
+    write_json(directory.systems, [_plain(system) for system in systems])
+    update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
+
+
+def _sample_systems(
+    recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt], student: Path
+) -> None:
+    """Decode the problems under every system, one engine after the other; the manifest says which engine it was.
+
+    Systems of one engine share batches, so their seconds are shares of one time, by tokens.
+    """
+    renderer, context = renderer_of(recipe)
+    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
+    longest = min(recipe.evaluation.max_new_tokens, context)
+    size = len(prompts) * recipe.evaluation.samples_per_problem
+    for settings, model, group in by_engine(recipe.engine, systems, student):
+        with on_demand(recipe.model, settings, model, recipe.cluster, renderer.end_of_answer) as engine:
+            title = group[0].title if len(group) == 1 else f"{group[0].model}, {len(group)} decodings"
+            files = {f"evaluate {system.name}": directory.system_samples(system.name) for system in group}
+            with timed_together(directory, tuple(files)) as facts:
+                with progress(title, size * len(group), "samples", longest) as update:
+                    sample_systems(
+                        recipe.evaluation,
+                        list(zip(group, files.values(), strict=True)),
+                        prompts,
+                        title=title,
+                        engine=engine,
+                        tokenizer=tokenizer,
+                        progress=update,
+                        seed=recipe.seed,
+                        stop=recipe.prompts.stop,
+                        shard_size=recipe.engine.shard_size,
+                    )
+                for name, path in files.items():
+                    facts[name]["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
+                    facts[name]["engine"] = settings.kind
+            push(recipe, directory)
+
+
+def _write_problems(directory: RunDirectory, problems: Any) -> None:
+    lines = [
+        {
+            "task_id": problem.task_id,
+            "difficulty": problem.difficulty,
+            "statement": problem.statement,
+            "program_prefix": problem.program_prefix,
+        }
+        for problem in problems
+    ]
+    data = b"".join(record_line(line) for line in lines)
+    write_bytes(directory.problems, data)
+    set_fingerprint(directory, "benchmark", fingerprint_file(directory.problems))
+
+
+def _plain(system: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(system)).dump_python(system, mode="json")

@@ -1,0 +1,119 @@
+"""A run before its steps: is the recipe possible here, and what are its prompts?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.agreement.model_inputs import asks_for_inputs, require_chat
+from selfdistill.checked import checked
+from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.files import record_line, write_bytes, write_json
+from selfdistill.grading.isolation import require
+from selfdistill.measure.contamination.run import prompt_filter
+from selfdistill.models.attention import check_attention
+from selfdistill.models.load import resolve_device, resolve_path
+from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
+from selfdistill.problems.prepare import prepare_prompts
+from selfdistill.problems.render import load_renderer
+from selfdistill.recipe import Recipe
+from selfdistill.records import Prompt
+from selfdistill.run import apart
+from selfdistill.run.checks import check_regressions
+from selfdistill.run.engine import settled
+from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
+from selfdistill.run.integrity import check, seal, sealed
+from selfdistill.run.manifest import open_manifest, set_fingerprint
+from selfdistill.run.mirror import pull
+from selfdistill.run.prediction import predict
+from selfdistill.run.self_written import check_self, is_self_written, write_self
+from selfdistill.run.timing import timed_stage
+from selfdistill.steps.training.extras import require_extras
+
+if TYPE_CHECKING:
+    from selfdistill.problems.prepare import PromptCounts
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Find the mistakes that would show after hours, before anything is written.
+
+    Raises:
+        UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
+    """
+    resolve_device(recipe.model.device)
+    check_attention(recipe.model.attention)
+    require_extras(recipe.model, recipe.training)
+    renderer, context = renderer_of(recipe)
+    _ = renderer.chat  # raises where a template is demanded and absent
+    if asks_for_inputs(recipe):
+        require_chat(renderer)
+    problems = load_problems(recipe.evaluation)
+    check_lengths([render_problem(problem, renderer) for problem in problems], context)
+    require(recipe.evaluation.grading.isolation)
+    check_regressions(recipe)
+
+
+@checked
+def begin(recipe: Recipe, out: Path) -> RunDirectory:
+    """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
+    directory = RunDirectory(out)
+    pull(recipe, directory)
+    fresh = not directory.prompts.is_file()
+    if fresh and is_self_written(recipe.prompts):
+        _write_self(recipe, directory)
+    if fresh:
+        prompts, counts = read_prompts(recipe, directory.self_written)
+    open_manifest(directory, recipe)
+    set_fingerprint(directory, "model", fingerprint_model(resolve_path(recipe.model.path), recipe.model.revision))
+    if fresh:
+        write_json(directory.prompt_counts, asdict(counts))
+        write_bytes(directory.prompts, b"".join(record_line(prompt) for prompt in prompts))
+        predict(recipe, directory, prompts)
+    check(directory, "prompts")
+    set_fingerprint(directory, "prompts", fingerprint_file(directory.prompts))
+    if not sealed(directory, "prompts"):
+        seal(directory, "prompts")
+    return directory
+
+
+def write_prompts(recipe: Recipe, directory: RunDirectory) -> None:
+    """The source `self`: the base writes its users' turns."""
+    with timed_stage(directory, "prompts"):
+        write_self(settled(recipe, directory), directory.self_samples, directory.self_written)
+
+
+def read_prompts(recipe: Recipe, written: Path | None = None) -> tuple[list[Prompt], PromptCounts]:
+    """The recipe's prompts, rendered, and what was dropped; writes nothing.
+
+    Args:
+        recipe: of the run.
+        written: what the base wrote itself, for the source `self`.
+    """
+    renderer, context = renderer_of(recipe)
+    texts = recipe.sampling.source == "texts"
+    drop = prompt_filter(recipe.checks.contamination, recipe.evaluation)
+    return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=drop, written=written)
+
+
+def speaks_chat(recipe: Recipe) -> bool:
+    """Whether the model answers instructions, in prose around code, and does not just continue a prompt."""
+    return bool(renderer_of(recipe)[0].chat)
+
+
+def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
+    """Begin the run with its prompts: in a process of its own where the model would hold a GPU."""
+    check_self(recipe)
+    open_manifest(directory, recipe)
+    with exclusive(directory):
+        if directory.self_written.is_file():
+            return
+        if apart.wanted(recipe):
+            apart.run_apart("prompts", recipe, directory)
+        else:
+            write_prompts(recipe, directory)
+
+
+def renderer_of(recipe: Recipe) -> tuple[Any, int]:
+    """The renderer of a recipe's prompts and problems, and the model's context."""
+    return load_renderer(recipe.model, recipe.prompts)
