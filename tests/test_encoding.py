@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from conftest import REPOSITORY
 from run.small import environment
+from tests.conftest import REPOSITORY
 
 SOURCES = REPOSITORY / "src" / "selfdistill"
 KERNEL = {"grading/cgroups.py", "grading/namespaces.py"}

@@ -29,6 +29,10 @@ class RunDirectory:
 
     root: Path
 
+    def name_of(self, path: Path) -> str:
+        """How the manifest's `files` names a file of the run."""
+        return path.relative_to(self.root).as_posix()
+
     @property
     def manifest(self) -> Path:
         """Recipe, versions, fingerprints, timings."""

@@ -68,7 +68,7 @@ def test_a_stage_that_is_done_starts_no_process(tmp_path, monkeypatch):
     directory, plain = RunDirectory(tmp_path), load_recipe("demo", ["checks.regressions.tasks=[]"])
     for stage in loop.STAGES:
         loop.run_stage(stage, plain, directory)
-    assert started == ["sample", "sample+regressions", "evaluate", "evaluate+regressions", "explain"]
+    assert started == ["prompts", "sample", "sample+regressions", "evaluate", "evaluate+regressions", "explain"]
     directory.samples.write_text("")
     started.clear()
     loop.run_stage("sample+regressions", plain, directory)

@@ -14,6 +14,7 @@ from selfdistill.measure.evaluated import read_problems, read_systems
 from selfdistill.measure.statistics import pass_at_k
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Outcome, Sample, Verdict
+from selfdistill.run.integrity import seal
 from selfdistill.studies import preview as module
 from selfdistill.studies.preview import Setting, preview, proposals_of, settings_of
 from selfdistill.studies.sweep import Grid, Truncation
@@ -99,6 +100,7 @@ def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_p
         verdicts = list(read_records(path, Verdict))
         path.unlink()
         append_records(path, [Verdict(v.key, Outcome.HARNESS_ERROR) if v.key in keys else v for v in verdicts])
+    seal(directory, "evaluation")
     summary = preview(recipe, GRID, directory.root)
     verdicts = {v.key: v for v in read_records(directory.system_verdicts(system.name), Verdict)}
     kept = [v.passed for k, v in verdicts.items() if k.startswith(f"{problem}/") and v.outcome.value != "harness error"]

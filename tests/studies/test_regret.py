@@ -18,6 +18,7 @@ from selfdistill.studies import regret as module
 from selfdistill.studies.advise import advise
 from selfdistill.studies.regret import regret
 from selfdistill.studies.sweep import cell_name
+from tests.conftest import without_digests
 
 GAINS = {0.5: 0.2, 0.7: 1.5, 1.0: 0.8, 1.3: -0.3}
 T_EVALS = (0.0, 0.7, 1.3)
@@ -62,7 +63,8 @@ def write_preview(
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{"pass@1": table})
     write_bytes(out / "preview.npz", buffer.getvalue())
-    lines = (sweep / cell_name(0.5, "none", 0) / "evaluation" / "problems.jsonl").read_bytes().splitlines(keepends=True)
+    problems = sweep / cell_name(0.5, "none", 0) / "evaluation" / "problems.jsonl"
+    lines = without_digests(problems.read_bytes()).splitlines(keepends=True)
     write_bytes(out / "evaluation" / "problems.jsonl", b"".join(lines[index] for index in order))
     points = [
         {

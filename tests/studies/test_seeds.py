@@ -13,6 +13,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records, write_json
 from selfdistill.records import Outcome, Verdict
 from selfdistill.studies.seeds import markdown, summarise_seeds
+from tests.conftest import without_digests
 
 SEEDS = (0, 1)
 
@@ -52,7 +53,7 @@ def test_as_many_other_problems_are_refused(runs, tmp_path):
     other = RunDirectory(write_run(tmp_path / "run", Simulation(24, seed=1)))
     ids = [line["task_id"] for line in read_records(other.problems, dict)]
     for path in (other.root / "evaluation").glob("*.jsonl"):
-        path.write_text(path.read_text().replace(f'"{ids[0]}', '"renamed'))
+        path.write_bytes(without_digests(path.read_bytes()).replace(f'"{ids[0]}'.encode(), b'"renamed'))
     with pytest.raises(UserError, match=rf"different problems than .*seed-0: 1 missing \({ids[0]}\), 1 more \(renamed"):
         summarise_seeds([runs[0], other.root])
 

@@ -23,9 +23,10 @@ def agreement(
       selfdistill agreement runs/demo
     """
     quiet_libraries()
+    from selfdistill.directory import RunDirectory
     from selfdistill.studies.choosing.compare import compare_agreement
     from selfdistill.studies.choosing.words import markdown
 
     for root in directories:
         print(markdown(compare_agreement(root)))
-        print(f"also in: {(root / 'agreement.json').resolve()}")
+        print(f"also in: {RunDirectory(root).agreement.resolve()}")

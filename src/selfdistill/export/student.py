@@ -91,7 +91,7 @@ def model_directory(directory: Path) -> Path:
 
 def _name_base(student: Path, config: Path) -> None:
     """Name the run's base as the recipe did: PEFT wrote where it was read from."""
-    manifest = student.parent / "manifest.json"
+    manifest = RunDirectory(student.parent).manifest
     if manifest.is_file():
         model = read_json(manifest)["recipe"]["model"]
         name = str(Path(model["path"]).resolve()) if Path(model["path"]).exists() else model["path"]

@@ -156,7 +156,7 @@ def serve(descriptor: int) -> None:
     """The process: run one check after the other until the host has gone."""
     kernel.die_with_parent()  # type: ignore[no-untyped-call]
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_bytes(b"1000")
     with socket.socket(fileno=descriptor) as jobs:
         while True:
             message, descriptors, _flags, _address = socket.recv_fds(jobs, 16, 1)
@@ -169,7 +169,7 @@ def serve(descriptor: int) -> None:
 
 
 def _outcome(check: Callable[..., Any], args: tuple[Any, ...], memory: int) -> tuple[str, Any]:
-    now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+    now = int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGESIZE")
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     wanted = now + memory
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

@@ -44,7 +44,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: it is not there, or is no mapping.
     """
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=path) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfdistill.errors import UserError
+from selfdistill.errors import UserError, WrongValueError
 from selfdistill.models.load import resolve_path
 from selfdistill.recipe.decoding import Decoding
 
@@ -54,10 +54,9 @@ def recommended(path: str, revision: str | None = None) -> Recommended:
     values["top_k"] = max(0, values.get("top_k", 0))  # -1 is off for vLLM
     try:
         return Recommended(Decoding(**{"temperature": 1.0, **values}), left_out)
-    except ValueError as error:
-        reason = str(error).splitlines()[2].strip()
+    except WrongValueError as error:
         raise UserError(
-            f"recommends a decoding that there is not: {reason}", where=f"{path}/generation_config.json"
+            f"recommends a decoding that there is not: {error.what}", where=f"{path}/generation_config.json"
         ) from None
 
 

@@ -35,23 +35,33 @@ class Part:
     """How a file is made again; `{run}` is the run's directory, `{file}` the file."""
 
 
+_RUN = RunDirectory(Path())
+
+
+def _names(*paths: Path) -> tuple[str, ...]:
+    return tuple(map(str, paths))
+
+
+def _made_by(command: str) -> str:
+    return f"delete {{file}}, and selfdistill {command} {{run}} makes it again"
+
+
 PARTS: dict[Name, Part] = {
     "prompts": Part(
-        ("prompts.json", "prompts.jsonl"), "nothing makes it again as it was: restore it, or choose another --out"
+        _names(_RUN.prompt_counts, _RUN.prompts, _RUN.self_samples, _RUN.self_written),
+        "nothing makes it again as it was: restore it, or choose another --out",
     ),
-    "samples": Part(("samples.jsonl",), "delete {file}, and selfdistill sample {run} makes it again"),
-    "targets": Part(("targets/*",), "delete {file}, and selfdistill sample {run} makes it again"),
+    "samples": Part(_names(_RUN.samples, _RUN.input_samples), _made_by("sample")),
+    "targets": Part((f"{_RUN.targets}/*",), _made_by("sample")),
     "training": Part(
-        ("samples.verdicts.jsonl", "training-data.json", "training-log.jsonl"),
+        _names(_RUN.sample_verdicts, _RUN.sample_agreements, _RUN.training_data, _RUN.training_log),
         "delete {file} and {run}/student, and selfdistill train {run} makes them again",
     ),
-    "student": Part(("student/**/*",), "delete {run}/student, and selfdistill train {run} makes it again"),
-    "contamination": Part(("contamination.json",), "delete {file}, and selfdistill contamination {run} makes it again"),
-    "evaluation": Part(("evaluation/*",), "delete {file}, and selfdistill evaluate {run} makes it again"),
-    "regressions": Part(("regressions/**/*",), "delete {file}, and selfdistill regressions {run} makes it again"),
-    "baselines": Part(
-        ("decoding-baselines.json",), "delete {file}, and selfdistill decoding-baselines {run} makes it again"
-    ),
+    "student": Part((f"{_RUN.student}/**/*",), "delete {run}/student, and selfdistill train {run} makes it again"),
+    "contamination": Part(_names(_RUN.contamination), _made_by("contamination")),
+    "evaluation": Part((f"{_RUN.systems.parent}/*",), _made_by("evaluate")),
+    "regressions": Part((f"{_RUN.regressions}/**/*",), _made_by("regressions")),
+    "baselines": Part(_names(_RUN.decoding_baselines), _made_by("decoding-baselines")),
 }
 
 

@@ -64,6 +64,8 @@ def run_stage(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
 
 def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
     """Whether a stage would find nothing to do, so that no process need start for it; False where it takes a look."""
+    if stage == "prompts":
+        return directory.self_written.is_file()
     if stage == "train":
         return directory.student.is_dir()
     if stage == "explain":

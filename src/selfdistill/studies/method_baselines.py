@@ -64,19 +64,17 @@ METHODS = {
         "T 1 without truncation", "nothing", {**_HARD, "sampling": {"decoding": {"temperature": 1.0}}}
     ),
     "plain": Method(
-        "plain self-training: T 0.8, no truncation",
+        "self-training, T 0.8, untruncated",
         "nothing",
         {**_HARD, "sampling": {"decoding": {"temperature": 0.8}}},
     ),
-    "shuffled": Method(
-        "shuffled: another prompt’s sample, a control", "nothing", {"training": {"targets": "hard", "shuffled": True}}
-    ),
+    "shuffled": Method("shuffled samples (a control)", "nothing", {"training": {"targets": "hard", "shuffled": True}}),
     "compiles": Method(
         "only samples that compile", "a compiler", {"training": {"targets": "hard", "keep": "compiles"}}
     ),
     "lint": Method("only samples without lint", "ruff", {"training": {"targets": "hard", "keep": "lint"}}),
     "agreement": Method(
-        "one of the largest group that agrees",
+        "only samples that agree",
         f"{AGREEING_SAMPLES} samples a prompt, a sandbox",
         {
             "training": {"targets": "hard", "keep": "agreement"},

@@ -14,8 +14,6 @@ from selfdistill.run import integrity
 from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.steps.evaluation.systems import System
 
-_WHAT = ("samples", "verdicts")
-
 
 def take_prompts(source: RunDirectory, target: RunDirectory) -> None:
     """The prepared prompts."""
@@ -66,7 +64,10 @@ def take_system(source: RunDirectory, target: RunDirectory, system: System, name
     integrity.take(
         source,
         target,
-        {f"evaluation/{system.name}.{what}.jsonl": f"evaluation/{own.name}.{what}.jsonl" for what in _WHAT},
+        {
+            source.name_of(source.system_samples(system.name)): target.name_of(target.system_samples(own.name)),
+            source.name_of(source.system_verdicts(system.name)): target.name_of(target.system_verdicts(own.name)),
+        },
     )
     _take_record(source, target, f"evaluate {system.name}", f"evaluate {own.name}")
 

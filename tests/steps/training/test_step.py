@@ -215,6 +215,7 @@ def test_what_training_data_holds_is_counted(material):
         "dropped": {"empty": 1},
         "truncated": sum(example.completion[-1] != END for example in examples),
         "cut": 2,
+        "agreement": None,
         "prompt_tokens": sum(len(example.prompt) for example in examples),
         "completion_tokens": sum(len(example.completion) for example in examples),
         "targets": "soft",

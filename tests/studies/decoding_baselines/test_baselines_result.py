@@ -19,6 +19,7 @@ from selfdistill.studies.decoding_baselines.pool import pool
 from selfdistill.studies.decoding_baselines.result import result
 from selfdistill.studies.decoding_baselines.words import answers, markdown
 from studies.decoding_baselines.written import write_evaluation
+from tests.conftest import without_digests
 
 GRID_TEXT = """
 plain: [{temperature: 0}, {temperature: 1}]
@@ -111,9 +112,8 @@ def test_runs_that_do_not_match_are_not_pooled(tmp_path, grid):
         pool([tmp_path / "a", tmp_path / "b"])
     write_json(tmp_path / "b" / "decoding-baselines.json", found)
     problems = tmp_path / "b" / "decoding-baselines" / "test" / "evaluation" / "problems.jsonl"
-    problems.write_text(problems.read_text().replace('"t/23"', '"t/99"'))
-    for path in problems.parent.glob("*-*.jsonl"):
-        path.write_text(path.read_text().replace('"t/23', '"t/99'))
+    for path in problems.parent.glob("*.jsonl"):
+        path.write_bytes(without_digests(path.read_bytes()).replace(b'"t/23', b'"t/99'))
     with pytest.raises(UserError, match=r"different problems than .*: 1 missing \(t/23\), 1 more \(t/99\)"):
         pool([tmp_path / "a", tmp_path / "b"])
 

@@ -87,7 +87,7 @@ def dequantised(path: Path) -> Path:
     directory = cache / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if not directory.is_dir():
         _convert(_open(path), directory)
-    kinds = (directory / TYPES).read_text()
+    kinds = (directory / TYPES).read_text(encoding="utf-8")
     warn(f"{path.name}: {kinds} dequantised by transformers, for sampling and for training; kept in {directory}")
     return directory
 
@@ -162,7 +162,7 @@ def _save(file: _File, directory: Path, dtype: torch.dtype) -> None:
     tokenizer.save_pretrained(directory)
     _check_tokenizer(directory, tokenizer, where)
     kinds = sorted({kind for _, kind in file.tensors.values()} - {"F32"}) or ["F32"]
-    (directory / TYPES).write_text(", ".join(kinds))
+    (directory / TYPES).write_text(", ".join(kinds), encoding="utf-8")
 
 
 def _read(file: _File, config: Any, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:

@@ -38,4 +38,4 @@ def _environment() -> Environment:
 
 def _source(name: str) -> Markup:
     """A style sheet or script as it is."""
-    return Markup((resources.files("selfdistill.report") / "templates" / name).read_text().strip())
+    return Markup((resources.files("selfdistill.report") / "templates" / name).read_text(encoding="utf-8").strip())
