@@ -26,7 +26,7 @@ from tests.conftest import REPOSITORY
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
 
 CONFIGS = REPOSITORY / "configs" / "accelerate"
-HERE = REPOSITORY / "tests" / "training"
+HERE = REPOSITORY / "tests" / "steps" / "training"
 ON_CPU = {"fsdp": "fsdp_on_cpu.py", "deepspeed": "deepspeed_on_cpu.py"}
 """What lets a CPU stand in for a GPU, by configuration."""
 STEPS = 6
