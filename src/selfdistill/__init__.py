@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from selfdistill.recipe.decoding import Decoding
     from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
     from selfdistill.run.pipeline import run_recipe
-    from selfdistill.run.stages import evaluate, sample, train, write_report
+    from selfdistill.run.reporting import write_report
+    from selfdistill.run.stages import evaluate, sample, train
     from selfdistill.run.start import begin
 
 _HOME = {
@@ -49,7 +50,7 @@ _HOME = {
     "run_recipe": "selfdistill.run.pipeline",
     "sample": "selfdistill.run.stages",
     "train": "selfdistill.run.stages",
-    "write_report": "selfdistill.run.stages",
+    "write_report": "selfdistill.run.reporting",
 }
 
 __all__ = [

@@ -17,7 +17,7 @@ from run.small import SMALL, results
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import Recipe, load_recipe
-from selfdistill.run import stages, start
+from selfdistill.run import reporting, stages, start
 from selfdistill.run.pipeline import run_recipe
 from selfdistill.steps.evaluation import grade as grading
 from selfdistill.steps.sampling import generate
@@ -269,14 +269,14 @@ def test_damage_between_two_reads_of_one_process_is_noticed(finished, recipe, tm
     """Digests are remembered for files that stay the same, and only for those."""
     root = unlinked_copy(finished, tmp_path / "run")
     directory = RunDirectory(root)
-    assert said(lambda: stages.write_report(directory)) is None
+    assert said(lambda: reporting.write_report(directory)) is None
     path = directory.system_verdicts("base-greedy")
     before = path.stat()
     flip(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    message = said(lambda: stages.write_report(directory))
+    message = said(lambda: reporting.write_report(directory))
     assert message is not None
     assert path.name in message
     truncate(path)
     delete(directory.system_samples("base-greedy"))
-    assert said(lambda: stages.write_report(directory)) is not None
+    assert said(lambda: reporting.write_report(directory)) is not None

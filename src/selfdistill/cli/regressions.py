@@ -32,7 +32,7 @@ def regressions(
     """
     quiet_libraries()
     from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.run import stages
+    from selfdistill.run import reporting
     from selfdistill.run.checks import measure_regressions
     from selfdistill.run.manifest import finished, read_recipe
 
@@ -41,7 +41,7 @@ def regressions(
     with exclusive(run):
         measure_regressions(recipe, run, tasks or ())
         if finished(run, "grade"):
-            print(f"report: {stages.write_report(run).resolve()}")
+            print(f"report: {reporting.write_report(run).resolve()}")
     _print(run, recipe.seed)
 
 

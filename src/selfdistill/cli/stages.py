@@ -73,26 +73,28 @@ def report(directory: DirectoryArgument) -> None:
       selfdistill report runs/mine
     """
     from selfdistill.directory import RunDirectory
-    from selfdistill.run import stages
     from selfdistill.run.manifest import read_recipe
-    from selfdistill.run.mirror import push as mirror_run
 
     run = RunDirectory(directory)
-    recipe = read_recipe(run)
-    stages.write_report(run)
+    recipe = read_recipe(run)  # a mistake shows before what takes seconds to import
+    from selfdistill.run import reporting
+    from selfdistill.run.mirror import push as mirror_run
+
+    reporting.write_report(run)
     mirror_run(recipe, run)
     print_result(directory)
 
 
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
-    quiet_libraries()
     from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.run import stages, start
     from selfdistill.run.manifest import read_recipe
+
+    recipe = given or read_recipe(RunDirectory(path))  # a mistake shows before what takes seconds to import
+    quiet_libraries()
+    from selfdistill.run import stages, start
 
     if given is not None:
         start.check_recipe(given)
-    recipe = given or read_recipe(RunDirectory(path))
     directory = start.begin(recipe, path)
     work: Callable[[Recipe, RunDirectory], None] = getattr(stages, name)
     with exclusive(directory):

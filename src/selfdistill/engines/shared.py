@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.models.load import load_model, resolve_device
 from selfdistill.recipe.engine import ENGINES
 
@@ -104,6 +103,8 @@ def _has_model(loaded: _Loaded) -> bool:
 
 
 def _is_engine(held: Any) -> bool:
+    from selfdistill.engines.transformers import TransformersEngine  # brings transformers, as what it looks at does
+
     return isinstance(held, TransformersEngine)
 
 

@@ -14,7 +14,7 @@ from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.files import read_json
 from selfdistill.recipe import Recipe
-from selfdistill.run import apart, stages, start
+from selfdistill.run import apart, reporting, stages, start
 from selfdistill.run.checks import check_contamination, measure_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.manifest import finished
@@ -44,7 +44,7 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
         with kept_loaded():  # where they share this process, evaluate's models explain as well
             run_stage("evaluate+regressions", recipe, directory)
             run_stage("explain", recipe, directory)
-        stages.write_report(directory)
+        reporting.write_report(directory)
         push(recipe, directory)
     return directory
 

@@ -1,38 +1,32 @@
-"""The stages of a run, each resumable: sample, train, evaluate, explain, report.
+"""The stages of a run that load a model, each resumable: sample, train, evaluate, explain.
 
 Each reads what the earlier ones left in the run directory and adds its own part; run again, it does only what is
-missing. `start.py` begins a run, `pipeline.py` goes through all of it.
+missing. `start.py` begins a run, `reporting.py` ends it, `pipeline.py` goes through all of it.
 """
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from selfdistill import report
 from selfdistill.agreement.keep import refused_samples, statistics
 from selfdistill.agreement.model_inputs import asks_for_inputs
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.events import emit
-from selfdistill.files import read_json, read_records, write_json, write_text
+from selfdistill.files import read_records, write_json
 from selfdistill.models.load import read_tokenizer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
-from selfdistill.report.pages.explain import write_explain
 from selfdistill.run.agreed import find_agreed, sample_inputs
 from selfdistill.run.engine import settled
 from selfdistill.run.evaluating import evaluate_systems
-from selfdistill.run.explained import explain_run
 from selfdistill.run.integrity import check, seal, sealed
-from selfdistill.run.manifest import read_recipe
 from selfdistill.run.mirror import push
+from selfdistill.run.reporting import require_stage
 from selfdistill.run.start import renderer_of
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.evaluate import systems_of
@@ -40,10 +34,6 @@ from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.source import TITLES, sampler
 from selfdistill.steps.sampling.watch import Limit
 from selfdistill.steps.training.keep import judge_samples
-from selfdistill.steps.training.train import build_data, train_student
-
-if TYPE_CHECKING:
-    pass
 
 
 @checked
@@ -106,7 +96,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     if directory.student.is_dir():
         _finish_training(directory)
         return
-    _require(directory, directory.samples, "sample")
+    require_stage(directory, directory.samples, "sample")
+    from selfdistill.steps.training.train import build_data, train_student  # brings TRL, which no other stage needs
 
     check(directory, "prompts", "samples", "targets")
     prompts = list(read_records(directory.prompts, Prompt))
@@ -187,7 +178,7 @@ def _finish_training(directory: RunDirectory) -> None:
 def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
     """Step 3: decode and grade every system."""
     _refuse_launcher("evaluate")
-    _require(directory, directory.student, "train")
+    require_stage(directory, directory.student, "train")
 
     evaluate_systems(recipe, directory, systems_of(recipe.evaluation, recipe.sampling.decoding), directory.student)
 
@@ -196,28 +187,13 @@ def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
     if directory.explanation_page.is_file():
         return
+    from selfdistill.report.pages.explain import write_explain  # brings matplotlib
+    from selfdistill.run.explained import explain_run
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
         write_explain(explain_run(directory.root, progress=update), directory.root)
 
 
-@checked
-def write_report(directory: RunDirectory) -> Path:
-    """summary.json and report.html, and the results on the student's model card."""
-    _require(directory, directory.systems, "evaluate")
-    check(directory, "prompts", "samples", "training", "contamination", "evaluation", "regressions", "baselines")
-
-    path = report.write_report(directory.root)
-    write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))
-    emit("report written", path=str(path.resolve()))
-    return path
-
-
 def _refuse_launcher(stage: str) -> None:
     if process_count() > 1:
         raise UserError(f"{stage} does not run under accelerate launch or torchrun; only train does")
-
-
-def _require(directory: RunDirectory, path: Path, stage: str) -> None:
-    if not path.exists():
-        raise UserError("is missing", where=path, fix=f"run selfdistill {stage} {directory.root}")

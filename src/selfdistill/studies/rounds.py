@@ -25,7 +25,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
-from selfdistill.run import stages, start
+from selfdistill.run import reporting, start
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
 from selfdistill.studies.directory import StudyDirectory
@@ -54,7 +54,7 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
             if done:
                 _take_over(done[-1], directory, each)
             loop.run_stage("evaluate", each, directory)
-            stages.write_report(directory)
+            reporting.write_report(directory)
         done.append(directory)
     return done
 

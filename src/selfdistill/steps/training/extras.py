@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.models.load import empty_model, load_config
-from selfdistill.steps.training.adapters import lora_targets
 from selfdistill.steps.training.kernels import require_liger
 from selfdistill.steps.training.quantized import require_quantization
 from selfdistill.steps.training.whole import require_whole
@@ -42,6 +41,8 @@ def require_extras(model: ModelSettings, training: TrainingSettings) -> None:
 
 
 def _require_targets(model: ModelSettings, lora: LoraSettings) -> None:
+    from selfdistill.steps.training.adapters import lora_targets  # brings peft, which full training does not need
+
     lora_targets(empty_model(load_config(model.path, model.revision), model.path), lora)
 
 

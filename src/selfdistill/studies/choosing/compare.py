@@ -26,7 +26,7 @@ from selfdistill.problems.programs.extract import answer_of
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, Sample, SchemaTests
-from selfdistill.run import stages, start
+from selfdistill.run import reporting, start
 from selfdistill.run.manifest import finished, read_recipe
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
@@ -60,7 +60,7 @@ def compare_agreement(root: Path) -> dict[str, Any]:
         found = {each.name: _records(recipe, directory, each, problems, settings) for each in drawn}
         compared = result(recipe, directory, systems, [problem.task_id for problem in problems], found, settings)
         write_json(directory.agreement, compared)
-        stages.write_report(directory)
+        reporting.write_report(directory)
     return compared
 
 

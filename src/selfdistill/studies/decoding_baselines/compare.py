@@ -19,7 +19,7 @@ from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.recipe import Recipe
-from selfdistill.run import evaluating, stages, start
+from selfdistill.run import evaluating, reporting, start
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
@@ -58,7 +58,7 @@ def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: i
         write_json(directory.decoding_baselines, found)
         seal(directory, "baselines")
         if finished(directory, "grade"):  # there are runs with a student whose own evaluation was never ended
-            stages.write_report(directory)
+            reporting.write_report(directory)
     return found
 
 

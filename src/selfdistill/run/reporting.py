@@ -1,0 +1,37 @@
+"""The last stage of a run, the report. It loads no model, and none of the libraries that models need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfdistill import report
+from selfdistill.checked import checked
+from selfdistill.directory import RunDirectory
+from selfdistill.errors import UserError
+from selfdistill.events import emit
+from selfdistill.files import read_json, write_text
+from selfdistill.report.card import model_card
+from selfdistill.run.integrity import check
+from selfdistill.run.manifest import read_recipe
+
+
+@checked
+def write_report(directory: RunDirectory) -> Path:
+    """summary.json and report.html, and the results on the student's model card."""
+    require_stage(directory, directory.systems, "evaluate")
+    check(directory, "prompts", "samples", "training", "contamination", "evaluation", "regressions", "baselines")
+
+    path = report.write_report(directory.root)
+    write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))
+    emit("report written", path=str(path.resolve()))
+    return path
+
+
+def require_stage(directory: RunDirectory, path: Path, stage: str) -> None:
+    """Make sure that what an earlier stage leaves is there.
+
+    Raises:
+        UserError: it is not; says which command makes it.
+    """
+    if not path.exists():
+        raise UserError("is missing", where=path, fix=f"run selfdistill {stage} {directory.root}")
