@@ -26,6 +26,11 @@ class GridSettings(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Of every grid point; 1 is off."""
 
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """The grid's points."""
+        return tuple(Decoding(temperature=each, top_k=self.top_k, top_p=self.top_p) for each in self.temperatures)
+
 
 class GradingSettings(Section):
     """How programs are executed."""

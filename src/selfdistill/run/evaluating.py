@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
 from selfdistill.steps.evaluation.grade import grade_systems
 
 if TYPE_CHECKING:
+    from selfdistill.engines.base import Engine
     from selfdistill.steps.evaluation.systems import System
 
 
@@ -48,14 +49,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     _sample_systems(recipe, directory, systems, prompts, student)
     size = len(prompts) * recipe.evaluation.samples_per_problem
     with timed_stage(directory, "grade") as facts, progress("grading", size * len(systems), "programs") as update:
-        grade_systems(
-            [(s.name, directory.system_samples(s.name), directory.system_verdicts(s.name)) for s in systems],
-            problems,
-            recipe.evaluation.grading,
-            chat=renderer.chat,
-            cluster=recipe.cluster,
-            progress=update,
-        )
+        grade_group(recipe, directory, systems, problems, chat=renderer.chat, progress=update)
         facts["programs"] = size * len(systems)
     seal(directory, "evaluation")
     push(recipe, directory)
@@ -68,38 +62,89 @@ def write_systems(directory: RunDirectory, systems: Sequence[System], problems: 
     update_manifest(directory, "isolation", [list(layer) for layer in isolation_report()])
 
 
+def sample_group(
+    recipe: Recipe,
+    directory: RunDirectory,
+    systems: Sequence[System],
+    prompts: Sequence[Prompt],
+    *,
+    engine: Callable[[], Engine],
+    kind: str,
+    tokenizer: Any,
+    longest: int,
+) -> None:
+    """The completions of systems of one engine, which share batches: seconds are shares of one time, by tokens.
+
+    Args:
+        recipe, directory: of the run.
+        systems: of one model.
+        prompts: the problems, rendered for it.
+        engine: loads what generates.
+        kind: what generates, for the manifest.
+        tokenizer: the model's.
+        longest: tokens that a completion can have, for the time left.
+    """
+    title = systems[0].title if len(systems) == 1 else f"{systems[0].model}, {len(systems)} decodings"
+    files = {f"evaluate {system.name}": directory.system_samples(system.name) for system in systems}
+    size = len(prompts) * recipe.evaluation.samples_per_problem * len(systems)
+    with timed_together(directory, tuple(files)) as facts:
+        with progress(title, size, "samples", longest) as update:
+            sample_systems(
+                recipe.evaluation,
+                list(zip(systems, files.values(), strict=True)),
+                prompts,
+                title=title,
+                engine=engine,
+                tokenizer=tokenizer,
+                progress=update,
+                seed=recipe.seed,
+                stop=recipe.prompts.stop,
+                shard_size=recipe.engine.shard_size,
+            )
+        for name, path in files.items():
+            facts[name]["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
+            facts[name]["engine"] = kind
+
+
+def grade_group(
+    recipe: Recipe,
+    directory: RunDirectory,
+    systems: Sequence[System],
+    problems: Sequence[Problem],
+    *,
+    chat: bool,
+    progress: Callable[[int], None],
+) -> None:
+    """The verdicts on the completions of systems that answer alike, in prose or not: see `grade_systems`."""
+    grade_systems(
+        [(each.name, directory.system_samples(each.name), directory.system_verdicts(each.name)) for each in systems],
+        problems,
+        recipe.evaluation.grading,
+        chat=chat,
+        cluster=recipe.cluster,
+        progress=progress,
+    )
+
+
 def _sample_systems(
     recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt], student: Path
 ) -> None:
-    """Decode the problems under every system, one engine after the other; the manifest says which engine it was.
-
-    Systems of one engine share batches, so their seconds are shares of one time, by tokens.
-    """
+    """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
     renderer, context = renderer_of(recipe)
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
-    size = len(prompts) * recipe.evaluation.samples_per_problem
     for settings, model, group in by_engine(recipe.engine, systems, student):
         with on_demand(recipe.model, settings, model, recipe.cluster, renderer.end_of_answer) as engine:
-            title = group[0].title if len(group) == 1 else f"{group[0].model}, {len(group)} decodings"
-            files = {f"evaluate {system.name}": directory.system_samples(system.name) for system in group}
-            with timed_together(directory, tuple(files)) as facts:
-                with progress(title, size * len(group), "samples", longest) as update:
-                    sample_systems(
-                        recipe.evaluation,
-                        list(zip(group, files.values(), strict=True)),
-                        prompts,
-                        title=title,
-                        engine=engine,
-                        tokenizer=tokenizer,
-                        progress=update,
-                        seed=recipe.seed,
-                        stop=recipe.prompts.stop,
-                        shard_size=recipe.engine.shard_size,
-                    )
-                for name, path in files.items():
-                    facts[name]["tokens"] = sum(len(record.token_ids) for record in read_records(path, Sample))
-                    facts[name]["engine"] = settings.kind
+            sample_group(
+                recipe,
+                directory,
+                group,
+                prompts,
+                engine=engine,
+                kind=settings.kind,
+                tokenizer=tokenizer,
+                longest=longest,
+            )
             push(recipe, directory)
 
 

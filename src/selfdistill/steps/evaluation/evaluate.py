@@ -30,11 +30,7 @@ def systems_of(settings: EvaluationSettings, sampling: Decoding) -> tuple[System
         settings: the evaluation section.
         sampling: the decoding that draws the training samples.
     """
-    grid = [
-        Decoding(temperature=temperature, top_k=settings.grid.top_k, top_p=settings.grid.top_p)
-        for temperature in settings.grid.temperatures
-    ]
-    return plan_systems(settings.base, settings.student, sampling, grid, settings.baselines)
+    return plan_systems(settings.base, settings.student, sampling, settings.grid.decodings, settings.baselines)
 
 
 def sample_systems(
