@@ -146,6 +146,15 @@ def test_graded(program: str, body: str, outcome: Outcome, detail: str) -> None:
 
 
 @pytest.mark.usefixtures("sandbox_works")
+def test_a_script_that_would_run_again_after_its_limit_is_a_timeout() -> None:
+    """Its first answer is no plain data, and the second call takes all the time that there is."""
+    program = "import re, time\ndef f(x):\n    if x == 2: time.sleep(60)\n    return re.match('a', 'a')"
+    verdict = verdict_of(program, "assert candidate(1)\n    assert candidate(2)")
+    assert verdict.outcome is Outcome.TIMEOUT
+    assert 3.0 <= verdict.seconds < 6.0
+
+
+@pytest.mark.usefixtures("sandbox_works")
 @pytest.mark.parametrize("rules", ["judge", "livecodebench"])
 def test_a_channel_full_of_empty_replies_does_not_hold_the_host(rules: str) -> None:
     program = "import os\nfor _ in range(15): os.write(3, bytes(1 << 20))\nos._exit(0)"

@@ -140,9 +140,10 @@ def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Resul
         result, spent = run_calls(bench.programs, bench.checker, program, tests, bench.limits)
     if result is not None:
         return result, spent
-    limits = replace(bench.limits, seconds_per_test=bench.limits.seconds_per_test - spent)
-    if limits.seconds_per_test <= 0:
+    left = bench.limits.seconds_per_test - spent
+    if left <= 0:
         return (Outcome.TIMEOUT, ""), spent
+    limits = replace(bench.limits, seconds_per_test=left)
     script = {"kind": "script", "script": tests.script, "setup": tests.setup, "entry_point": tests.entry_point}
     run, report = jobs.run_script(bench.programs, bench.scripts, {"kind": "serve", "program": program}, script, limits)
     return _script_result(run, report), spent + run.seconds
