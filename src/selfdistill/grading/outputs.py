@@ -6,23 +6,18 @@ because it takes too long, too much memory or output, or leaves the process, has
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any, Literal
 
-from selfdistill.errors import HarnessError
 from selfdistill.grading.inside import plain
 from selfdistill.grading.isolation import require
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
 from selfdistill.grading.official import split_replies
 from selfdistill.grading.sandbox import Sandbox
+from selfdistill.grading.workers import over_workers, tried, worker_count
 
-_TRIES = 3
 Failure = Literal["no program", "does not compile", "does not load", "stopped", "no plain data", "harness error"]
 """Why a program has no outputs. `stopped`: at a limit, or by itself before its last input. `harness error`: ours."""
 
@@ -79,66 +74,41 @@ def run_tasks(
         UserError: the isolation asked for is not available on this machine.
     """
     require(isolation)
-    todo: SimpleQueue[Task | None] = SimpleQueue()
-    done: SimpleQueue[Result | BaseException] = SimpleQueue()
-    count = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    threads = [Thread(target=_work, args=(todo, done, isolation, limits), daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number, task in enumerate(tasks):
-            todo.put(task)
-            if number >= 2 * count:  # a few ahead of the results, so that a caller that stops has not long to wait
-                yield _result(done)
-        for _ in range(min(2 * count, len(tasks))):
-            yield _result(done)
-    finally:
-        for _ in threads:
-            todo.put(None)
-        for thread in threads:
-            thread.join()
+    count = min(worker_count(workers), len(tasks))
+    return over_workers(tasks, [_Runner(isolation, limits) for _ in range(count)])
 
 
-def _result(done: SimpleQueue[Result | BaseException]) -> Result:
-    result = done.get()
-    if isinstance(result, BaseException):
-        raise result
-    return result
+class _Runner:
+    """One worker."""
 
+    def __init__(self, isolation: Isolation, limits: Limits) -> None:
+        self._sandbox, self._limits = Sandbox(isolation, limits), limits
 
-def _work(
-    todo: SimpleQueue[Task | None], done: SimpleQueue[Result | BaseException], isolation: Isolation, limits: Limits
-) -> None:
-    with closing(Sandbox(isolation, limits)) as sandbox:
-        while (task := todo.get()) is not None:
-            try:
-                done.put(_run_task(sandbox, task, limits))
-            except BaseException as error:
-                done.put(error)
+    def work(self, task: Task) -> Result:
+        """Run a task's programs."""
+        known: dict[str | None, tuple[Any, ...] | Failure] = {None: "no program"}
+        seconds = 0.0
+        for program in task.programs:
+            if program is not None and program not in known:
+                known[program], took = self._outputs(task, program)
+                seconds += took
+        return Result(task.key, tuple(known[program] for program in task.programs), len(known) - 1, seconds)
 
+    def close(self) -> None:
+        """End the sandbox."""
+        self._sandbox.close()
 
-def _run_task(sandbox: Sandbox, task: Task, limits: Limits) -> Result:
-    known: dict[str | None, tuple[Any, ...] | Failure] = {None: "no program"}
-    seconds = 0.0
-    for program in task.programs:
-        if program not in known:
-            assert program is not None
-            known[program], took = _outputs(sandbox, task, program, limits)
-            seconds += took
-    return Result(task.key, tuple(known[program] for program in task.programs), len(known) - 1, seconds)
+    def _outputs(self, task: Task, program: str) -> tuple[tuple[Any, ...] | Failure, float]:
+        """One program's outputs and its seconds."""
+        source = program.encode("utf-8", "surrogatepass")
 
-
-def _outputs(sandbox: Sandbox, task: Task, program: str, limits: Limits) -> tuple[tuple[Any, ...] | Failure, float]:
-    """One program's outputs and its seconds. A harness fault is ours: it is tried again in a fresh sandbox."""
-    source = program.encode("utf-8", "surrogatepass")
-    for _ in range(_TRIES):
-        try:
+        def attempt() -> tuple[tuple[Any, ...] | Failure, float]:
             if task.entry_point is None:
-                return _printed(sandbox, source, task.inputs, limits)
-            return _called(sandbox, source, task, limits)
-        except HarnessError:
-            sandbox.close()
-    return "harness error", 0.0
+                return _printed(self._sandbox, source, task.inputs, self._limits)
+            return _called(self._sandbox, source, task, self._limits)
+
+        found, _faults, _lost = tried(attempt, self._sandbox.close)
+        return found or ("harness error", 0.0)
 
 
 def _called(sandbox: Sandbox, source: bytes, task: Task, limits: Limits) -> tuple[tuple[Any, ...] | Failure, float]:

@@ -1,19 +1,11 @@
-"""Grade a stream of submissions over several workers, each a thread with sandboxes of its own.
-
-The sandboxes do the work; a thread only waits, compares and passes data on. Nothing is kept that grows with the stream:
-a bounded number of submissions is in flight, and the memo of verdicts is bounded too.
-"""
+"""Grade a stream of submissions over several workers. The memo of verdicts is bounded, as all that they keep."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import queue
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 
 from selfdistill.checked import checked
@@ -23,13 +15,9 @@ from selfdistill.grading.judging import Bench, judge
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.outcomes import text
 from selfdistill.grading.sandbox import SandboxKilledError
+from selfdistill.grading.workers import over_workers, tried, worker_count
 from selfdistill.records import Outcome, Tests, Verdict
 
-_TRIES = 3
-_PAUSE_SECONDS = 0.2
-"""Before the second try, and twice that before the third: what was short may be there again."""
-_RETRY_SECONDS = 60.0
-"""No further try of a submission after this much."""
 _MEMO_SIZE = 10_000
 
 
@@ -61,62 +49,15 @@ def grade(
         raise WrongValueError(f"workers is {workers}, less than 1", where="grade()")
     limits = limits or Limits()
     require(isolation)
-    count = workers or len(os.sched_getaffinity(0))
-    return _stream(iter(submissions), [Bench(isolation, limits, rules) for _ in range(count)], stop_early)
-
-
-def _stream(submissions: Iterator[Submission], benches: list[Bench], stop_early: bool) -> Iterator[Verdict]:
-    todo: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Verdict | BaseException] = queue.SimpleQueue()
     memo = _Memo()
-    threads = [
-        threading.Thread(target=_work, args=(bench, processors, todo, done, memo, stop_early), daemon=True)
-        for bench, processors in zip(benches, _processors(len(benches)), strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    in_flight = 0
-    try:
-        for submission in submissions:
-            todo.put(submission)
-            in_flight += 1
-            if in_flight >= 2 * len(threads):
-                yield _result(done)
-                in_flight -= 1
-        while in_flight:
-            yield _result(done)
-            in_flight -= 1
-    finally:
-        memo.stopped = True
-        for _ in threads:
-            todo.put(None)
-        for thread in threads:
-            thread.join()
-
-
-def _processors(workers: int) -> list[set[int]]:
-    """The processors of each worker, shared as little as can be: no program may slow down that of another worker.
-
-    With one for each, none waits behind another's program either.
-    """
-    available = sorted(os.sched_getaffinity(0))
-    if workers > len(available):
-        return [{available[number % len(available)]} for number in range(workers)]
-    return [set(available[number::workers]) for number in range(workers)]
-
-
-def _result(done: queue.SimpleQueue[Verdict | BaseException]) -> Verdict:
-    result = done.get()
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    benches = [Bench(isolation, limits, rules) for _ in range(worker_count(workers))]
+    return over_workers(submissions, [_Judge(bench, memo, stop_early) for bench in benches])
 
 
 class _Memo:
     """Verdicts of the programs seen last, by the program and the identity of its tests."""
 
     def __init__(self) -> None:
-        self.stopped = False
         self._verdicts: OrderedDict[tuple[int, bytes], tuple[Tests, Verdict]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -141,49 +82,34 @@ def _memo_key(submission: Submission) -> tuple[int, bytes]:
     return id(submission.tests), hashlib.blake2b(program, digest_size=16).digest()
 
 
-def _work(
-    bench: Bench,
-    processors: set[int],
-    todo: queue.SimpleQueue[Submission | None],
-    done: queue.SimpleQueue[Verdict | BaseException],
-    memo: _Memo,
-    stop_early: bool,
-) -> None:
-    with suppress(OSError):  # taken away meanwhile
-        os.sched_setaffinity(0, processors)  # of this thread, and of the sandboxes that it starts
-    try:
-        while (submission := todo.get()) is not None and not memo.stopped:
-            verdict = memo.get(submission)
-            if verdict is None:
-                verdict = _judge_with_retries(bench, submission, stop_early)
-                memo.put(submission, verdict)
-            done.put(verdict)
-    except BaseException as error:
-        done.put(error)
-    finally:
-        bench.close()
+class _Judge:
+    """One worker: its bench, and what all workers remember."""
 
+    def __init__(self, bench: Bench, memo: _Memo, stop_early: bool) -> None:
+        self._bench, self._memo, self._stop_early = bench, memo, stop_early
 
-def _judge_with_retries(bench: Bench, submission: Submission, stop_early: bool) -> Verdict:
-    """A harness fault is ours: try again in fresh sandboxes, and at last say so instead of blaming the program.
+    def work(self, submission: Submission) -> Verdict:
+        """The verdict, from an identical submission where there is one."""
+        verdict = self._memo.get(submission)
+        if verdict is None:
+            verdict = self._judged(submission)
+            self._memo.put(submission, verdict)
+        return verdict
 
-    So is any exception while judging: it belongs to this submission and ends no run.
-    """
-    faults: list[Exception] = []
-    began = time.monotonic()
-    while len(faults) < _TRIES and time.monotonic() - began <= _RETRY_SECONDS:
-        tried = time.monotonic()
-        try:
-            verdict = judge(bench, submission, stop_early=stop_early)
-            return replace(verdict, seconds=verdict.seconds + tried - began) if faults else verdict
-        except Exception as error:
-            faults.append(error)
-            bench.close()
-            time.sleep(_PAUSE_SECONDS * len(faults))
-    seconds = time.monotonic() - began
-    if all(isinstance(fault, SandboxKilledError) for fault in faults):
-        return Verdict(submission.key, Outcome.MEMORY_LIMIT, detail=_fault(faults[-1]), seconds=seconds)
-    return Verdict(submission.key, Outcome.HARNESS_ERROR, detail=_fault(faults[-1]), seconds=seconds)
+    def close(self) -> None:
+        """End the bench."""
+        self._bench.close()
+
+    def _judged(self, submission: Submission) -> Verdict:
+        """What still fails after some tries is said to be ours, instead of blaming the program."""
+        verdict, faults, lost = tried(
+            lambda: judge(self._bench, submission, stop_early=self._stop_early), self._bench.close
+        )
+        if verdict is not None:
+            return replace(verdict, seconds=verdict.seconds + lost) if faults else verdict
+        ours = not all(isinstance(fault, SandboxKilledError) for fault in faults)
+        outcome = Outcome.HARNESS_ERROR if ours else Outcome.MEMORY_LIMIT
+        return Verdict(submission.key, outcome, detail=_fault(faults[-1]), seconds=lost)
 
 
 def _fault(error: Exception) -> str:
