@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from selfdistill.errors import UserError
 from selfdistill.plan.machine import Machine
-from selfdistill.plan.memory import BYTES_IN_4_BITS, activations
+from selfdistill.plan.memory import Method, activations, training_state
 from selfdistill.plan.model import ModelSize
 
 USABLE = 0.85
@@ -31,8 +30,6 @@ LONGEST = {"cuda": 4096, "cpu": 256, "mps": 1024}
 """Tokens of a completion where the memory allows them: a program with its explanation. Models that think need more."""
 SHORTEST = 128
 """Tokens of a completion below which a model is not worth fitting."""
-
-Method = Literal["full", "lora", "qlora"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,10 @@ def training_bytes(size: ModelSize, method: Method, tokens: float, *, on_cpu: bo
         tokens: of a micro-batch.
         on_cpu: there all is float32; on a GPU forward and backward are in bfloat16.
     """
-    copies = 0 if on_cpu else 2
+    state = sum(training_state(method, size, 1, bf16=not on_cpu).values())
     adapters = 16 * size.parameters * (ADAPTERS / size.shape.hidden if size.shape else ADAPTERS_AT_MOST)
-    state = {
-        "full": (16 + copies) * size.parameters,
-        "lora": (4 if on_cpu else 2) * size.parameters + adapters,
-        "qlora": BYTES_IN_4_BITS * (size.parameters - size.embeddings) + 4 * size.embeddings + adapters,
-    }[method]
+    if method != "full":
+        state += adapters
     if size.shape is None:  # as published sizes have none: a generous share of the weights for a token's hidden states
         return state + tokens * size.cache_bytes * 4
     return state + activations(size.shape, tokens, recompute=True) * (2 if on_cpu else 1)

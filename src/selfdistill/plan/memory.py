@@ -7,7 +7,7 @@ activations of every layer. Logits are made for a tile of positions at a time an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from selfdistill.plan.model import ModelSize, Shape
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from selfdistill.plan.workload import Workload
     from selfdistill.recipe.training import TrainingSettings
 
+Method = Literal["full", "lora", "qlora"]
+"""As `TrainingSettings.method`."""
 BYTES_IN_4_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Of one weight under qlora: 4 bits, a byte of scale for 64 weights, 4 bytes for 256 such scales."""
 TILE = 1024
@@ -23,7 +25,8 @@ TILE = 1024
 
 def memory(training: TrainingSettings, size: ModelSize, gpus: int, work: Workload) -> dict[str, float]:
     """Bytes on each GPU, by what they hold."""
-    found = {"sampling: weights in bfloat16": 2 * size.parameters, **_state(training, size, gpus)}
+    state = training_state(training.method, size, gpus, bf16=training.precision == "bf16")
+    found = {"sampling: weights in bfloat16": 2 * size.parameters, **state}
     if size.shape:
         length = min(work.prompt_tokens + work.completion_tokens, training.max_length)
         rows = training.micro_batch_size
@@ -48,15 +51,16 @@ def activations(shape: Shape, tokens: float, *, recompute: bool) -> float:
     return tokens * kept + 2 * 4 * min(tokens, TILE) * shape.vocabulary
 
 
-def _state(training: TrainingSettings, size: ModelSize, gpus: int) -> dict[str, float]:
-    match training.method:
+def training_state(method: Method, size: ModelSize, gpus: int, *, bf16: bool) -> dict[str, float]:
+    """Bytes of weights, gradients and optimizer on each GPU, by what they hold; what adapters add is left out."""
+    match method:
         case "full":
             what = "training: float32 weights, gradients and Adam's two moments, sharded (FSDP)"
-            copies = 2 * size.parameters / gpus if training.precision == "bf16" else 0
+            copies = 2 * size.parameters / gpus if bf16 else 0
             copied = {"training: their bfloat16 copies while computing, sharded": copies} if copies else {}
             return {what: 16 * size.parameters / gpus, **copied}
         case "lora":
-            if gpus == 1 and training.precision == "bf16":
+            if gpus == 1 and bf16:
                 return {"training: bfloat16 weights; adapters are small": 2 * size.parameters}
             return {"training: float32 weights, sharded (FSDP); adapters are small": 4 * size.parameters / gpus}
         case "qlora":
