@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfdistill.agreement.keep import find_agreements
@@ -20,7 +21,6 @@ from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
-    from selfdistill.agreement.records import Agreement
     from selfdistill.engines.base import Engine
     from selfdistill.problems.render import Renderer
 
@@ -67,7 +67,8 @@ def find_agreed(
         UserError: the model was to be asked for inputs, and was not.
     """
     path = directory.sample_agreements
-    if len(list(read_records(path, Agreement))) < len(prompts):
+    found = _by_prompt(path)
+    if len(found) < len(prompts):
         written = {sample.prompt_id: sample.text for sample in read_records(directory.input_samples, Sample)}
         wanted = len(input_prompts(renderer, prompts, context)) if asks_for_inputs(recipe) else 0
         if len(written) < wanted:
@@ -81,5 +82,10 @@ def find_agreed(
             progress("comparing programs", len(prompts), "prompts") as update,
         ):
             find_agreements(recipe, prompts, samples, path, chat=renderer.chat, written=written, progress=update)
-            facts["programs"] = sum(record.programs for record in read_records(path, Agreement))
+            found = _by_prompt(path)
+            facts["programs"] = sum(record.programs for record in found.values())
+    return found
+
+
+def _by_prompt(path: Path) -> dict[str, Agreement]:
     return {record.key: record for record in read_records(path, Agreement)}
