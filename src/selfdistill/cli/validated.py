@@ -26,12 +26,12 @@ def validated(settings: type[Settings], values: Mapping[str, Any], options: Mapp
     """
     from pydantic import ValidationError
 
+    from selfdistill.recipe.section import complaint
+
     try:
         return settings.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
         field = ".".join(part for part in fault["loc"] if isinstance(part, str))
         option = options.get(field, field.rpartition(".")[2]).replace("_", "-")
-        raise UserError(
-            str(fault["msg"]).removeprefix("Value error, "), where=f"--{option}" if option else None
-        ) from None
+        raise UserError(complaint(fault), where=f"--{option}" if option else None) from None

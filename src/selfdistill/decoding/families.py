@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from selfdistill.errors import UserError
 from selfdistill.recipe.decoding import Stages, split_syntax
+from selfdistill.recipe.section import complaint
 
 Grid = Mapping[str, tuple[Stages, ...]]
 """Family -> its settings."""
@@ -36,7 +37,7 @@ def read_grid(path: Path | None = None) -> Grid:
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(map(str, fault["loc"]))
-        raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}", where=source) from None
+        raise UserError(f"{key}: {complaint(fault)}", where=source) from None
     if PLAIN not in grid:
         raise UserError(f"has no family {PLAIN}, with which the others are compared", where=source)
     empty = next((family for family, settings in grid.items() if not settings), None)

@@ -23,7 +23,7 @@ from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.recipe.evaluation import WHOLE_GRID
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
-from selfdistill.recipe.section import is_section
+from selfdistill.recipe.section import complaint, is_section
 from selfdistill.recipe.text import read_yaml
 
 
@@ -112,19 +112,13 @@ def _find(source: str) -> Path:
 
 def _nested(tree: dict[str, Any], path: Path) -> dict[str, Any]:
     """The tree with keys of dotted names, such as `model.path`, in their sections."""
-    nested = {key: value for key, value in tree.items() if "." not in str(key)}
+    nested = {key: value for key, value in tree.items() if "." not in key}
     for key, value in tree.items():
-        *parents, last = str(key).split(".")
-        if not parents:
-            continue
-        section = nested
-        for parent in parents:
-            section = section.setdefault(parent, {})
-            if not isinstance(section, dict):
-                raise UserError(f"{key}: {parent} is a value, not a section", where=path)
-        if last in section:
-            raise UserError(f"{key} is given twice", where=path)
-        section[last] = value
+        if "." in key:
+            section, last = _section_of(nested, key, path)
+            if last in section:
+                raise UserError(f"{key} is given twice", where=path)
+            section[last] = value
     return nested
 
 
@@ -132,17 +126,23 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key.strip():
         raise UserError(f"--set {override}", fix="write key=value, e.g. --set sampling.decoding.temperature=1.2")
-    *parents, last = key.strip().split(".")
-    section = tree
-    for parent in parents:
-        child = section.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise UserError(f"{parent} is a value, not a section", where=f"--set {override}")
-        section = child
+    section, last = _section_of(tree, key.strip(), f"--set {override}")
     try:
         section[last] = yaml.safe_load(value)
     except (yaml.YAMLError, RecursionError, ValueError):  # no YAML: a text as it is
         section[last] = value
+
+
+def _section_of(tree: dict[str, Any], key: str, where: Path | str) -> tuple[dict[str, Any], str]:
+    """The section that a dotted key is in, made where it is not there, and the key's own name."""
+    *parents, last = key.split(".")
+    section = tree
+    for parent in parents:
+        child = section.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise UserError(f"{key}: {parent} is a value, not a section", where=where)
+        section = child
+    return section, last
 
 
 def _validate(tree: dict[str, Any], path: Path, lines: dict[str, int]) -> Recipe:
@@ -184,7 +184,7 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
         return UserError(f"unknown key {key}", where=where, fix=hint)
     if fault["type"] == "missing":
         return UserError(f"{key} is missing", where=where, fix=f"set {key}")
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = complaint(fault).removeprefix("Input should be ")
     given = fault["input"]
     if isinstance(given, dict):
         return UserError(f"{key}: {message}" if key else message, where=where)

@@ -37,7 +37,7 @@ class Section(BaseModel):
         except ValidationError as error:
             fault = error.errors()[0]
             name = ".".join(map(str, fault["loc"]))
-            what = str(fault["msg"]).removeprefix("Value error, ")
+            what = complaint(fault)
             raise WrongValueError(f"{name}: {what}" if name else what, where=type(self).__name__) from None
 
     # Else pydantic would build nested settings by calling this, and lose where in a recipe the fault is.
@@ -70,6 +70,11 @@ class NameIn:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+def complaint(fault: Mapping[str, Any]) -> str:
+    """What is wrong, of one of a pydantic error's `errors()`."""
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def a_name(name: str) -> str:
