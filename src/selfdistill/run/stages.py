@@ -7,10 +7,12 @@ missing. `start.py` begins a run, `reporting.py` ends it, `pipeline.py` goes thr
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from selfdistill.agreement.keep import refused_samples, statistics
 from selfdistill.agreement.model_inputs import asks_for_inputs
+from selfdistill.agreement.records import Agreement
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
@@ -110,22 +112,10 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     renderer, context = renderer_of(recipe)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     agreed = None
-    if recipe.training.keep == "agreement":
+    if recipe.training.keep == "agreement":  # a stage of its own in the manifest
         agreed = find_agreed(recipe, directory, prompts, samples, renderer, context)
     with timed_stage(directory, "train") as facts, progress("training the student", None, "steps") as update:
-        refused = (
-            refused_samples(recipe.training.agreement, samples, agreed)
-            if agreed is not None
-            else judge_samples(
-                recipe.training,
-                recipe.evaluation.grading,
-                recipe.prompts.source,
-                prompts,
-                samples,
-                directory.sample_verdicts,
-                chat=renderer.chat,
-            )
-        )
+        refused = _refused(recipe, directory, prompts, samples, agreed, chat=renderer.chat)
         dataset, target, counts = build_data(
             recipe.training,
             prompts,
@@ -164,6 +154,29 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
     seal(directory, "training", "student")
     push(recipe, directory)
+
+
+def _refused(
+    recipe: Recipe,
+    directory: RunDirectory,
+    prompts: Sequence[Prompt],
+    samples: Sequence[Sample],
+    agreed: Mapping[str, Agreement] | None,
+    *,
+    chat: bool,
+) -> dict[int, str]:
+    """Which samples `training.keep` leaves out, and why."""
+    if agreed is not None:
+        return refused_samples(recipe.training.agreement, samples, agreed)
+    return judge_samples(
+        recipe.training,
+        recipe.evaluation.grading,
+        recipe.prompts.source,
+        prompts,
+        samples,
+        directory.sample_verdicts,
+        chat=chat,
+    )
 
 
 def _finish_training(directory: RunDirectory) -> None:
