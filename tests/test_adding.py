@@ -30,8 +30,8 @@ from selfdistill.records import Outcome, Sample
 from selfdistill.report import write_report
 from selfdistill.report.figures import FIGURES, Figure
 from selfdistill.run import stages, start
-from selfdistill.steps.training.train import build_data, train_student
-from steps.training.material import make_material
+from selfdistill.steps.training.train import build_data
+from steps.training.material import make_material, train
 from steps.training.plain_torch import Example
 from tests.adding import hourglass, parrot, smoothed, sums
 from tests.conftest import REPOSITORY
@@ -84,18 +84,7 @@ def test_a_training_target(monkeypatch, tmp_path):
         recipe.training, material.prompts, material.samples, tmp_path / "targets", whole_answers=False, seed=recipe.seed
     )
     log = tmp_path / "out" / "log.jsonl"
-    train_student(
-        recipe.model,
-        recipe.training,
-        recipe.sampling.decoding,
-        dataset,
-        target,
-        tmp_path / "out" / "student",
-        log=log,
-        card="",
-        seed=recipe.seed,
-        name=recipe.name,
-    )
+    train(recipe, dataset, target, tmp_path / "out" / "student", log=log)
     (step,) = (json.loads(line) for line in log.read_text().splitlines())
     assert step["loss"] == pytest.approx(smoothed_loss(tmp_path / "model", material.examples["hard"]), rel=1e-4)
     assert counts.targets == "smoothed"

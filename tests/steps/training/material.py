@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from datasets import Dataset
 
 from selfdistill.engines.base import SparseTargets
+from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import target_path, write_targets
+from selfdistill.steps.training.target import TrainingTarget
+from selfdistill.steps.training.train import train_student
 from steps.training.plain_torch import Example
 from tiny_models import make_model
 
@@ -70,4 +76,30 @@ def _sparse(positions: tuple[dict[int, float], ...]) -> SparseTargets:
         np.array([len(each) for each in positions], dtype=np.int32),
         np.array([token for each in positions for token in each], dtype=np.int32),
         np.array([value for each in positions for value in each.values()], dtype=np.float32),
+    )
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    target: TrainingTarget,
+    student: Path,
+    *,
+    log: Path,
+    card: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """`train_student` with the sections of a recipe."""
+    return train_student(
+        recipe.model,
+        recipe.training,
+        recipe.sampling.decoding,
+        dataset,
+        target,
+        student,
+        log=log,
+        card=card,
+        progress=progress,
+        seed=recipe.seed,
+        name=recipe.name,
     )

@@ -29,7 +29,7 @@ from selfdistill.recipe.training import LoraSettings
 from selfdistill.steps.training.adapters import lora_config, lora_targets
 from selfdistill.steps.training.extras import require_extras
 from selfdistill.steps.training.hard_targets import HardTargets
-from selfdistill.steps.training.train import train_student
+from steps.training.material import train
 from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -203,18 +203,7 @@ def test_the_students_experts_have_learned_and_the_log_says_the_share(gpt_oss, t
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
     settings = recipe(gpt_oss)
-    facts = train_student(
-        settings.model,
-        settings.training,
-        settings.sampling.decoding,
-        rows(),
-        HardTargets(),
-        out,
-        log=tmp_path / "log.jsonl",
-        card="A card.",
-        seed=settings.seed,
-        name=settings.name,
-    )
+    facts = train(settings, rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
     base, student = load_file(gpt_oss / "model.safetensors"), load_file(out / "model.safetensors")
     assert base.keys() == student.keys()
     changed = {name for name in base if not torch.equal(base[name], student[name])}
@@ -241,16 +230,5 @@ def test_a_student_of_nan_is_not_saved(gpt_oss, tmp_path, monkeypatch):
     out.parent.mkdir()
     settings = recipe(gpt_oss)
     with pytest.raises(UserError, match=r"hold nan or infinity: model.norm.weight \(training went astray"):
-        train_student(
-            settings.model,
-            settings.training,
-            settings.sampling.decoding,
-            rows(),
-            HardTargets(),
-            out,
-            log=tmp_path / "log.jsonl",
-            card="A card.",
-            seed=settings.seed,
-            name=settings.name,
-        )
+        train(settings, rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
     assert not out.exists()

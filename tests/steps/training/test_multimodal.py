@@ -27,8 +27,8 @@ from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import whole
 from selfdistill.steps.training.extras import require_extras
 from selfdistill.steps.training.hard_targets import HardTargets
-from selfdistill.steps.training.train import train_student
 from selfdistill.steps.training.whole import PROCESSOR_FILES, require_whole
+from steps.training.material import train
 from tiny_models import SIZES, make_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -89,18 +89,7 @@ def test_the_student_has_all_that_its_base_has_and_loads_where_it_does(base, tmp
     out.parent.mkdir()
     settings = recipe(base, f"training.method={method}")
     require(settings)
-    train_student(
-        settings.model,
-        settings.training,
-        settings.sampling.decoding,
-        rows,
-        HardTargets(),
-        out,
-        log=tmp_path / "log.jsonl",
-        card="A card.",
-        seed=settings.seed,
-        name=settings.name,
-    )
+    train(settings, rows, HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
 
     assert load_config(str(out)).architectures == load_config(str(base)).architectures
     before, after = load_file(base / "model.safetensors"), load_file(out / "model.safetensors")

@@ -18,9 +18,9 @@ from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import extras, kernels
 from selfdistill.steps.training.arguments import training_arguments
 from selfdistill.steps.training.extras import require_extras
-from selfdistill.steps.training.train import build_data, train_student
+from selfdistill.steps.training.train import build_data
 from selfdistill.steps.training.trainer import SelfDistillationTrainer
-from steps.training.material import MAX_LENGTH, Material, make_material
+from steps.training.material import MAX_LENGTH, Material, make_material, train
 from tiny_models import SIZES
 
 
@@ -38,18 +38,7 @@ def trained(material: Material, out: Path, *changes: str) -> list[float]:
     dataset, store, _ = build_data(
         recipe.training, material.prompts, material.samples, targets, whole_answers=False, seed=recipe.seed
     )
-    train_student(
-        recipe.model,
-        recipe.training,
-        recipe.sampling.decoding,
-        dataset,
-        store,
-        out / "student",
-        log=out / "log.jsonl",
-        card="",
-        seed=recipe.seed,
-        name=recipe.name,
-    )
+    train(recipe, dataset, store, out / "student", log=out / "log.jsonl")
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
 
 

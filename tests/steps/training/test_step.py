@@ -20,10 +20,11 @@ from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import arguments, soft_targets, train
 from selfdistill.steps.training.batches import Collator
 from selfdistill.steps.training.hard_targets import HardTargets
-from selfdistill.steps.training.train import build_data, train_student
+from selfdistill.steps.training.train import build_data
 from selfdistill.steps.training.trainer import SelfDistillationTrainer
 from steps.training import plain_torch
 from steps.training.material import END, MAX_LENGTH, Material, make_material
+from steps.training.material import train as train_by
 from steps.training.plain_torch import Example
 
 STEPS = 5
@@ -88,19 +89,7 @@ def ours(material: Material, out: Path, monkeypatch, *changes: str, progress=Non
 
     monkeypatch.setattr(SelfDistillationTrainer, "train", watched_train)
     monkeypatch.setattr(Collator, "__call__", watched_collate)
-    train_student(
-        recipe.model,
-        recipe.training,
-        recipe.sampling.decoding,
-        dataset,
-        store,
-        out / "student",
-        log=out / "log.jsonl",
-        card="",
-        progress=progress,
-        seed=recipe.seed,
-        name=recipe.name,
-    )
+    train_by(recipe, dataset, store, out / "student", log=out / "log.jsonl", progress=progress)
     steps = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     student = load_model(ModelSettings(path=str(out / "student"), device="cpu"))
     log = {name: [step[name] for step in steps] for name in ("loss", "learning_rate", "gradient_norm")}
