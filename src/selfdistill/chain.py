@@ -66,7 +66,7 @@ def chained(lines: Iterable[bytes], before: int) -> Iterator[bytes]:
 
 
 def last_digest(path: Path) -> int | None:
-    """What the next line of a file goes on from; None where its last line has no digest.
+    """What the next line of a file continues from; None where its last line has no digest.
 
     Args:
         path: a file that ends with a whole line, or is empty.

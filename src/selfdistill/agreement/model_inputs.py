@@ -54,7 +54,7 @@ def input_prompts(renderer: Renderer, prompts: Sequence[Prompt], context: int) -
 
 
 def require_chat(renderer: Renderer) -> None:
-    """Refuse a model that goes on with texts and does not answer questions.
+    """Refuse a model that continues texts and does not answer questions.
 
     Raises:
         UserError: the model has no chat template.

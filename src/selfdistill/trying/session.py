@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TYPED = "typed"
 """The name of a question that is none of the evaluation's problems."""
-HELP = """a line is a question; one that ends with \\ goes on in the next
+HELP = """a line is a question; one that ends with \\ continues in the next
 /problem        a problem of the run's evaluation, asked as the evaluation asks it
 /again          the last question once more, with other draws
 /run            run both programs in the sandbox, and a problem's tests
@@ -172,7 +172,7 @@ def _joined(lines: Iterable[str]) -> Iterable[str]:
 
 
 def _code_before(text: str) -> str:
-    """The question itself, where it is code that the answer goes on from."""
+    """The question itself, where it is code that the answer continues."""
     return text if text.lstrip().startswith(("def ", "class ", "import ", "from ", "@")) else ""
 
 

@@ -66,7 +66,7 @@ def last_whole_checkpoint(directory: Path) -> Path | None:
     for checkpoint in sorted(found, key=step_of, reverse=True):
         if _is_whole(checkpoint):
             return checkpoint
-        warn(f"{checkpoint} is damaged: training goes on from an earlier step")
+        warn(f"{checkpoint} is damaged: training continues from an earlier step")
     return None
 
 

@@ -217,7 +217,7 @@ def _pad_token(tokenizer: Any) -> int:
 
 
 def _checkpoint(checkpoints: Path, log: Path) -> Path | None:
-    """What training goes on from; nothing where the log does not have every step before it: all are made again."""
+    """What training continues from; nothing where the log does not have every step before it: all are made again."""
     checkpoint = last_whole_checkpoint(checkpoints)
     if checkpoint is None or [line["step"] for line in _lines(log, step_of(checkpoint))] == [
         *range(1, step_of(checkpoint) + 1)
