@@ -19,10 +19,10 @@ def test_every_method_has_a_row_with_its_cost(tmp_path):
     done = run(command("method-baselines", "demo", *TINY, "--methods", methods, "--jobs", "2", "--out", str(tmp_path)))
     assert done.returncode == 0, done.stderr
     table = read_json(tmp_path / "method-baselines.json")
-    rows = {row["method"]: row for row in table["methods"]}
-    assert list(rows) == methods.split(",")
-    assert "minus_ssd" not in rows["ssd"]
-    for row in rows.values():
+    rows = {row["arm"]: row for row in table["arms"]}
+    assert list(rows) == list(table["students"]) == methods.split(",")
+    assert table["students"]["ssd"]["minus_reference"] is None
+    for row in table["students"].values():
         gain = row["scores"]["pass@1"]["value"] - table["base"]["pass@1"]["value"]
         assert row["gain"]["pass@1"]["value"] == pytest.approx(gain, abs=1e-6)
         best = row["best"]["pass@1"]
@@ -57,4 +57,4 @@ def test_filters_and_controls_change_what_they_are_named_after():
 def test_an_unknown_method_is_one_line(tmp_path):
     done = run(command("method-baselines", "demo", "--methods", "ssd,magic", "--out", str(tmp_path / "x")))
     assert done.returncode == 2
-    assert "'magic' is no method" in done.stderr
+    assert "'magic' is not among them" in done.stderr

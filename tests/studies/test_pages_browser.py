@@ -10,8 +10,8 @@ import pytest
 
 from pages import assert_stands, chromium
 from selfdistill.report.pages.advice import advice_page
+from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.curve import curve_page
-from selfdistill.report.pages.method_baselines import method_baselines_page
 from selfdistill.report.pages.page import Page, write_page
 from selfdistill.report.pages.preview import preview_page
 from selfdistill.report.pages.rounds import rounds_page
@@ -105,26 +105,35 @@ def rounds() -> Page:
 def related() -> Page:
     rows = [
         {
-            "method": name,
+            "arm": name,
             "title": method.title,
-            "uses": method.uses,
+            "needs": method.needs,
+            "seeds": [0, 1],
+            "distinct_programs": 0.8,
+            "sequences": 1600,
+            "sampling_seconds": 12.0,
+            "training_seconds": 90.0,
+        }
+        for name, method in METHODS.items()
+    ]
+    students = {
+        name: {
             "scores": scores(0.5),
             "gain": scores(0.01 * number - 0.03),
-            "minus_ssd": scores(0.01),
+            "minus_reference": scores(0.01) if number else None,
             "greedy_gain": scores(0.02) if number else None,
             "best": {
                 m: {"title": "student, greedy", "score": scores(0.6)[m], "minus_base_best": scores(0.01)[m]}
                 for m in MEASURES
             },
-            "sequences": 1600,
-            "sampling_seconds": 12.0,
-            "training_seconds": 90.0,
         }
-        for number, (name, method) in enumerate(METHODS.items())
-    ]
-    common = {"name": "demo", "seeds": [0, 1], "problems": 400, "measures": MEASURES}
+        for number, name in enumerate(METHODS)
+    }
     best = {measure: {"title": "base, greedy", **scores(0.5)[measure]} for measure in MEASURES}
-    return method_baselines_page({**common, "base": scores(0.5), "base_best": best, "methods": rows})
+    found = {"base": scores(0.5), "base_greedy": scores(0.5), "base_best": best, "students": students}
+    sets = {name: {"problems": 200, **found} for name in ("HumanEval", "mbpp")}
+    common = {"name": "demo", "problems": 400, "measures": MEASURES, "reference": METHODS["ssd"].title}
+    return arms_page({**common, **found, "sets": sets, "arms": rows}, "Against related methods")
 
 
 def advice() -> Page:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import publish
+from selfdistill.cli.study import show
 from selfdistill.cli.sweep import truncations
 from selfdistill.libraries import quiet_libraries
 from selfdistill.studies.lists import numbers
@@ -45,7 +45,7 @@ def preview(
     temperatures = numbers(t_train, "--t-train", above=0), numbers(t_eval, "--t-eval", above=0)
     grid = Grid(temperatures[0], truncations(truncation), temperatures[1], (given.seed,))
     summary = run_preview(given, grid, out)
-    publish("preview", summary, preview_page(summary), out)
+    show("preview", summary, preview_page(summary), out)
 
 
 def advise(

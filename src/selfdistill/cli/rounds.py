@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import SeedsOption, publish
+from selfdistill.cli.study import SeedsOption, show
 from selfdistill.libraries import quiet_libraries
 
 if TYPE_CHECKING:
@@ -49,4 +49,4 @@ def run_all(recipes: list[Recipe], out: Path) -> None:
     for recipe, place in zip(recipes, places, strict=True):
         run_rounds(recipe, place)
     summary = summarise(recipes[0], places)
-    publish("rounds", summary, rounds_page(summary), out)
+    show("rounds", summary, rounds_page(summary), out)

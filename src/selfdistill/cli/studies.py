@@ -45,6 +45,16 @@ STUDIES: tuple[Study | Callable[..., None], ...] = (
             )
         },
     ),
+    Study(
+        "arms",
+        "selfdistill.studies.arms",
+        "Run the arms of an experiment, each with some keys changed, one after the other, into one table.",
+        "demo --arms arms.yaml",
+        {
+            "arms": (None, "A YAML file: NAME: {title: TEXT, set: {KEY: VALUE}}."),
+            "only": ("", "Some arms of it, in this order."),
+        },
+    ),
     decoding_baselines,
     agreement,
 )

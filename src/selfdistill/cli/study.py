@@ -56,7 +56,7 @@ class Study:
 
             work = import_module(self.module).study
             summary, page = work(load_recipe(recipe, overrides or ()), out, seeds=seeds, jobs=jobs, **options)
-            publish(self.name, summary, page, out)
+            show(self.name, summary, page, out)
 
         place = typer.Option("--out", metavar="DIR", help=f"Holds the runs, {self.name}.json and {self.name}.html.")
         own = {name: _text_option(name, *described) for name, described in self.options.items()}
@@ -88,14 +88,10 @@ def _text_option(name: str, default: str | None, text: str) -> tuple[Any, Any]:
     return Annotated[str, option], _REQUIRED if default is None else default
 
 
-def publish(name: str, summary: Mapping[str, Any], page: Page, out: Path) -> None:
+def show(name: str, summary: Mapping[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
-    from selfdistill.files import write_json, write_text
-    from selfdistill.report.pages.page import write_page
-    from selfdistill.studies.directory import StudyDirectory
+    from selfdistill.studies.publish import publish
 
-    study = StudyDirectory(out)
-    write_json(study.numbers(name), summary)
-    write_text(study.tables(name), page.markdown())
+    path = publish(name, summary, page, out)
     print(page.markdown())
-    print(f"figures: {write_page(page, study.page(name)).resolve()}")
+    print(f"figures: {path.resolve()}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import JobsOption, SeedsOption, publish
+from selfdistill.cli.study import JobsOption, SeedsOption, show
 from selfdistill.libraries import quiet_libraries
 from selfdistill.studies.lists import numbers
 
@@ -57,7 +57,7 @@ def sweep(
     )
     execute(cells(given, grid), out, jobs=jobs)
     summary = summarise(given, grid, out)
-    publish("sweep", summary, sweep_page(summary), out)
+    show("sweep", summary, sweep_page(summary), out)
 
 
 def truncations(text: str) -> tuple[Truncation, ...]:

@@ -70,6 +70,19 @@ def parse_recipe(tree: Mapping[str, Any], where: str | Path) -> Recipe:
     return _validate(dict(tree), Path(where), {})
 
 
+def with_changes(recipe: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe with other values of some dotted keys; each value takes the place of the whole key.
+
+    Raises:
+        UserError: an unknown key, a value out of range; `where` says whose they are.
+    """
+    tree = recipe.model_dump(mode="json")
+    for key, value in changes.items():
+        section, last = _section_of(tree, str(key), where)
+        section[last] = value
+    return _validate(tree, where, {})
+
+
 def recipe_digest(recipe: Recipe) -> str:
     """A digest of everything in the recipe that a result may depend on."""
     values = {key: value for key, value in _flatten(recipe.model_dump(mode="json")) if key not in HARMLESS_KEYS}
@@ -145,7 +158,7 @@ def _section_of(tree: dict[str, Any], key: str, where: Path | str) -> tuple[dict
     return section, last
 
 
-def _validate(tree: dict[str, Any], path: Path, lines: dict[str, int]) -> Recipe:
+def _validate(tree: dict[str, Any], path: Path | str, lines: dict[str, int]) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:

@@ -20,8 +20,8 @@ LONGEST = 100_000
 """Nodes after anchors are followed: a few lines can stand for billions."""
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """The mapping in a file, and the line of each dotted key.
+def read_yaml(path: Path, what: str = "a recipe") -> tuple[dict[str, Any], dict[str, int]]:
+    """The mapping in a file, and the line of each dotted key; `what` it is, for messages.
 
     Raises:
         UserError: the file cannot be read, is not UTF-8, or is no YAML mapping of names to values; names the line.
@@ -36,7 +36,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):
-            raise UserError("a recipe is a mapping of keys to values", where=path)
+            raise UserError(f"{what} is a mapping of keys to values", where=path)
         lines = dict(_keys(root, path))
         return yaml.safe_load(text), lines
     except yaml.MarkedYAMLError as error:
