@@ -50,8 +50,8 @@ check: lint
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not long and not engines and not real"
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff check --quiet src tests benchmarks scripts tools docs/*.py
-	$(BIN)/ruff format --quiet --check src tests benchmarks scripts tools docs/*.py
+	$(BIN)/ruff check --quiet src tests benchmarks experiments scripts tools docs/*.py
+	$(BIN)/ruff format --quiet --check src tests benchmarks experiments scripts tools docs/*.py
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo --no-cache
 
@@ -60,8 +60,8 @@ docs: $(BIN)/.installed
 	@echo "site/index.html"
 
 format: $(BIN)/.installed
-	$(BIN)/ruff check --fix src tests benchmarks scripts tools docs/*.py
-	$(BIN)/ruff format src tests benchmarks scripts tools docs/*.py
+	$(BIN)/ruff check --fix src tests benchmarks experiments scripts tools docs/*.py
+	$(BIN)/ruff format src tests benchmarks experiments scripts tools docs/*.py
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .hypothesis

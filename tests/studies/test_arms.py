@@ -57,6 +57,8 @@ def test_an_arm_is_the_recipe_with_its_keys_replaced(tmp_path):
         ("a: {training.epochs: 2}", "arms.yaml:1: a: unknown key training.epochs"),
         ("a: {}\nb: [1]", "arms.yaml:2: b: an arm is a mapping"),
         ("a: {set: 3}", "a: an arm is a mapping with `set"),
+        ("a: {}\nb: {set: {model.path: other}}", "arms.yaml:2: b: an arm cannot change model.path: all arms"),
+        ("a: {set: {evaluation: {}}}", "an arm cannot change evaluation: all arms"),
         ("a/b: {}", "an arm's name is a directory's too"),
         ("..: {}", "an arm's name is a directory's too"),
         ("- a", "a file of arms is a mapping"),
@@ -119,10 +121,14 @@ def test_what_is_finished_is_in_the_table_and_the_same_command_continues(tmp_pat
     done = run([*study, "--only", "fast,cool", "--seeds", "2"])
     assert done.returncode == 0, done.stderr
     again = read_json(out / "arms.json")
-    assert [(row["arm"], row["seeds"]) for row in again["arms"]] == [("fast", [0, 1]), ("cool", [0, 1])]
-    assert again["reference"] == "fast"
+    assert [(row["arm"], row["seeds"]) for row in again["arms"]] == [("cool", [0, 1]), ("fast", [0, 1])]
+    assert again["reference"] == "cool"
     for arm in ("cool", "fast"):
         seeds = again["students"][arm]["scores"]["pass@1"]["seeds"]
         assert seeds[0] == table["students"][arm]["scores"]["pass@1"]["seeds"][0]
     assert (out / "cool-seed-0" / "student" / "model.safetensors").stat().st_mtime_ns == student
     assert again["sets"] == {}, "one set of problems"
+    arms.write_text(arms.read_text().replace("0.001", "0.002"))
+    done = run([*study, "--only", "cool"])
+    assert done.returncode == 0, done.stderr
+    assert [row["arm"] for row in read_json(out / "arms.json")["arms"]] == ["cool"], "the other is another arm now"

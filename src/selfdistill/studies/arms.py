@@ -7,19 +7,21 @@ only there for minutes leaves finished arms behind, and the same command continu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.recipe.load import with_changes
+from selfdistill.files import read_json
+from selfdistill.recipe.load import changed_keys, parse_recipe, with_changes
 from selfdistill.recipe.schema import Recipe
 from selfdistill.recipe.text import read_yaml
 from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.page import Page
 from selfdistill.report.results import Arms
+from selfdistill.run.manifest import finished
 from selfdistill.studies.arm_table import Row, summarise
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
@@ -29,6 +31,13 @@ from selfdistill.studies.publish import publish
 
 KEYS = {"title", "needs", "set"}
 """What an arm has in a file."""
+COMMON = {
+    "model": "all arms are compared with one base",
+    "evaluation": "all arms are compared on one evaluation",
+    "seed": "`--seeds` says how many",
+    "rounds": "`selfdistill rounds` runs several",
+}
+"""Sections that no arm of a file changes, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,49 +91,38 @@ def chosen(arms: Mapping[str, Arm], wanted: Sequence[str], option: str) -> dict[
     return {name: arms[name] for name in wanted}
 
 
-def run_arms(
-    planned: Sequence[Cell], out: Path, *, jobs: int, after: Callable[[Sequence[str]], None]
-) -> dict[str, RunDirectory]:
-    """Run each cell to its end before the next begins; with several jobs, as many at a time.
-
-    Args:
-        planned: in the order in which they are run.
-        out: holds a run directory a cell.
-        jobs: cells at the same time.
-        after: called with the names of the cells that are finished so far, whenever there are more.
-
-    Raises:
-        UserError: a mistake in a recipe, its data or the machine's set-up.
-    """
-    directories: dict[str, RunDirectory] = {}
-    for end in range(jobs, len(planned) + jobs, jobs):
-        ready = planned[:end]  # the finished ones too: the next take samples and scores from them
-        directories = execute(ready, out, jobs=jobs)
-        after([cell.name for cell in ready])
-    return directories
-
-
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, arms: str, only: str) -> tuple[Arms, Page]:
-    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    """Run what is missing, and sum up all that is finished: see `cli.study.Study`."""
     given = read_arms(Path(arms))
-    rows = chosen(given, names(only), "--only") if only else given
-    each = range(seeds)
-    planned = cells_of(recipe, rows, each, arms)
+    wanted = {cell_name(name, seed) for name in chosen(given, names(only), "--only") or given for seed in range(seeds)}
+    cells = cells_of(recipe, given, range(seeds), arms)
+    done = [cell for cell in cells if _evaluated(cell, out)]
+    left = [cell for cell in cells if cell.name in wanted and cell not in done]
+    for begin in range(0, len(left), jobs):
+        done += left[begin : begin + jobs]
+        execute(done, out, jobs=jobs)  # the finished ones too: the next take samples and scores from them
+        publish("arms", *_table(recipe, given, done, out), out)
+    return _table(recipe, given, done, out)
 
-    def table(finished: Sequence[str]) -> tuple[Arms, Page]:
-        runs = {
-            name: {seed: StudyDirectory(out).run(cell) for seed in each if (cell := cell_name(name, seed)) in finished}
-            for name in rows
-        }
-        found = [Row(name, rows[name].title, rows[name].needs, of) for name, of in runs.items() if of]
-        summary = summarise(recipe, found)
-        return summary, arms_page(summary, "Arms of an experiment")
 
-    def write(finished: Sequence[str]) -> None:
-        publish("arms", *table(finished), out)
+def _table(recipe: Recipe, arms: Mapping[str, Arm], done: Sequence[Cell], out: Path) -> tuple[Arms, Page]:
+    seeds = {cell.name: cell.recipe.seed for cell in done}
+    rows = [Row(name, arm.title, arm.needs, runs) for name, arm in arms.items() if (runs := _runs(name, seeds, out))]
+    summary = summarise(recipe, rows)
+    return summary, arms_page(summary, "Arms of an experiment")
 
-    run_arms(planned, out, jobs=jobs, after=write)
-    return table([cell.name for cell in planned])
+
+def _runs(name: str, seeds: Mapping[str, int], out: Path) -> dict[int, RunDirectory]:
+    """An arm's finished runs, by seed."""
+    return {s: StudyDirectory(out).run(cell) for cell, s in seeds.items() if cell == cell_name(name, s)}
+
+
+def _evaluated(cell: Cell, out: Path) -> bool:
+    """Whether its run is finished, and was made with the same settings."""
+    directory = StudyDirectory(out).run(cell.name)
+    if not directory.manifest.is_file() or not finished(directory, "grade"):
+        return False
+    return not changed_keys(parse_recipe(read_json(directory.manifest)["recipe"], directory.manifest), cell.recipe)
 
 
 def _arm(name: str, value: Any, where: str) -> Arm:
@@ -138,4 +136,8 @@ def _arm(name: str, value: Any, where: str) -> Arm:
         )
     if "/" in name or name.startswith("."):
         raise UserError(f"{name}: an arm's name is a directory's too", where=where, fix="leave out / and a leading dot")
-    return Arm(str(value.get("title", name)), str(value.get("needs", "nothing")), value.get("set", {}))
+    changes = value.get("set", {})
+    for key in changes:
+        if reason := COMMON.get(str(key).partition(".")[0]):
+            raise UserError(f"{name}: an arm cannot change {key}: {reason}", where=where, fix="set it in the recipe")
+    return Arm(str(value.get("title", name)), str(value.get("needs", "nothing")), changes)
