@@ -36,9 +36,12 @@ for d in ('/tmp', '/dev/shm'):
 assert not fcntl.fcntl(2, fcntl.F_GETFL) & (os.O_NONBLOCK | os.O_ASYNC)
 fcntl.flock(2, fcntl.LOCK_EX | fcntl.LOCK_NB)
 assert os.getpriority(os.PRIO_PROCESS, 0) == 0 and os.getpid() == 1
-for port in (5000, 5001):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', port))
+if os.path.exists('/proc/self/autogroup'):
+    assert ' nice 0' in open('/proc/self/autogroup').read()
+for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
+    for port in (5000, 5001):
+        with socket.socket(family) as s:
+            s.bind((address, port))
 print(2 * int(input()) + 7)
 """
 """An honest program that fails where it sees what another has left."""

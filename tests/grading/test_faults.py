@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -236,12 +239,58 @@ def test_a_script_that_runs_again_shares_its_tests_limit() -> None:
     assert 1.0 <= verdict.seconds < 2.0
 
 
+LOOPS = """
+import sys
+from selfdistill.grading import Submission, grade
+from selfdistill.records import StdinCase, StdinTests
+tests = StdinTests((StdinCase("", ""),))
+programs = [Submission(str(i), f"import os\\nos.fork()\\nwhile True: pass  # {i}", tests) for i in range(9)]
+list(grade(programs, workers=2))
+"""
+
+
 @pytest.mark.skipif(not cgroups.available(), reason="no control groups here")
-def test_groups_of_a_killed_grader_are_removed_by_the_next() -> None:
-    parents = [parent for parent, _values in cgroups._settings("max", "max")]
-    stale = [parent / f"{cgroups._PREFIX}4194305-0" for parent in parents]  # beyond the largest process id
-    for directory in stale:
-        directory.mkdir()
-    cgroups._remove_stale.cache_clear()
-    graded([Submission("x", "def solve(n): return 2 * n + 7", CALLS)])
-    assert not [directory for directory in stale if directory.exists()]
+@pytest.mark.parametrize("command", [pytest.param("doctor", marks=pytest.mark.slow), "next"])
+def test_a_killed_grader_leaves_no_process_and_its_groups_are_removed(command: str) -> None:
+    """With SIGKILL, in the middle of its programs. Who grades next removes them, and so does `selfdistill doctor`."""
+    killed = subprocess.Popen([sys.executable, "-c", LOOPS])
+    groups: list[Path] = []
+    with killed:
+        while not (groups and all((group / "cgroup.procs").read_text().count("\n") >= 4 for group in groups)):
+            assert killed.poll() is None
+            time.sleep(0.05)
+            groups = _groups(killed.pid)
+        killed.kill()
+    end = time.monotonic() + 10
+    while any((group / "cgroup.procs").read_text() for group in groups):
+        assert time.monotonic() < end, "its programs live on"
+        time.sleep(0.05)
+    for orphan in {child for thread in Path("/proc/self/task").iterdir() for child in _children(int(thread.name))}:
+        os.waitpid(orphan, 0)  # dead: they came to this process when their parent was killed
+    assert _groups(killed.pid)
+    if command == "doctor":
+        subprocess.run([sys.executable, "-m", "selfdistill", "doctor"], check=True, stdout=subprocess.DEVNULL)
+    else:
+        cgroups.remove_stale.cache_clear()
+        graded([Submission("x", "def solve(n): return 2 * n + 7", CALLS)])
+    assert not _groups(killed.pid)
+
+
+def _groups(grader: int) -> list[Path]:
+    return [directory for directory in cgroups.ROOT.glob(f"**/{cgroups._PREFIX}{grader}-*") if directory.is_dir()]
+
+
+@pytest.mark.skipif(not cgroups.available(), reason="no control groups here")
+def test_groups_of_live_graders_stay_and_a_process_id_that_is_used_again_hides_none() -> None:
+    parent = cgroups._settings("max", "max")[0][0]
+    other = f"{cgroups._PREFIX}{os.getpid()}-1-0"  # as if another process had had this one's id
+    own = f"{cgroups._PREFIX}{os.getpid()}-{cgroups._started(os.getpid())}-999"
+    for name in (other, own):
+        (parent / name).mkdir()
+    try:
+        cgroups.remove_stale.cache_clear()
+        cgroups.remove_stale()
+        assert not (parent / other).exists()
+        assert (parent / own).exists()
+    finally:
+        (parent / own).rmdir()
