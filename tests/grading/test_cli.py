@@ -89,6 +89,18 @@ def test_bad_options_are_named(tmp_path: Path, benchmark: str) -> None:
         grade(tmp_path / "none.jsonl", benchmark, tmp_path / "out.jsonl")
 
 
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_devices_are_no_files(device: str, tmp_path: Path, benchmark: str) -> None:
+    """One that never ends would fill the memory."""
+    completions = lines(tmp_path / "completions.jsonl", [{"task_id": "T/0", "completion": "    return x\n"}])
+    with pytest.raises(UserError, match=f"{device}: is a device"):
+        grade(completions, benchmark, Path(device))
+    with pytest.raises(UserError, match=f"{device}: is a device"):
+        grade(device, benchmark, tmp_path / "out.jsonl")
+    with pytest.raises(UserError, match="no such benchmark or file"):
+        grade(completions, device, tmp_path / "out.jsonl")
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [(name, value) for name in ("seconds", "memory_mb", "workers") for value in (-1, 0, 1e300)]
