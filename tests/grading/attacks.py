@@ -176,8 +176,11 @@ ANSWERS = [
 
 PARTS |= parts.PARTS
 ANSWERS += parts.ANSWERS
-_MODULES = """_thread atexit builtins ctypes decimal faulthandler fcntl fractions functools gc io json marshal mmap multiprocessing
-    multiprocessing.shared_memory os resource select signal socket struct sys threading time types""".split()
+_MODULES = [
+    "_thread", "atexit", "builtins", "ctypes", "decimal", "faulthandler", "fcntl", "fractions", "functools", "gc",
+    "io", "json", "marshal", "mmap", "multiprocessing", "multiprocessing.shared_memory", "os", "resource",
+    "select", "signal", "socket", "struct", "sys", "threading", "time", "types",
+]  # fmt: skip
 
 
 def composed(source: random.Random, name: str) -> tuple[Submission, bool]:

@@ -2,8 +2,8 @@
 
     SELFDISTILL_FUZZ_SECONDS=600 pytest -s tests/grading/test_attacks.py
 
-runs the long form; a failure names the seed of its batch. On a busy machine, where honest programs need longer than half
-a second, add SELFDISTILL_FUZZ_LIMIT=3.
+runs the long form; a failure names the seed of its batch. On a busy machine, where honest programs need longer than
+half a second, add SELFDISTILL_FUZZ_LIMIT=3.
 """
 
 from __future__ import annotations
