@@ -26,7 +26,8 @@ from selfdistill.grading.cgroups import Group, make_group
 from selfdistill.grading.inside import protocol
 from selfdistill.grading.limits import Isolation, Limits
 
-Role = Literal["programs", "scripts"]
+Role = Literal["programs", "official", "scripts"]
+"""What runs there: programs, programs under the `livecodebench` rules, test scripts."""
 
 START_SECONDS = 30.0
 """A cold machine may need seconds for the first start."""

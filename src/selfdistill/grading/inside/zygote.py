@@ -17,7 +17,7 @@ import random
 import resource
 import sys
 
-from . import kernel, programs, script
+from . import kernel, livecodebench, programs, script
 from .protocol import READY, REPORT, receive
 
 CHANNEL = 3
@@ -43,6 +43,8 @@ def main():
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
     os.environ.pop("LD_BIND_NOW", None)  # it was for this process's own start
     programs.warm_up()
+    if role == "official":
+        livecodebench.warm_up()
     # Before it loses the right to look at its own network.
     scratch = _Scratch(owned=int(uid) < 0) if level == "full" else None
     _harden(level == "full", int(uid), int(limits[0]), int(limits[1]), int(limits[3]))
