@@ -59,10 +59,10 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 def _open(source: str) -> IO[bytes]:
     if not is_url(source):
-        path = Path(source)
-        if path.exists() and not (path.is_file() or path.is_dir()):  # endless, or gone once it is read
+        local = Path(source)
+        if local.exists() and not (local.is_file() or local.is_dir()):  # endless, or gone once it is read
             raise UserError("is a device or a pipe", where=source, fix="give a file")
-        return path.open("rb")
+        return local.open("rb")
     system, path = filesystem(source)
     return system.open(path, "rb")
 

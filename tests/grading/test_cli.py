@@ -85,6 +85,8 @@ def test_bad_options_are_named(tmp_path: Path, benchmark: str) -> None:
     completions = lines(tmp_path / "completions.jsonl", [])
     with pytest.raises(UserError, match="--rules is 'strict'"):
         grade(completions, benchmark, tmp_path / "out.jsonl", rules="strict")
+    with pytest.raises(UserError, match="--until is 'May 2025'"):
+        grade(completions, benchmark, tmp_path / "out.jsonl", until="May 2025")
     with pytest.raises(UserError, match="no such file"):
         grade(tmp_path / "none.jsonl", benchmark, tmp_path / "out.jsonl")
 
