@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from selfdistill.grading import Limits, Submission, cgroups, grade
+from selfdistill.grading.isolation import DESCRIPTORS
 from selfdistill.records import AssertTests, CallCase, CallTests, Outcome, SchemaTests, StdinCase, StdinTests, Verdict
 from tests.grading import corpus
 from tests.grading.attacks import CALLS, CHECK, SCRIPT, STDIN
@@ -237,6 +239,36 @@ def test_a_script_that_runs_again_shares_its_tests_limit() -> None:
     (verdict,) = grade([Submission("x", program, tests)], limits=Limits(seconds_per_test=1.0), workers=1)
     assert verdict.outcome is Outcome.TIMEOUT
     assert 1.0 <= verdict.seconds < 2.0
+
+
+FILLS_THE_COUNT = """# {}
+import os, socket, time
+pairs = [socket.socketpair() for _ in range(60)]
+for one, _other in pairs: one.setblocking(False)
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    for one, _other in pairs:
+        try: socket.send_fds(one, [b'x'], [1] * 250)
+        except OSError: pass
+def solve(n): return 0
+"""
+
+
+def test_descriptors_under_way_are_counted_by_user_and_none_can_stop_the_next_job() -> None:
+    """Where the grader's own limit is low, programs of the same user reach it."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, limits[1]))
+    try:
+        submissions = []
+        for i in range(3):
+            submissions.append(Submission(f"bad{i}", FILLS_THE_COUNT.format(i), CALLS))
+            submissions += [
+                Submission(f"{i}/{j}", f"def solve(n): return 2 * n + 7  # {i}, {j}", CALLS) for j in range(9)
+            ]
+        verdicts = graded(submissions, limits=Limits(5.0), workers=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert all(verdict.passed != key.startswith("bad") for key, verdict in verdicts.items()), verdicts
 
 
 LOOPS = """
