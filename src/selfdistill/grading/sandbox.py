@@ -111,6 +111,8 @@ class Sandbox:
         data = _receive(self._running.events, seconds)
         if not data and self._running.group is not None and self._running.group.killed_for_memory():
             raise SandboxMemoryError("the sandbox used up its memory")
+        if data is None:
+            raise HarnessError("the sandbox gave no report in time")
         if len(data) != protocol.REPORT.size:
             if ends_within(self._running.process, 1.0) and self._running.process.wait() in (-9, 128 + 9):
                 raise SandboxKilledError("the kernel killed the sandbox, as it does where memory is short")
@@ -267,11 +269,12 @@ def _group(pid: int, limits: Limits) -> Group | None:
     return group
 
 
-def _receive(events: socket.socket, seconds: float) -> bytes:
+def _receive(events: socket.socket, seconds: float) -> bytes | None:
+    """The next message; empty if the other side is gone, None if nothing comes in time."""
     poll = select.poll()
     poll.register(events, select.POLLIN)
     try:
-        return events.recv(64, socket.MSG_DONTWAIT) if poll.poll(seconds * 1000) else b""
+        return events.recv(64, socket.MSG_DONTWAIT) if poll.poll(seconds * 1000) else None
     except OSError:  # it has died with the connection reset
         return b""
 
