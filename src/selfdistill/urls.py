@@ -28,7 +28,8 @@ def reading(source: str | Path) -> Iterator[IO[bytes]]:
     """Open a path or URL for reading, in bytes.
 
     Raises:
-        UserError: there is no such file, it may not be read, or its store cannot be reached.
+        UserError: there is no such file, it is none but a device or a pipe, it may not be read, or its store cannot be
+        reached.
     """
     try:
         file: IO[bytes] = _open(str(source))
@@ -58,7 +59,10 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 def _open(source: str) -> IO[bytes]:
     if not is_url(source):
-        return Path(source).open("rb")
+        local = Path(source)
+        if local.exists() and not (local.is_file() or local.is_dir()):  # endless, or gone once it is read
+            raise UserError("is a device or a pipe", where=source, fix="give a file")
+        return local.open("rb")
     system, path = filesystem(source)
     return system.open(path, "rb")
 

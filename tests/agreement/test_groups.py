@@ -62,3 +62,12 @@ def test_programs_that_say_nothing_agree_with_nobody():
     nothing = (Raised("NameError"), Raised("NameError"))
     assert groups_of([nothing, nothing, (None, None), (None, None), (None, Raised()), (None, 1)]) == [[5]]
     assert largest([]) == []
+
+
+def test_values_of_any_depth_and_numbers_of_any_length_are_compared():
+    one, other = [0.0], [1e-9]
+    for _ in range(880):
+        one, other = [one], [other]
+    assert groups_of([(one,), (other,), ([one],)]) == [[0, 1], [2]]
+    long, longer = {(10**5_000,), "a"}, {(10**5_001,), "a"}
+    assert groups_of([(long,), (longer,), (long,)]) == [[0, 2], [1]]

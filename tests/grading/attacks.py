@@ -10,6 +10,7 @@ import random
 
 from selfdistill.grading import Submission
 from selfdistill.records import AssertTests, CallCase, CallTests, StdinCase, StdinTests, Tests
+from tests.grading import parts
 
 CALLS = CallTests("solve", (CallCase((3,), 13), CallCase((10,), 27)))
 STDIN = StdinTests((StdinCase("3\n", "13\n"), StdinCase("10\n", "27\n")))
@@ -173,27 +174,37 @@ ANSWERS = [
 ]
 """Expressions over `n`; the first alone is right."""
 
-_IMPORTS = """\
-import _thread, atexit, builtins, ctypes, fcntl, functools, gc, os, resource, signal, socket, sys, threading, time
-"""
+PARTS |= parts.PARTS
+ANSWERS += parts.ANSWERS
+_MODULES = [
+    "_thread", "atexit", "builtins", "ctypes", "decimal", "faulthandler", "fcntl", "fractions", "functools", "gc",
+    "io", "json", "marshal", "mmap", "multiprocessing", "multiprocessing.shared_memory", "os", "resource",
+    "select", "signal", "socket", "struct", "sys", "threading", "time", "types",
+]  # fmt: skip
 
 
 def composed(source: random.Random, name: str) -> tuple[Submission, bool]:
     """A program of one to four parts, and whether its answer is wrong, so that it must not pass."""
     tests: Tests = source.choice([CALLS, STDIN, CHECK, SCRIPT])
     answer = source.choice(ANSWERS) if source.random() < 0.7 else ANSWERS[0]
-    parts = [source.choice(PARTS[source.choice(list(PARTS))]) for _ in range(source.randint(1, 4))]
+    chosen = [source.choice(PARTS[source.choice(list(PARTS))]) for _ in range(source.randint(1, 4))]
     if source.random() < 0.3:
         raw = source.choice(RAW)
-        parts.insert(source.randrange(len(parts) + 1), f"os.write(3, {raw!r})" if len(raw) < 5000 else _long(raw))
-    body = "".join(f"    try:\n{_indented(part)}\n    except BaseException: pass\n" for part in parts)
-    program = f"# {name}\n{_IMPORTS}def solve(n):\n{body}    return {answer}\n"
-    if source.random() < 0.3:  # while the module is loaded, instead of in the call
-        program = f"# {name}\n{_IMPORTS}def solve(n): return {answer}\nif True:\n{body}"
-    if isinstance(tests, StdinTests):
-        program += "print(solve(int(input())))\n"
+        chosen.insert(source.randrange(len(chosen) + 1), f"os.write(3, {raw!r})" if len(raw) < 5000 else _long(raw))
+    program = program_of(name, chosen, answer, tests, at_load=source.random() < 0.3)
     right = ANSWERS[0] if answer == f"str({ANSWERS[0]})" and isinstance(tests, StdinTests) else answer
     return Submission(name, program, tests), right != ANSWERS[0]
+
+
+def program_of(name: str, chosen: list[str], answer: str, tests: Tests, *, at_load: bool) -> str:
+    """A program that does these parts in its call, or while it is loaded, and answers."""
+    body = "".join(f"    try:\n{_indented(part)}\n    except BaseException: pass\n" for part in chosen)
+    text = (
+        f"def solve(n): return {answer}\nif True:\n{body}" if at_load else f"def solve(n):\n{body}    return {answer}\n"
+    )
+    imports = ", ".join(["ctypes", *(module for module in _MODULES if f"{module}." in text)])
+    text = f"# {name}\nimport {imports}\nlibc = ctypes.CDLL(None)\n{text}"
+    return text + "print(solve(int(input())))\n" if isinstance(tests, StdinTests) else text
 
 
 def _long(raw: bytes) -> str:

@@ -175,5 +175,9 @@ LOOKS_OUTSIDE = {
     "zygote_limits": (
         "import ctypes\nprint('no' if ctypes.CDLL(None).prlimit(2, 7, ctypes.create_string_buffer(16), None) else 'reached')"
     ),
+    "protocols_whose_ports_nobody_counts": (
+        "import socket\nhits = 0\nfor family in (2, 10):\n  for kind in (1, 2, 3, 5):\n    for protocol in (1, 132, 136, 262):\n"
+        "      try: socket.socket(family, kind, protocol); hits += 1\n      except OSError: pass\nprint('reached' if hits else 'no')"
+    ),
     "shared_memory": "import ctypes\nprint('no' if ctypes.CDLL(None).shmget(1, 4096, 0o1666) < 0 else 'reached')",
 }

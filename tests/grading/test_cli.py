@@ -85,8 +85,22 @@ def test_bad_options_are_named(tmp_path: Path, benchmark: str) -> None:
     completions = lines(tmp_path / "completions.jsonl", [])
     with pytest.raises(UserError, match="--rules is 'strict'"):
         grade(completions, benchmark, tmp_path / "out.jsonl", rules="strict")
+    with pytest.raises(UserError, match="--until is 'May 2025'"):
+        grade(completions, benchmark, tmp_path / "out.jsonl", until="May 2025")
     with pytest.raises(UserError, match="no such file"):
         grade(tmp_path / "none.jsonl", benchmark, tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_devices_are_no_files(device: str, tmp_path: Path, benchmark: str) -> None:
+    """One that never ends would fill the memory."""
+    completions = lines(tmp_path / "completions.jsonl", [{"task_id": "T/0", "completion": "    return x\n"}])
+    with pytest.raises(UserError, match=f"{device}: is a device"):
+        grade(completions, benchmark, Path(device))
+    with pytest.raises(UserError, match=f"{device}: is a device"):
+        grade(device, benchmark, tmp_path / "out.jsonl")
+    with pytest.raises(UserError, match="no such benchmark or file"):
+        grade(completions, device, tmp_path / "out.jsonl")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +21,7 @@ from typing import Any
 import pytest
 
 from selfdistill.grading import Limits, Submission, cgroups, grade
+from selfdistill.grading.isolation import DESCRIPTORS
 from selfdistill.records import AssertTests, CallCase, CallTests, Outcome, SchemaTests, StdinCase, StdinTests, Verdict
 from tests.grading import corpus
 from tests.grading.attacks import CALLS, CHECK, SCRIPT, STDIN
@@ -236,12 +241,94 @@ def test_a_script_that_runs_again_shares_its_tests_limit() -> None:
     assert 1.0 <= verdict.seconds < 2.0
 
 
+FILLS_THE_COUNT = """# {}
+import os, socket, time
+pairs = [socket.socketpair() for _ in range(60)]
+for one, _other in pairs: one.setblocking(False)
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    for one, _other in pairs:
+        try: socket.send_fds(one, [b'x'], [1] * 250)
+        except OSError: pass
+def solve(n): return 0
+"""
+
+
+def test_descriptors_under_way_are_counted_by_user_and_none_can_stop_the_next_job() -> None:
+    """Where the grader's own limit is low, programs of the same user reach it."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, limits[1]))
+    try:
+        submissions = []
+        for i in range(3):
+            submissions.append(Submission(f"bad{i}", FILLS_THE_COUNT.format(i), CALLS))
+            submissions += [
+                Submission(f"{i}/{j}", f"def solve(n): return 2 * n + 7  # {i}, {j}", CALLS) for j in range(9)
+            ]
+        verdicts = graded(submissions, limits=Limits(5.0), workers=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert all(verdict.passed != key.startswith("bad") for key, verdict in verdicts.items()), verdicts
+
+
+LOOPS = """
+import sys
+from selfdistill.grading import Submission, grade
+from selfdistill.records import StdinCase, StdinTests
+tests = StdinTests((StdinCase("", ""),))
+programs = [Submission(str(i), f"import os\\nos.fork()\\nwhile True: pass  # {i}", tests) for i in range(9)]
+list(grade(programs, workers=2))
+"""
+
+
 @pytest.mark.skipif(not cgroups.available(), reason="no control groups here")
-def test_groups_of_a_killed_grader_are_removed_by_the_next() -> None:
-    parents = [parent for parent, _values in cgroups._settings("max", "max")]
-    stale = [parent / f"{cgroups._PREFIX}4194305-0" for parent in parents]  # beyond the largest process id
-    for directory in stale:
-        directory.mkdir()
-    cgroups._remove_stale.cache_clear()
-    graded([Submission("x", "def solve(n): return 2 * n + 7", CALLS)])
-    assert not [directory for directory in stale if directory.exists()]
+@pytest.mark.parametrize("command", [pytest.param("doctor", marks=pytest.mark.slow), "next"])
+def test_a_killed_grader_leaves_no_process_and_its_groups_are_removed(command: str) -> None:
+    """With SIGKILL, in the middle of its programs. Who grades next removes them, and so does `selfdistill doctor`."""
+    killed = subprocess.Popen([sys.executable, "-c", LOOPS])
+    groups: list[Path] = []
+    with killed:
+        while not (groups and all((group / "cgroup.procs").read_text().count("\n") >= 4 for group in groups)):
+            assert killed.poll() is None
+            time.sleep(0.05)
+            groups = _groups(killed.pid)
+        killed.kill()
+    end = time.monotonic() + 10
+    while any((group / "cgroup.procs").read_text() for group in groups):
+        assert time.monotonic() < end, "its programs live on"
+        time.sleep(0.05)
+    for orphan in {child for thread in Path("/proc/self/task").iterdir() for child in _children(int(thread.name))}:
+        os.waitpid(orphan, 0)  # dead: they came to this process when their parent was killed
+    assert _groups(killed.pid)
+    if command == "doctor":
+        subprocess.run([sys.executable, "-m", "selfdistill", "doctor"], check=True, stdout=subprocess.DEVNULL)
+    else:
+        cgroups.remove_stale.cache_clear()
+        graded([Submission("x", "def solve(n): return 2 * n + 7", CALLS)])
+    assert not _groups(killed.pid)
+
+
+def _groups(grader: int) -> list[Path]:
+    prefix = f"{cgroups._PREFIX}{grader}-"
+    return [
+        Path(parent, name)
+        for parent, names, _files in os.walk(cgroups.ROOT)
+        for name in names
+        if name.startswith(prefix)
+    ]
+
+
+@pytest.mark.skipif(not cgroups.available(), reason="no control groups here")
+def test_groups_of_live_graders_stay_and_a_process_id_that_is_used_again_hides_none() -> None:
+    parent = cgroups._settings("max", "max")[0][0]
+    other = f"{cgroups._PREFIX}{os.getpid()}-1-0"  # as if another process had had this one's id
+    own = f"{cgroups._PREFIX}{os.getpid()}-{cgroups._started(os.getpid())}-999"
+    for name in (other, own):
+        (parent / name).mkdir()
+    try:
+        cgroups.remove_stale.cache_clear()
+        cgroups.remove_stale()
+        assert not (parent / other).exists()
+        assert (parent / own).exists()
+    finally:
+        (parent / own).rmdir()

@@ -45,6 +45,6 @@ def test_as_an_ordinary_user(name: str) -> None:
         pytest.skip("no interpreter that an ordinary user may run with these packages")
     with tempfile.TemporaryDirectory() as home:  # pytest's own directories are closed to others
         os.chown(home, NOBODY, NOBODY)
-        options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{home}/tmp", "-W", "default"]
+        options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{home}/tmp", "-W", "default", "-m", "not slow"]
         found = _run(NOBODY, [python, "-m", "pytest", *options, f"tests/grading/{name}.py"], home)
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr[-2000:]

@@ -62,3 +62,12 @@ def test_one_call_cannot_reach_the_arguments_of_the_next():
     task = Task("k", ("def f(x):\n    return sqrt(x)",), ((1,), (4,)), "f", prelude=False)
     (found,) = run_tasks([task], limits=LIMITS)
     assert found.outputs == ((Raised("NameError"), Raised("NameError")),)
+
+
+def test_outputs_too_large_to_be_read_in_place_are_none():
+    programs = ("def f(x):\n    return 'x' * x", "def f(x):\n    return [{}] * x")
+    task = Task("k", programs, ((100_000,), (150_000,)), "f", prelude=False)
+    whole = Task("w", ("print('x' * int(input()))",), ("100000", "200000"), None, prelude=False)
+    found = {result.key: result.outputs for result in run_tasks([task, whole], limits=LIMITS, workers=1)}
+    assert found["k"] == (("x" * 100_000, "x" * 150_000), "stopped")
+    assert found["w"] == ("stopped",)

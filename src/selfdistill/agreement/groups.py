@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfdistill.grading.compare import TOLERANCE
+from selfdistill.grading.inside import plain
 from selfdistill.grading.outputs import Raised
 
 Outputs = tuple[Any, ...]
@@ -31,12 +32,20 @@ def groups_of(programs: Sequence[Outputs | None]) -> list[list[int]]:
         for group in groups:
             first = programs[group[0]]
             assert first is not None
-            if all(map(same, first, outputs)):
+            if _agree(first, outputs):
                 group.append(position)
                 break
         else:
             groups.append([position])
     return sorted(groups, key=lambda group: (-len(group), group[0]))
+
+
+def _agree(first: Outputs, second: Outputs) -> bool:
+    """Values may be nested as deeply as plain data is. Too deep to compare, or too long to order: unequal."""
+    try:
+        return plain.deeply(lambda: all(map(same, first, second)))  # type: ignore[no-untyped-call]
+    except (RecursionError, ValueError):
+        return False
 
 
 def same(one: Any, other: Any) -> bool:

@@ -18,8 +18,8 @@ from selfdistill.recipe.agreement import AgreementSettings
 if TYPE_CHECKING:
     from selfdistill.recipe.evaluation import GradingSettings
 
-OUTPUT_MB = 4
-"""Of one program on all inputs: what is compared is read on the host."""
+OUTPUT_MB = 1
+"""Of one program; what is compared is less (`outputs.MOST_BYTES`)."""
 
 
 @dataclass(frozen=True, slots=True)

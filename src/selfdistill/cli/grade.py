@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from selfdistill.cli.options import one_of, within
+from selfdistill.cli.options import a_date, one_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,6 +67,8 @@ def grade(
     one_of("--answers", answers, ("needed", "whole"))
     one_of("--isolation", isolation, ("full", "process"))
     one_of("--target", target, ("input", "output", None))
+    a_date("--since", since)
+    a_date("--until", until)
     within("--seconds", seconds, 0.001, 86_400)
     within("--memory-mb", memory_mb, 16, 1 << 24)
     within("--workers", 1 if workers is None else workers, 1, 1_024)

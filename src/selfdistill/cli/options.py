@@ -52,3 +52,19 @@ def within(option: str, value: float, low: float, high: float) -> None:
 
     if not low <= value <= high:
         raise UserError(f"{option} is {value}", fix=f"give a number from {low:g} to {high:g}")
+
+
+def a_date(option: str, value: str | None) -> None:
+    """Refuse a text that is no date.
+
+    Raises:
+        UserError: names the option.
+    """
+    from datetime import date
+
+    from selfdistill.errors import UserError
+
+    try:
+        date.fromisoformat(value or "2025-02-01")
+    except ValueError:
+        raise UserError(f"{option} is {value!r}", fix="give a date such as 2025-02-01") from None

@@ -20,6 +20,8 @@ def keep_settings(out: Path, settings: dict[str, Any]) -> None:
     from selfdistill.files import read_json, write_json
 
     beside = out / "settings.json" if out.is_dir() else out.with_name(out.name + ".settings.json")
+    if out.exists() and not (out.is_file() or out.is_dir()):
+        raise UserError("is a device or a pipe", where=out, fix="choose another --out")
     if out.exists() and beside.exists():
         before = read_json(beside)
         if not isinstance(before, dict):

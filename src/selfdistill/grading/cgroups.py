@@ -51,14 +51,12 @@ def make_group(limits: Limits) -> Group | None:
     """A new group with these limits, or None where the machine does not allow it."""
     memory = str((limits.memory_mb + limits.scratch_mb + _ZYGOTE_MB) << 20)
     settings = _settings(memory, str(limits.processes + 8))
-    _remove_stale(tuple(parent for parent, _values in settings))
-    name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
+    remove_stale()
+    name = f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
     made: list[Path] = []
     try:
         for parent, values in settings:
             directory = parent / name
-            with suppress(OSError):
-                directory.rmdir()  # of a killed grader that had our process id
             directory.mkdir()
             made.append(directory)
             for file, value in values.items():
@@ -70,13 +68,33 @@ def make_group(limits: Limits) -> Group | None:
 
 
 @cache
-def _remove_stale(parents: tuple[Path, ...]) -> None:
-    """Remove, once, the empty groups of graders that are gone: one that is killed has no time to remove its own."""
-    for directory in (found for parent in parents for found in parent.glob(f"{_PREFIX}*-*")):
-        pid = directory.name[len(_PREFIX) :].split("-")[0]
-        if not Path("/proc", pid).exists():
-            with suppress(OSError):  # not empty: of another grader, whose process ids are not seen here
-                directory.rmdir()
+def remove_stale() -> None:
+    """Remove, once, the empty groups of graders that are gone: one that is killed has no time to remove its own.
+
+    They may lie anywhere: a grader's own group is that of the shell or service which it was started from.
+    """
+    version2 = (ROOT / "cgroup.controllers").exists()
+    for top in [ROOT] if version2 else [ROOT / "memory", ROOT / "pids"]:
+        for parent, names, _files in os.walk(top):
+            for name in filter(_is_stale, names):
+                with suppress(OSError):  # not empty, or not ours to remove
+                    Path(parent, name).rmdir()
+
+
+def _is_stale(name: str) -> bool:
+    """Whether a directory is a group whose grader is gone. A process id alone may be another's by now."""
+    if not name.startswith(_PREFIX):
+        return False
+    pid, _hyphen, rest = name[len(_PREFIX) :].partition("-")
+    return not pid.isdecimal() or _started(int(pid)) != rest.partition("-")[0]
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in clock ticks since the machine was; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 @cache

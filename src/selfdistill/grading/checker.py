@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill.errors import HarnessError
+from selfdistill.grading.descriptors import hand_over, memory_file
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.outcomes import Result
-from selfdistill.grading.sandbox import END_SECONDS, START_SECONDS, SandboxKilledError, ends_within, memory_file
+from selfdistill.grading.sandbox import END_SECONDS, START_SECONDS, SandboxKilledError, ends_within
 from selfdistill.records import Outcome
 
 IN_PLACE = 16 << 10
@@ -84,7 +85,7 @@ class Checker:
         job = pickle.dumps((check, args, self._limits.memory_mb << 20))
         try:
             with memory_file(job) as file:
-                socket.send_fds(running.jobs, [b"job"], [file.fileno()], socket.MSG_DONTWAIT)
+                hand_over(running.jobs, [b"job"], [file.fileno()])
             if _receive(running.jobs, START_SECONDS) != _BEGUN:  # what it imports is not the program's time
                 raise HarnessError("the process that compares did not begin")
             began = time.monotonic()

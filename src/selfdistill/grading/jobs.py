@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from selfdistill.errors import HarnessError
+from selfdistill.grading.descriptors import memory_file
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.replies import ReplyCounter
-from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError, memory_file
+from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError
 
 SCRIPT_GRACE_SECONDS = 0.2
 """How long a test script may take to see that its program is gone."""
@@ -58,8 +59,8 @@ def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str
                 os.fchmod(output, 0o222)  # for programs that open /dev/stdout, whoever they run as
                 input_file = theirs.enter_context(memory_file(stdin.encode("utf-8", "surrogatepass"))).fileno()
                 readers.append(output_reader)
-            began = time.monotonic()
             sandbox.start_job(marshal.dumps(job, 2), [input_file, output, channel])
+            began = time.monotonic()
         return _collect(sandbox, readers, began, limits, tests, stop=lambda: _stop(sandbox))
 
 
@@ -81,13 +82,13 @@ def run_script(
             reply, channel = _pipe(ours, theirs)
             null = _null(theirs)
             ends = [theirs.enter_context(end).fileno() for end in socket.socketpair()]
-            began = time.monotonic()
             sandbox.start_job(marshal.dumps(program, 2), [null, null, ends[0]])
             try:
                 script_sandbox.start_job(marshal.dumps(script, 2), [null, ends[1], channel])
             except HarnessError:
                 sandbox.kill()
                 raise
+            began = time.monotonic()
         run = _collect(script_sandbox, [reply], began, limits, stop=lambda: _stop_script(sandbox, script_sandbox))
         if run.ended != "exit":
             return run, run.report

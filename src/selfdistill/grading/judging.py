@@ -41,7 +41,8 @@ class Bench:
     process that compares what is large or costly."""
 
     def __init__(self, isolation: Isolation, limits: Limits, rules: Rules) -> None:
-        self.programs, self.scripts = Sandbox(isolation, limits), Sandbox(isolation, limits, "scripts")
+        self.programs = Sandbox(isolation, limits, "official" if rules == "livecodebench" else "programs")
+        self.scripts = Sandbox(isolation, limits, "scripts")
         self.checker = Checker(limits)
         self.limits, self.rules = limits, rules
 

@@ -18,6 +18,9 @@ from selfdistill.grading.official import split_replies
 from selfdistill.grading.sandbox import Sandbox
 from selfdistill.grading.workers import over_workers, tried, worker_count
 
+MOST_BYTES = 256 << 10
+"""Of the outputs of one program on all inputs, as they come. They are read in place, which takes 0.2 s and 20 MiB
+at most, whatever they are."""
 Failure = Literal["no program", "does not compile", "does not load", "stopped", "no plain data", "harness error"]
 """Why a program has no outputs. `stopped`: at a limit, or by itself before its last input. `harness error`: ours."""
 
@@ -120,6 +123,8 @@ def _called(sandbox: Sandbox, source: bytes, task: Task, limits: Limits) -> tupl
         "prelude": task.prelude,
     }
     run = run_job(sandbox, job, limits)
+    if len(run.reply) > MOST_BYTES:
+        return "stopped", run.seconds
     replies = split_replies(run.reply, len(task.inputs))
     if replies and replies[0][:1] == b"S":
         return "does not compile", run.seconds
@@ -144,11 +149,12 @@ def _printed(
 ) -> tuple[tuple[Any, ...] | Failure, float]:
     """Whole programs get a process for each input."""
     outputs: list[Any] = []
-    seconds = 0.0
+    seconds, size = 0.0, 0
     for text in inputs:
         run = run_job(sandbox, {"kind": "stdin", "program": source}, limits, stdin=text)
         seconds += run.seconds
-        if run.ended != "exit":
+        size += len(run.output)
+        if run.ended != "exit" or size > MOST_BYTES:
             return "stopped", seconds
         if run.reply[:1] == b"S":
             return "does not compile", seconds

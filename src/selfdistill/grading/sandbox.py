@@ -6,7 +6,6 @@ Does not know tests or verdicts. Layers and their order are described in docs/gr
 from __future__ import annotations
 
 import atexit
-import fcntl
 import itertools
 import json
 import os
@@ -23,10 +22,12 @@ from typing import IO, Literal
 from selfdistill.errors import HarnessError
 from selfdistill.grading import namespaces
 from selfdistill.grading.cgroups import Group, make_group
+from selfdistill.grading.descriptors import hand_over, memory_file
 from selfdistill.grading.inside import protocol
 from selfdistill.grading.limits import Isolation, Limits
 
-Role = Literal["programs", "scripts"]
+Role = Literal["programs", "official", "scripts"]
+"""What runs there: programs, programs under the `livecodebench` rules, test scripts."""
 
 START_SECONDS = 30.0
 """A cold machine may need seconds for the first start."""
@@ -35,7 +36,6 @@ KILL_SECONDS = 0.2
 END_SECONDS = 10.0
 """How long killed sandboxes are waited for at the end: the kernel must free what their programs held."""
 _INSIDE = Path(__file__).with_name("inside")
-_SEALS = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 _numbers = itertools.count()
 _open: set[Sandbox] = set()
 """What an interpreter that ends must not leave behind, whoever holds it then."""
@@ -86,11 +86,11 @@ class Sandbox:
         assert self._running is not None, "not started"
         try:
             if len(data) < protocol.INLINE:
-                socket.send_fds(self._running.jobs, [protocol.JOB, data], descriptors, socket.MSG_DONTWAIT)
+                hand_over(self._running.jobs, [protocol.JOB, data], descriptors)
             else:
                 with memory_file(data) as job_file:
                     theirs = [*descriptors, job_file.fileno()]
-                    socket.send_fds(self._running.jobs, [protocol.JOB_FILE], theirs, socket.MSG_DONTWAIT)
+                    hand_over(self._running.jobs, [protocol.JOB_FILE], theirs)
         except OSError as error:
             raise HarnessError(f"the sandbox has died: {error}") from error
 
@@ -111,6 +111,8 @@ class Sandbox:
         data = _receive(self._running.events, seconds)
         if not data and self._running.group is not None and self._running.group.killed_for_memory():
             raise SandboxMemoryError("the sandbox used up its memory")
+        if data is None:
+            raise HarnessError("the sandbox gave no report in time")
         if len(data) != protocol.REPORT.size:
             if ends_within(self._running.process, 1.0) and self._running.process.wait() in (-9, 128 + 9):
                 raise SandboxKilledError("the kernel killed the sandbox, as it does where memory is short")
@@ -267,11 +269,12 @@ def _group(pid: int, limits: Limits) -> Group | None:
     return group
 
 
-def _receive(events: socket.socket, seconds: float) -> bytes:
+def _receive(events: socket.socket, seconds: float) -> bytes | None:
+    """The next message; empty if the other side is gone, None if nothing comes in time."""
     poll = select.poll()
     poll.register(events, select.POLLIN)
     try:
-        return events.recv(64, socket.MSG_DONTWAIT) if poll.poll(seconds * 1000) else b""
+        return events.recv(64, socket.MSG_DONTWAIT) if poll.poll(seconds * 1000) else None
     except OSError:  # it has died with the connection reset
         return b""
 
@@ -280,14 +283,3 @@ def _last_words(log: IO[bytes]) -> str:
     log.seek(0)
     words = log.read(4000).decode("utf-8", "replace").strip().splitlines()
     return f": {words[-1]}" if words else ""
-
-
-def memory_file(data: bytes) -> IO[bytes]:
-    """A sealed file in memory, at its beginning: nobody who gets the descriptor can change it."""
-    file = os.fdopen(os.memfd_create("data", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC), "r+b", buffering=0)
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-    file.seek(0)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
-    return file

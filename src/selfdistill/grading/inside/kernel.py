@@ -19,8 +19,8 @@ CLONE_NEWIPC = 0x08000000
 _CLONE = (56, 220)
 _SOCKET = (41, 198)
 # These succeed and do nothing. A program stays on its worker's processors, has one session's share of them, and cannot
-# make its own end slow by a low priority; files that sandboxes share, such as /dev/null and the libraries, cannot be
-# locked or watched.
+# make its own end slow by a low priority or by writing out the machine's files; files that sandboxes share, such as
+# /dev/null and the libraries, cannot be locked or watched.
 _IDLE = {
     "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119),
@@ -30,9 +30,14 @@ _IDLE = {
     "ioprio_set": (251, 30),
     "setsid": (112, 157),
     "flock": (73, 32),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
 }
-_FCNTL = (72, 25)
-_IDLE_FCNTL = (6, 7, 37, 38, 1024, 1026)  # SETLK, SETLKW, OFD_SETLK, OFD_SETLKW, SETLEASE, NOTIFY
+_IDLE_BY_ARGUMENT = {
+    "fcntl": ((72, 25), 24, (6, 7, 37, 38, 1024, 1026)),  # SETLK, SETLKW, OFD_SETLK, OFD_SETLKW, SETLEASE, NOTIFY
+    "prctl": ((157, 167), 16, (62,)),  # SCHED_CORE: a core of its own, whose sibling stands idle
+}
+"""Numbers, the argument's offset in the filter's data, the values at which the call does nothing."""
 _CLONE3 = 435
 
 # Refused with EPERM. What they could do: start other programs, look into other processes, leave objects behind that
@@ -87,7 +92,9 @@ _REFUSED = {
     "syslog": (103, 116),
     "fanotify_init": (300, 262),
 }
-_SOCKET_FAMILIES = (1, 2, 10)  # UNIX, INET, INET6; VSOCK reaches the hypervisor and NETLINK, ALG, ... the kernel
+# VSOCK reaches the hypervisor and NETLINK, ALG, ... the kernel; what MPTCP and SCTP leave behind is counted nowhere.
+_UNIX, _INET, _INET6 = 1, 2, 10
+_PROTOCOLS = (0, 6, 17)  # the type's own, TCP, UDP
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 
@@ -149,7 +156,7 @@ def install_seccomp():
 
 
 def _seccomp_filter():
-    """The filter as classic BPF: load the number, compare, return. Offsets: nr 0, arch 4, arguments 16, 24."""
+    """The filter as classic BPF: load the number, compare, return. Offsets: nr 0, arch 4, arguments 16, 24, 32."""
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, nothing, eperm, enosys, eafnosupport = 0x7FFF0000, 0x50000, 0x50000 | 1, 0x50000 | 38, 0x50000 | 97
     lines = [(load, 0, 0, 4), (equal, 1, 0, _AUDIT_ARCH[_COLUMN]), (give, 0, 0, eperm), (load, 0, 0, 0)]
@@ -158,14 +165,17 @@ def _seccomp_filter():
         lines += [(equal, 0, 1, numbers[_COLUMN]), (give, 0, 0, eperm)]
     for numbers in _IDLE.values():
         lines += [(equal, 0, 1, numbers[_COLUMN]), (give, 0, 0, nothing)]
-    count = len(_IDLE_FCNTL)
-    lines += [(equal, 0, count + 3, _FCNTL[_COLUMN]), (load, 0, 0, 24)]
-    lines += [(equal, count - i, 0, command) for i, command in enumerate(_IDLE_FCNTL)]
-    lines += [(give, 0, 0, allow), (give, 0, 0, nothing)]
+    for numbers, offset, values in _IDLE_BY_ARGUMENT.values():
+        count = len(values)
+        lines += [(equal, 0, count + 3, numbers[_COLUMN]), (load, 0, 0, offset)]
+        lines += [(equal, count - i, 0, value) for i, value in enumerate(values)]
+        lines += [(give, 0, 0, allow), (give, 0, 0, nothing)]
     lines += [(equal, 0, 1, _CLONE3), (give, 0, 0, enosys)]  # its flags lie in memory; libc falls back to clone
     lines += [(equal, 0, 4, _CLONE[_COLUMN]), (load, 0, 0, 16), (any_bit, 0, 1, CLONE_NEWUSER), (give, 0, 0, eperm)]
     lines += [(give, 0, 0, allow)]
-    lines += [(equal, 0, 5, _SOCKET[_COLUMN]), (load, 0, 0, 16)]
-    lines += [(equal, 3 - i, 0, family) for i, family in enumerate(_SOCKET_FAMILIES)]
+    count = len(_PROTOCOLS)
+    lines += [(equal, 0, count + 6, _SOCKET[_COLUMN]), (load, 0, 0, 16)]
+    lines += [(equal, count + 4, 0, _UNIX), (equal, 1, 0, _INET), (equal, 0, count + 1, _INET6), (load, 0, 0, 32)]
+    lines += [(equal, count - i, 0, protocol) for i, protocol in enumerate(_PROTOCOLS)]
     lines += [(give, 0, 0, eafnosupport), (give, 0, 0, allow)]
     return b"".join(struct.pack("HBBI", *line) for line in lines)

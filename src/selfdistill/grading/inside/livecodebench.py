@@ -60,6 +60,12 @@ _TAKEN_AWAY = {
 _NO_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 
+def warm_up():
+    """Import what the guard changes: in each child it would take longer than most programs."""
+    for module in _TAKEN_AWAY:
+        importlib.import_module(module)
+
+
 def guard(source):
     """What the harness's `reliability_guard` does: these names become None, these modules cannot be imported.
 

@@ -16,7 +16,7 @@ from _sitebuiltins import Quitter, _Helper, _Printer
 from . import kernel
 
 FILE = "/tmp/solution.py"
-_NEEDS_FILE = (b"__file__", b"argv", b"inspect", b"linecache", b"traceback", b"solution", b"runpy", b"doctest")
+_NEEDS_FILE = (b"__file__", b"argv", b"inspect", b"linecache", b"traceback", b"solution", b"runpy", b"doctest", b"pdb")
 _NEEDS_SIGNALS = (b"signal", b"kill", b"alarm", b"itimer")
 _SPEAKS_LAST = (b"__del__", b"finally", b"weakref", b"open(", b"FileIO", b"Buffered", b"Wrapper")
 """Words of programs whose objects may still write something when they die; freeing those of others costs time."""

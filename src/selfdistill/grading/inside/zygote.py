@@ -17,7 +17,7 @@ import random
 import resource
 import sys
 
-from . import kernel, programs, script
+from . import kernel, livecodebench, programs, script
 from .protocol import READY, REPORT, receive
 
 CHANNEL = 3
@@ -26,6 +26,12 @@ _LIFTED = 100
 _lifted = itertools.count(_LIFTED)
 _FEW = 64
 """Files that are removed one by one; more of them, and the sandbox is replaced."""
+_NOTHING_LEFT = {
+    "/proc/net/sockstat": (b"TCP: inuse 0 ", b" tw 0 "),  # a TCP socket keeps its port for a minute after its process
+    "/proc/net/sockstat6": (b"TCP6: inuse 0\n",),
+    "/proc/self/autogroup": (b" nice 0\n",),  # the session's priority, which any of its processes can set
+}
+"""What these files must say after a program."""
 
 
 def main():
@@ -37,9 +43,10 @@ def main():
     os.closerange(CHANNEL, _LIFTED)  # what bubblewrap inherited for itself
     os.environ.pop("LD_BIND_NOW", None)  # it was for this process's own start
     programs.warm_up()
-    scratch = (
-        _Scratch(owned=int(uid) < 0) if level == "full" else None
-    )  # before it loses the right to look at its own network
+    if role == "official":
+        livecodebench.warm_up()
+    # Before it loses the right to look at its own network.
+    scratch = _Scratch(owned=int(uid) < 0) if level == "full" else None
     _harden(level == "full", int(uid), int(limits[0]), int(limits[1]), int(limits[3]))
     gc.collect()
     gc.freeze()
@@ -242,7 +249,9 @@ class _Scratch:
     def __init__(self, owned):
         self._owned = owned  # by the user that programs run as, who can then change more than their files
         self._looks = [_look(directory) for directory in SCRATCH]
-        self._sockets = _lift(os.open("/proc/net/sockstat", os.O_RDONLY))
+        # One that is not there, as without IPv6 in the kernel, cannot be left with anything.
+        found = [(name, words) for name, words in _NOTHING_LEFT.items() if os.path.exists(name)]
+        self._counts = [(_lift(os.open(name, os.O_RDONLY)), words) for name, words in found]
 
     def clean(self):
         """Make it as it was; False where that is more than unlinking a few plain files."""
@@ -251,13 +260,16 @@ class _Scratch:
             return False
         if self._owned and [_look(directory) for directory in SCRATCH] != self._looks:
             return False
-        # No TCP socket is left, such as one that keeps its port for a minute after its process.
-        sockets = os.pread(self._sockets, 1000, 0)
-        return b"TCP: inuse 0 " in sockets and b" tw 0 " in sockets
+        for descriptor, words in self._counts:
+            said = os.pread(descriptor, 1000, 0)
+            if not all(word in said for word in words):
+                return False
+        return True
 
     def close(self):
         """Let go of it, in a child."""
-        os.close(self._sockets)
+        for descriptor, _words in self._counts:
+            os.close(descriptor)
 
 
 def _look(directory):
