@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def init(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A directory, or a hub id.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A directory, a hub id, or a model's recipe.")],
     prompts: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,7 +44,10 @@ def init(
     """
     quiet_libraries()
     from selfdistill.errors import UserError
+    from selfdistill.recipe.one_card import known_models
 
+    if model in known_models() and not Path(model).is_dir():
+        model = known_models()[model].path
     path = out or Path(f"{recipe_name(model)}.yaml")
     if path.exists():
         raise UserError("is there already", where=path, fix="choose another --out, or remove it")
