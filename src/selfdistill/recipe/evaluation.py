@@ -54,7 +54,7 @@ class EvaluationSettings(Section):
     """Step 3: decode base and student, execute the programs, compare."""
 
     benchmark: str
-    """`embedded`, a benchmark's name, a file (docs/grading.md), or `repository:DIR`: a code base's functions with doctests
+    """`embedded`, a benchmark's name, a file (docs/grading.md), or `repository:DIR`: functions of one's own
     (docs/prompts.md)."""
     split: str = "test"
     """Of the embedded problems: `validation` to tune on, `test` to report once."""
