@@ -108,3 +108,13 @@ def test_init_takes_the_name_of_such_a_recipe_for_its_model(tmp_path, monkeypatc
     (tmp_path / "gemma-3-1b").mkdir()
     init.init("gemma-3-1b")
     assert asked == ["Qwen/Qwen3-0.6B", "gemma-3-1b"]
+
+
+def test_run_says_that_a_recipe_for_a_card_is_no_good_without_one(capsys, monkeypatch):
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    assert init.recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
+    assert "none is here: selfdistill init qwen3-0.6b fits one to this machine" in capsys.readouterr().err
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    assert init.recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
+    assert init.recipe_for("demo", None) == "demo"
+    assert capsys.readouterr().err == ""

@@ -77,7 +77,10 @@ def recipe_for(source: str, out: Path | None) -> str:
         out: the run's directory, if the user gave one; the recipe is kept beside it, so that the same command resumes.
     """
     from selfdistill.recipe import builtin_recipes
+    from selfdistill.recipe.one_card import known_models
 
+    if source in known_models() and not Path(source).is_file():
+        _say_where_there_is_no_gpu(source)
     if source in builtin_recipes() or Path(source).is_file() or not is_model(source):
         return source
     quiet_libraries()
@@ -87,6 +90,16 @@ def recipe_for(source: str, out: Path | None) -> str:
         write_recipe(source, path, (), "humaneval", None)
     print(f"recipe: {path}")
     return str(path)
+
+
+def _say_where_there_is_no_gpu(name: str) -> None:
+    """A recipe for one card would run for days without one."""
+    import torch
+
+    from selfdistill.events import warn
+
+    if not torch.accelerator.is_available():
+        warn(f"{name} is fitted to a GPU of 24 GB, and none is here: selfdistill init {name} fits one to this machine")
 
 
 def write_recipe(model: str, path: Path, prompts: tuple[str, ...], benchmark: str, memory_gb: float | None) -> Recipe:
