@@ -72,6 +72,7 @@ def test_a_recipe_is_what_init_would_choose_for_24_gb(name):
     )
     assert recipe.evaluation.max_new_tokens == fitted.max_new_tokens
     assert (recipe.name, recipe.model.path, recipe.prompts.source) == (name, model.path, "self")
+    assert recipe.prompts.template == "function"
     assert "untested" in recipe.description
 
 

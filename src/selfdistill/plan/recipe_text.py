@@ -115,6 +115,8 @@ def _prompts(sources: Sequence[str], limit: int) -> list[str]:
         lines.append(
             f"  self_written: {{count: {2 * limit}}}  # some are no requests, or say the same, and are dropped"
         )
+    if any(each == SELF or each.startswith("repository:") for each in sources):
+        lines.append("  template: function  # auto would ask for programs that read standard input")
     return [*lines, f"  limit: {limit}", f"  max_tokens: {PROMPT}  # longer prompts are dropped, and counted"]
 
 
