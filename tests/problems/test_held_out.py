@@ -7,8 +7,9 @@ from dataclasses import replace
 from textwrap import dedent
 
 import pytest
+from typer.testing import CliRunner
 
-from run.small import command, run
+from selfdistill.cli.app import app
 from selfdistill.errors import UserError
 from selfdistill.grading.limits import Limits, Submission
 from selfdistill.grading.pool import grade
@@ -267,14 +268,15 @@ def test_prompts_of_the_same_code_base_ask_for_none_of_them(base):
 
 def test_a_file_of_them_is_the_same_benchmark(base, tmp_path):
     out, bench = tmp_path / "prompts.jsonl", tmp_path / "held-out.jsonl"
-    done = run(command("prompts", f"repository:{base}", "--out", str(out), "--held-out", str(bench)))
-    assert done.returncode == 0, done.stderr
-    assert "held out: 3 functions with doctests in" in done.stdout
-    assert ", 1 its examples pass without it" in done.stdout
+    done = CliRunner().invoke(app, ["prompts", f"repository:{base}", "--out", str(out), "--held-out", str(bench)])
+    assert done.exit_code == 0, done.output
+    assert "held out: 3 functions with doctests in" in done.output
+    assert ", 1 its examples pass without it" in done.output
     assert load_benchmark(str(bench)) == held_out(f"repository:{base}").problems
-    without = run(command("prompts", str(out), "--out", str(tmp_path / "x.jsonl"), "--held-out", str(bench)))
-    assert without.returncode == 2
-    assert "--held-out: is for one source repository:DIR" in without.stderr
+    assert len(out.read_text().splitlines()) == 1
+    without = CliRunner().invoke(app, ["prompts", str(out), "--out", str(out), "--held-out", str(bench)])
+    assert isinstance(without.exception, UserError)
+    assert "--held-out: is for one source repository:DIR" in str(without.exception)
 
 
 def test_a_code_base_without_a_usable_example_is_one_line(tmp_path):
