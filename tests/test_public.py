@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 import pytest
 from typer.testing import CliRunner
@@ -84,3 +85,14 @@ def test_the_examples_of_the_api_page_run(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "from-python" / "report.html").is_file()
     assert (tmp_path / "runs" / "stage-by-stage" / "student" / "README.md").is_file()
+
+
+def test_every_file_that_is_shipped_beside_the_code_has_its_licence_said():
+    package = REPOSITORY / "src" / "selfdistill"
+    page = (REPOSITORY / "docs" / "licences.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
+    patterns = [name for row in rows for name in re.findall("`([^`]+)`", row)]
+    files = [path.relative_to(package) for path in package.rglob("*") if path.is_file() and path.suffix != ".py"]
+    shipped = [path for path in files if "__pycache__" not in path.parts]
+    assert [str(path) for path in shipped if not any(fnmatch(str(path), each) for each in patterns)] == []
+    assert [each for each in patterns if not any(fnmatch(str(path), each) for path in shipped)] == []

@@ -132,7 +132,29 @@ class SchemaTests:
     kind: Literal["schema"] = "schema"
 
 
-Tests = StdinTests | CallTests | AssertTests | PredictionTests | SchemaTests
+@dataclass(frozen=True, slots=True)
+class DoctestExample:
+    """One example of a docstring, as `doctest` reads it."""
+
+    source: str
+    want: str
+    """What is printed; "" for nothing."""
+    raises: str | None = None
+    """The last line of the traceback that is wanted, where one is."""
+    options: tuple[str, ...] = ()
+    """Names of doctest's flags that the example sets, such as `ELLIPSIS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctestTests:
+    """A function's examples, run one after the other after the program, and compared as `doctest` does."""
+
+    entry_point: str
+    examples: tuple[DoctestExample, ...]
+    kind: Literal["doctest"] = "doctest"
+
+
+Tests = StdinTests | CallTests | AssertTests | PredictionTests | SchemaTests | DoctestTests
 
 
 @dataclass(frozen=True, slots=True)

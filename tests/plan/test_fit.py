@@ -108,6 +108,7 @@ def test_the_text_is_a_recipe_whose_own_plan_is_within_the_memory(tmp_path, kind
     assert recipe.engine.kind == ("vllm" if kind == "cuda" else "transformers")
     assert recipe.prompts.source == ("mixture" if len(prompts) == 2 else prompts[0])
     assert [part.source for part in recipe.prompts.mixture] == ([*prompts] if len(prompts) == 2 else [])
+    assert recipe.prompts.template == ("auto" if prompts == ("mine.jsonl",) else "function")
     assert recipe.checks.contamination.drop == "near"
     length = recipe.training.max_length
     planned = memory(recipe.training, size, 1, Workload(1, 1, 1, PROMPT, length - PROMPT))

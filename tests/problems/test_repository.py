@@ -27,8 +27,7 @@ TABLE = {"a": "%s"}
 def area(radius: float) -> float:
     """The area of a circle.
 
-    >>> round(area(1), 2)
-    3.14
+    Exact to fifteen digits.
     """
     secret_one = clamp(radius, LIMIT)
     return math.pi * secret_one**2 + len(TABLE)
@@ -141,7 +140,7 @@ def test_a_function_is_shown_with_its_docstring_what_it_imports_and_the_constant
         - `clamp(value: float, limit: float=1) -> float`: Cut off at a limit. And more."""
     )
     tree = ast.parse(row.starter_code)
-    assert ast.get_docstring(tree.body[0]).endswith(">>> round(area(1), 2)\n3.14")
+    assert ast.get_docstring(tree.body[0]).endswith("Exact to fifteen digits.")
     assert row.starter_code.startswith("def area(radius: float) -> float:\n")
 
 

@@ -15,6 +15,7 @@ from selfdistill.errors import UserError
 from selfdistill.models.attention import check_attention
 from selfdistill.recipe import builtin_recipes, changed_keys, load_recipe, recipe_digest, recipe_text
 from selfdistill.recipe.decoding import Stages
+from selfdistill.recipe.one_card import known_models
 from selfdistill.recipe.reference import field_meanings, reference, type_name
 from selfdistill.recipe.sampling import MixSettings
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
@@ -49,8 +50,9 @@ def test_the_papers_recipes_have_the_papers_settings(name):
     assert (training.targets, training.drop_truncated, training.drop_shortest) == ("hard", False, 0.0)
 
 
-def test_builtin_recipes_are_the_demo_and_the_papers_six():
-    assert set(builtin_recipes()) == {"demo", "embedded", "embedded-json", "embedded-lint", "embedded-texts", *PAPER}
+def test_builtin_recipes_are_the_demo_models_on_one_card_and_the_papers_six():
+    own = {"demo", "embedded", "embedded-json", "embedded-lint", "embedded-texts"}
+    assert set(builtin_recipes()) == {*own, *known_models(), *PAPER}
     for name in builtin_recipes():
         assert load_recipe(name).name == name
 

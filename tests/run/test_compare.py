@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -77,3 +78,31 @@ def test_the_command_compares_resumes_and_refuses_another_student(tmp_path):
     done = run(command("compare", "embedded", str(make_model(tmp_path / "third")), *arguments))
     assert done.returncode == 2
     assert "the student changed since this run was begun" in done.stderr
+
+
+def test_its_page_says_nothing_of_training(tmp_path):
+    student = other(tmp_path / "student")
+    sets = ("evaluation.limit=6", "evaluation.samples_per_problem=1", "evaluation.pass_at=[1]", *SHORT)
+    recipe = load_recipe("demo", [*sets, "evaluation.grid.temperatures=[0.0]"])
+    run = compare_checkpoints(recipe, str(student), tmp_path / "out")
+    summary = read_json(run.summary)
+    assert summary["compared"] == {"base": "embedded", "student": str(student)}
+    page = run.report.read_text()
+    shown = re.sub("<[^>]+>", " ", page.partition("<body")[2].partition("The resolved recipe")[0])
+    shown += re.sub("<[^>]+>", " ", page.partition("What this report did not check")[2])
+    for word in (
+        "training",
+        "Training",
+        "Sampled at",
+        "preview",
+        "before and after",
+        "sampling settings",
+        "sampling.max",
+    ):
+        assert word not in shown, word
+    assert "Comparison of two models" in shown
+    assert str(student) in shown
+    assert [text for text in summary["answer"]["headline"][0].split() if text in ("base", "student")] == [
+        "base",
+        "student",
+    ]

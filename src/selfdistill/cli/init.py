@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def init(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A directory, or a hub id.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A directory, a hub id, or a model's recipe.")],
     prompts: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,7 +44,10 @@ def init(
     """
     quiet_libraries()
     from selfdistill.errors import UserError
+    from selfdistill.recipe.one_card import known_models
 
+    if model in known_models() and not Path(model).is_dir():
+        model = known_models()[model].path
     path = out or Path(f"{recipe_name(model)}.yaml")
     if path.exists():
         raise UserError("is there already", where=path, fix="choose another --out, or remove it")
@@ -74,7 +77,10 @@ def recipe_for(source: str, out: Path | None) -> str:
         out: the run's directory, if the user gave one; the recipe is kept beside it, so that the same command resumes.
     """
     from selfdistill.recipe import builtin_recipes
+    from selfdistill.recipe.one_card import known_models
 
+    if source in known_models() and not Path(source).is_file():
+        _say_where_there_is_no_gpu(source)
     if source in builtin_recipes() or Path(source).is_file() or not is_model(source):
         return source
     quiet_libraries()
@@ -84,6 +90,16 @@ def recipe_for(source: str, out: Path | None) -> str:
         write_recipe(source, path, (), "humaneval", None)
     print(f"recipe: {path}")
     return str(path)
+
+
+def _say_where_there_is_no_gpu(name: str) -> None:
+    """A recipe for one card would run for days without one."""
+    import torch
+
+    from selfdistill.events import warn
+
+    if not torch.accelerator.is_available():
+        warn(f"{name} is fitted to a GPU of 24 GB, and none is here: selfdistill init {name} fits one to this machine")
 
 
 def write_recipe(model: str, path: Path, prompts: tuple[str, ...], benchmark: str, memory_gb: float | None) -> Recipe:

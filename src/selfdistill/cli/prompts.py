@@ -30,6 +30,10 @@ def prompts(
     benchmark: Annotated[
         str | None, typer.Option(metavar="NAME_OR_FILE", help="Leave out prompts that are near to its problems.")
     ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option("--held-out", metavar="FILE", help="Write a code base's functions with doctests there."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random draw comes from it.")] = 0,
     show: Annotated[int, typer.Option(min=0, help="Print so many of them.")] = 3,
     overrides: SetOption = None,
@@ -43,12 +47,16 @@ def prompts(
 
       selfdistill prompts self --model Qwen/Qwen2.5-Coder-0.5B-Instruct --benchmark humaneval --out prompts.jsonl
 
+      selfdistill prompts repository:src --out prompts.jsonl --held-out benchmark.jsonl
+
       selfdistill prompts repository:src self --weights 1,3 --model ./my-model --limit 4000 --out prompts.jsonl
     """
     quiet_libraries()
     from selfdistill.files import record_line, write_bytes, write_json
     from selfdistill.measure.diversity import diversity
 
+    if held_out is not None:
+        _write_held_out(sources, held_out)
     recipe = _recipe(sources, model, weights, limit, benchmark, seed, overrides or [])
     rows, counts = _select(recipe, out, model, benchmark)
     found = diversity([row["question"] for row in rows])
@@ -56,6 +64,22 @@ def prompts(
     _print(rows, counts, found, benchmark, show)
     write_json(out.with_name(f"{out.name}.counts.json"), _summary(counts, found, benchmark))
     print(f"prompts: {out.resolve()}")
+
+
+def _write_held_out(sources: list[str], path: Path) -> None:
+    """The benchmark of the one code base among the sources, as a file: it stays the same when the code changes."""
+    from selfdistill.errors import UserError
+    from selfdistill.files import record_line, write_bytes
+    from selfdistill.problems.held_out import held_out
+    from selfdistill.problems.repository import is_repository
+
+    bases = [source for source in sources if is_repository(source)]
+    if len(bases) != 1:
+        raise UserError("is for one source repository:DIR", where="--held-out")
+    found = held_out(bases[0])
+    write_bytes(path, b"".join(map(record_line, found.problems)))
+    reasons = "".join(f", {count} {reason}" for reason, count in sorted(found.left_out.items()))
+    print(f"held out: {len(found.problems)} functions with doctests in {path.resolve()}{reasons}")
 
 
 def _recipe(

@@ -23,5 +23,24 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="P
         print(shown_recipe(name), end="")
         return
     width = max(map(len, builtin_recipes()))
-    for each in builtin_recipes():
-        print(f"{each:<{width}}  {load_recipe(each).description}")
+    for title, names in _groups().items():
+        print(f"{title}:")
+        for each in names:
+            print(f"  {each:<{width}}  {load_recipe(each).description}")
+        print()
+    print("Any other model: selfdistill init MODEL. One of these to start from: selfdistill recipes NAME > mine.yaml")
+
+
+def _groups() -> dict[str, list[str]]:
+    """Names of recipes, the quickest first."""
+    from selfdistill.recipe import EMBEDDED, builtin_recipes, load_recipe
+    from selfdistill.recipe.one_card import known_models
+
+    cards = list(known_models())
+    others = [name for name in builtin_recipes() if name not in cards]
+    embedded = [name for name in others if load_recipe(name).model.path == EMBEDDED]
+    return {
+        "The model inside the package, on a laptop": embedded,
+        "A model on one GPU of 24 GB": cards,
+        "The paper's, with its settings, for several large GPUs": [name for name in others if name not in embedded],
+    }

@@ -18,6 +18,7 @@ from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.asserts import run_calls
 from selfdistill.grading.checker import IN_PLACE, Checker
 from selfdistill.grading.checks import check_call, check_document, check_output, check_value
+from selfdistill.grading.doctests import run_examples
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
 from selfdistill.grading.outcomes import Result, failure, stopped, text, unanswered
@@ -27,6 +28,7 @@ from selfdistill.records import (
     CallCase,
     CallTests,
     Compare,
+    DoctestTests,
     Outcome,
     PredictionTests,
     SchemaTests,
@@ -95,6 +97,8 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
             yield _call(bench, job, call, tests.compare)
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
+    elif isinstance(tests, DoctestTests):
+        yield run_examples(bench.programs, bench.checker, program, tests, bench.limits)
     elif isinstance(tests, SchemaTests):
         yield _document(bench, program, tests)
     else:

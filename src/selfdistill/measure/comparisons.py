@@ -104,8 +104,9 @@ def _picked(systems: Sequence[System], student: int, means: Sequence[float], mea
     preview = "preview" in systems[base].roles
     name = f"the ideal-fit preview at {unbroken(stages[-1].label)}" if preview else unbroken(label(stages))
     title = f"the base’s best decoding for {measure}, {name}"
+    among = ", the preview among them," if any("preview" in system.roles for system in systems) else ","
     chosen = (
-        f"Best of {tried} decodings of the base, the preview among them, picked by {measure} on these same test "
+        f"Best of {tried} decodings of the base{among} picked by {measure} on these same test "
         f"problems: hindsight that favours the base. The interval of {measure} allows for it: it is for the best "
         "decoding of the base, whichever that is."
     )

@@ -1,16 +1,18 @@
 """The numbers of a model that costs depend on, counted on its own architecture without loading a weight.
 
-Where the configuration cannot be had (no network), the published sizes of the paper's models stand in.
+Where the configuration cannot be had (no network), the published sizes of the paper's models, and the configurations
+of the models in `recipe/models.yaml`, stand in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfdistill.errors import UserError
 from selfdistill.models.load import empty_model, load_config
+from selfdistill.recipe.one_card import known_model
 
 PUBLISHED = {
     "meta-llama/Llama-3.1-8B-Instruct": (8.03e9, 8.03e9, 131072, 1.05e9),
@@ -60,10 +62,20 @@ def model_size(path: str, revision: str | None = None) -> ModelSize:
     try:
         config = load_config(path, revision)
     except UserError:
-        if path not in PUBLISHED:
+        if path in PUBLISHED:
+            return ModelSize(*PUBLISHED[path], source="published sizes (no network for its configuration)")
+        known = known_model(path)
+        if known is None:
             raise
-        return ModelSize(*PUBLISHED[path], source="published sizes (no network for its configuration)")
+        source = "counted on its configuration as it is written down here (no network for it)"
+        return replace(count(_known_config(known.config), path), source=source)
     return count(config, path)
+
+
+def _known_config(config: Mapping[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(**config)
 
 
 def _embeddings(model: Any) -> Iterator[Any]:

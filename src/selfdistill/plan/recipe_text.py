@@ -13,6 +13,7 @@ from selfdistill.models.recommended import Recommended
 from selfdistill.plan.fit import BATCH, PROMPT, Fit
 from selfdistill.plan.machine import Machine
 from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.one_card import LEARNING_RATE
 from selfdistill.recipe.prompt_sources import SELF
 
 DEFAULT = Decoding(temperature=1.0, top_k=20, top_p=0.8)
@@ -22,7 +23,6 @@ PROBLEMS = {"cpu": 20, "mps": 80}
 """Of the benchmark; all of them on a GPU."""
 SAMPLES = {"cpu": 2, "mps": 5}
 """Programs drawn for each; ten on a GPU."""
-LEARNING_RATE = {"full": 5e-6, "lora": 1e-4, "qlora": 1e-4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,8 @@ def _prompts(sources: Sequence[str], limit: int) -> list[str]:
         lines.append(
             f"  self_written: {{count: {2 * limit}}}  # some are no requests, or say the same, and are dropped"
         )
+    if any(each == SELF or each.startswith("repository:") for each in sources):
+        lines.append("  template: function  # auto would ask for programs that read standard input")
     return [*lines, f"  limit: {limit}", f"  max_tokens: {PROMPT}  # longer prompts are dropped, and counted"]
 
 

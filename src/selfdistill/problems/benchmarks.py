@@ -18,6 +18,8 @@ from selfdistill.errors import UserError
 from selfdistill.json_rows import json_rows, unpacked
 from selfdistill.problems.formats import cruxeval, evalplus, humaneval, livecodebench, mbpp, own
 from selfdistill.problems.formats.hub import Hub
+from selfdistill.problems.held_out import held_out
+from selfdistill.problems.repository import is_repository
 from selfdistill.records import Problem
 from selfdistill.urls import is_url, suffixes
 
@@ -66,7 +68,8 @@ def load_benchmark(
     """The problems of a benchmark.
 
     Args:
-        name_or_path: one of `names()`, a file, or a file's URL.
+        name_or_path: one of `names()`, a file, a file's URL, or `repository:DIR` for the functions of a code base that
+            have doctests.
         target: which side CRUXEval asks for; by default what the name says, or `output`.
         since: first contest date, ISO 8601; for the LiveCodeBench names by default the published window.
         until: the day after the last contest date.
@@ -75,6 +78,8 @@ def load_benchmark(
     Raises:
         UserError: there is no such benchmark or file, its format is unknown, or a row lacks a field.
     """
+    if is_repository(name_or_path):
+        return held_out(name_or_path).problems
     hub = None if Path(name_or_path).exists() else _on_hub(name_or_path)
     fields = {"target": target} if target else {}
     if hub is None:

@@ -3,7 +3,7 @@
 Bodies never get into a prompt, and no code is run: Python files are only parsed (`ast`). A method is asked for in its
 class, each function with the imports that it uses and the signatures of what it calls in the same code base
 (`callees.py`). What is no fair question is left out and counted by its reason: a stub, a test, a function about which
-nothing is said.
+nothing is said, one with doctests, which are for the evaluation (`held_out.py`).
 
     selfdistill prompts repository:src --out prompts.jsonl
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from selfdistill.errors import UserError
 from selfdistill.problems.callees import Called, Definitions, definitions, scope_of, uses
+from selfdistill.problems.doctests import examples_of
 from selfdistill.problems.statement import Statement
 
 PREFIX = "repository:"
@@ -52,17 +53,17 @@ def repository_statements(source: str) -> Iterator[Statement]:
     Raises:
         UserError: there is no such directory, or no Python in it.
     """
-    root = Path(source.removeprefix(PREFIX) or ".").expanduser()
-    modules, broken = _modules(root)
+    root = root_of(source)
+    modules, broken = modules_of(root)
     known = definitions((module.name, module.tree) for module in modules)
     for name in broken:
         yield Statement("", prompt_id=name, left_out="file that is not Python")
     for module in modules:
         scope = scope_of(module.name, module.tree)
-        for function, owner in _functions(module.tree):
+        for function, owner in functions_of(module.tree):
             name = f"{owner.name}.{function.name}" if owner else function.name
             prompt_id = f"{module.name}:{name}"
-            why = _unfair(module, function)
+            why = unfair(module, function) or _held_out(function)
             if why:
                 yield Statement("", prompt_id=prompt_id, left_out=why)
                 continue
@@ -75,7 +76,12 @@ def repository_statements(source: str) -> Iterator[Statement]:
             )
 
 
-def _modules(root: Path) -> tuple[list[Module], list[str]]:
+def root_of(source: str) -> Path:
+    """The DIR of `repository:DIR`."""
+    return Path(source.removeprefix(PREFIX) or ".").expanduser()
+
+
+def modules_of(root: Path) -> tuple[list[Module], list[str]]:
     """The code base's files that parse, and the names of those that do not."""
     if not root.exists():
         raise UserError("no such directory", where=f"{PREFIX}{root}", fix="give repository:DIR")
@@ -99,7 +105,7 @@ def _own(path: Path) -> bool:
     return not any(part in OUTSIDE or part.startswith(".") for part in path.parts)
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[Function, ast.ClassDef | None]]:
+def functions_of(tree: ast.Module) -> Iterator[tuple[Function, ast.ClassDef | None]]:
     """Functions of the module and methods of its classes, with the class; not those inside of other functions."""
     for node in tree.body:
         if isinstance(node, Function):
@@ -108,7 +114,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[Function, ast.ClassDef | None
             yield from ((child, node) for child in node.body if isinstance(child, Function))
 
 
-def _unfair(module: Module, function: Function) -> str | None:
+def unfair(module: Module, function: Function) -> str | None:
     """Why a function is not asked for."""
     if function.name.startswith("test_") or TESTS & set(module.name.split("/")) or "/test_" in f"/{module.name}":
         return "test"
@@ -118,6 +124,11 @@ def _unfair(module: Module, function: Function) -> str | None:
     if not body or all(isinstance(node, ast.Pass | ast.Raise) or _is_ellipsis(node) for node in body):
         return "stub"
     return None
+
+
+def _held_out(function: Function) -> str | None:
+    """Functions with examples are for the evaluation (`held_out.py`), whether or not it is this code base's."""
+    return "held out, as it has doctests" if examples_of(ast.get_docstring(function)) else None
 
 
 def _is_ellipsis(node: ast.stmt) -> bool:

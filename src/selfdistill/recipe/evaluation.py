@@ -54,7 +54,8 @@ class EvaluationSettings(Section):
     """Step 3: decode base and student, execute the programs, compare."""
 
     benchmark: str
-    """`embedded`, a benchmark's name, or a file; see docs/grading.md."""
+    """`embedded`, a benchmark's name, a file (docs/grading.md), or `repository:DIR`: functions of one's own
+    (docs/prompts.md)."""
     split: str = "test"
     """Of the embedded problems: `validation` to tune on, `test` to report once."""
     since: str | None = None

@@ -22,14 +22,16 @@ from pydantic import ValidationError
 from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.recipe.evaluation import WHOLE_GRID
+from selfdistill.recipe.one_card import known_models, one_card_text
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 from selfdistill.recipe.section import complaint, is_section
-from selfdistill.recipe.text import read_yaml
+from selfdistill.recipe.text import parse_yaml, read_yaml
 
 
 def builtin_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the package."""
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _builtin().iterdir() if entry.suffix == ".yaml"))
+    files = (entry.name.removesuffix(".yaml") for entry in _builtin().iterdir() if entry.suffix == ".yaml")
+    return tuple(sorted([*files, *known_models()]))
 
 
 @checked
@@ -43,8 +45,9 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: no such recipe, broken YAML, an unknown key, a value out of range.
     """
-    path = _find(str(source))
-    tree, lines = read_yaml(path)
+    file = _find(str(source))
+    path = file or Path(source)
+    tree, lines = read_yaml(file) if file else parse_yaml(one_card_text(str(source)), path)
     tree = _nested(tree, path)
     if not overrides:
         return _validate(tree, path, lines)
@@ -62,7 +65,8 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_text(name: str) -> str:
     """The YAML of a built-in recipe, with its comments."""
-    return _find(name).read_text(encoding="utf-8")
+    path = _find(name)
+    return path.read_text(encoding="utf-8") if path else one_card_text(name)
 
 
 def parse_recipe(tree: Mapping[str, Any], where: str | Path) -> Recipe:
@@ -109,9 +113,12 @@ def _builtin() -> Path:
     return Path(str(resources.files("selfdistill.recipe") / "builtin"))
 
 
-def _find(source: str) -> Path:
+def _find(source: str) -> Path | None:
+    """The recipe's file; None for a built-in one that is made of the table of models."""
     builtin = _builtin() / f"{source}.yaml"
     path = Path(source)
+    if source in known_models() and not path.is_file():
+        return None
     if builtin.is_file() and not path.is_file():
         return builtin
     if path.is_dir():

@@ -27,12 +27,16 @@ def read_yaml(path: Path, what: str = "a recipe") -> tuple[dict[str, Any], dict[
         UserError: the file cannot be read, is not UTF-8, or is no YAML mapping of names to values; names the line.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return parse_yaml(path.read_bytes().decode("utf-8-sig"), path)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=path) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError("is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8") from None
+
+
+def parse_yaml(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """As `read_yaml`, of a text; the path is for messages."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):

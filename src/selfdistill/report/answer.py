@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfdistill.measure.words import listed, percent, plural, point_interval, points, sentence, unbroken
+from selfdistill.report.wording import Words, of_run
 
 Comparison = dict[str, Any]
 """A comparison of the summary: kind, titles, scores by measure and group."""
@@ -20,7 +21,7 @@ TELLING = 0.1
 
 
 def answer(
-    comparisons: list[Comparison], measures: list[str], samples: int, subject: str = "Self-distillation"
+    comparisons: list[Comparison], measures: list[str], samples: int, words: Words | None = None
 ) -> dict[str, Any]:
     """Headline, verdict and sentences.
 
@@ -28,11 +29,12 @@ def answer(
         comparisons: of the summary; empty where no student was evaluated.
         measures: "pass@1" first; the last one measures exploration.
         samples: programs per problem and system.
-        subject: what raised or lowered the score.
+        words: by default those of a run on raw samples.
 
     Returns:
         `verdict` (of the first comparison, or None), `headline` (sentences), `sentences` (the evidence in a paragraph).
     """
+    words = words or of_run("Self-distillation")
     first, last = measures[0], measures[-1]
     default = pick(comparisons, "default")
     if default is None:
@@ -44,13 +46,13 @@ def answer(
     best = pick(comparisons, "best", first)
     own = pick(comparisons, "best against best", first)
     told = not tells_nothing(default["scores"][first]["all"])
-    headline = [_change(default, first, subject), _against_best(default, best, own, first, told=told)]
+    headline = [_change(default, first, words), _against_best(default, best, own, first, words, told=told)]
     sentences = [
         _how_sure(default, first, samples),
-        _best_sentence(best, first, told=told) if best and best["base"] != default["base"] else None,
-        _last_sentence(default, last) if last != first else None,
+        _best_sentence(best, first, words, told=told) if best and best["base"] != default["base"] else None,
+        _last_sentence(default, last, words) if last != first else None,
         _own_best_sentence(own, first),
-        _by_difficulty(default, first),
+        _by_difficulty(default, first, words),
         *(_rival(pick(comparisons, kind), default, first) for kind in ("preview", "sampling")),
     ]
     return {
@@ -65,16 +67,15 @@ def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Compa
     return next((each for each in comparisons if each["kind"] == kind and each["picked_by"] == picked_by), None)
 
 
-def _change(default: Comparison, measure: str, subject: str) -> str:
+def _change(default: Comparison, measure: str, words: Words) -> str:
     score = default["scores"][measure]["all"]
-    before, after = percent(score["base"]), percent(score["student"])
-    if tells_nothing(score):
-        problems = plural(score["difference"]["problems"], "problem")
-        return f"Nothing can be told about {measure} from {problems}: {before} before training, {after} after."
-    return {
-        "better": f"{subject} raised {measure} from {before} to {after}.",
-        "worse": f"{subject} lowered {measure} from {before} to {after}.",
-    }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
+    said = {"better": words.raised, "worse": words.lowered}.get(score["verdict"], words.same)
+    return (words.untold if tells_nothing(score) else said).format(
+        measure=measure,
+        base=percent(score["base"]),
+        student=percent(score["student"]),
+        problems=plural(score["difference"]["problems"], "problem"),
+    )
 
 
 def tells_nothing(score: dict[str, Any]) -> bool:
@@ -84,7 +85,7 @@ def tells_nothing(score: dict[str, Any]) -> bool:
 
 
 def _against_best(
-    default: Comparison, best: Comparison | None, own: Comparison | None, measure: str, *, told: bool
+    default: Comparison, best: Comparison | None, own: Comparison | None, measure: str, words: Words, *, told: bool
 ) -> str | None:
     """The second line. `best` and `own` have intervals that allow for their choice (`hindsight`)."""
     if best is None or own is None:
@@ -95,12 +96,12 @@ def _against_best(
     if own["scores"][measure]["all"]["verdict"] == "better":
         return "It beats the base’s best decoding only at its own best one."
     if verdict == "worse":
-        return "Decoding the base better does more, without any training."
+        return words.better_decoded
     if not told:
         return None
     if best["base"] == default["base"]:
         return "No other decoding of the base scored higher than its default."
-    return "It does not measurably beat the base’s best decoding, which needs no training."
+    return words.not_shown
 
 
 def _how_sure(default: Comparison, measure: str, samples: int) -> str:
@@ -115,12 +116,12 @@ def _how_sure(default: Comparison, measure: str, samples: int) -> str:
     )
 
 
-def _best_sentence(best: Comparison, measure: str, *, told: bool) -> str:
+def _best_sentence(best: Comparison, measure: str, words: Words, *, told: bool) -> str:
     score = best["scores"][measure]["all"]
-    open_question = "That training does more than a better decoding of the base is not shown." if told else ""
+    open_question = words.open_question if told else ""
     moral = {
-        "better": "No decoding that was tried gives the base what training gave the student.",
-        "worse": "On this evidence the base is better decoded than trained.",
+        "better": words.beyond,
+        "worse": words.behind,
     }.get(score["verdict"], open_question)
     return (
         f"{sentence(best['title'])}, reaches {percent(score['base'])}. Against it the student at its default decoding "
@@ -139,18 +140,19 @@ def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
     )
 
 
-def _last_sentence(default: Comparison, measure: str) -> str:
+def _last_sentence(default: Comparison, measure: str, words: Words) -> str:
     score = default["scores"][measure]["all"]
-    before, after = percent(score["base"]), percent(score["student"])
-    return f"{measure}, the chance that one of several tries is right, went from {before} to {after}: {_judged(score)}."
+    base, student = percent(score["base"]), percent(score["student"])
+    return words.last.format(measure=measure, base=base, student=student, judged=_judged(score))
 
 
-def _by_difficulty(default: Comparison, measure: str) -> str | None:
+def _by_difficulty(default: Comparison, measure: str, words: Words) -> str | None:
     scores = default["scores"][measure]
     parts = [
         f"{point_interval(score['difference'])} on {group} ones" for group, score in scores.items() if group != "all"
     ]
-    return f"By difficulty, {measure} changed by {listed(parts).replace(' ones', ' problems', 1)}." if parts else None
+    said = listed(parts).replace(" ones", " problems", 1)
+    return words.by_difficulty.format(measure=measure, parts=said) if parts else None
 
 
 def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> str | None:

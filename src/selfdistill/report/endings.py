@@ -30,6 +30,8 @@ def endings(
     samples: Completions | None,
     pair: tuple[Evaluated, Evaluated] | None,
     recipe: dict[str, Any],
+    *,
+    trained: bool = True,
 ) -> dict[str, Any]:
     """The summary's part on endings.
 
@@ -38,13 +40,16 @@ def endings(
         samples: what the student was trained on; None if it is not there.
         pair: base and student at their default decodings; None without a student.
         recipe: names the limits.
+        trained: whether there was sampling to train on, which has a limit of its own.
 
     Returns:
         `limits` by recipe key; `ended`, the shares of answers that ended by themselves, base and student, with the
         paired difference and whether the student ends `less often`; `sentences` for the first screen.
     """
     limits = {
-        f"{section}.max_new_tokens": recipe[section].get("max_new_tokens") for section in ("sampling", "evaluation")
+        f"{section}.max_new_tokens": recipe[section].get("max_new_tokens")
+        for section in ("sampling", "evaluation")
+        if section == "evaluation" or trained
     }
     ended = _ended(*pair, recipe["seed"]) if pair else None
     sentences = [

@@ -34,9 +34,12 @@ from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, sh
 from selfdistill.report.regressions import regressions
 from selfdistill.report.rules import answer_rules
 from selfdistill.report.unchecked import unchecked
+from selfdistill.report.wording import OF_TWO, of_run
 from selfdistill.steps.evaluation.systems import System
 
 FORMAT = 1
+_ELSEWHERE = ("recipe", "stages", "files", "checksum", "compared")
+"""Keys of the manifest that the summary has in other places, or not at all."""
 _DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
 
 
@@ -68,10 +71,13 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
     pair = (evaluated[base], evaluated[student]) if base is not None and student is not None else None
     samples = _samples(directory, recipe)
+    compared_models = manifest.get("compared")
+    words = OF_TWO if compared_models else of_run(subject(recipe))
     summary = {
         "format": FORMAT,
         "name": recipe["name"],
-        "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], subject(recipe)),
+        "compared": compared_models,
+        "answer": answer(listed, measures, recipe["evaluation"]["samples_per_problem"], words),
         "measures": measures,
         "groups": {name: int(mask.sum()) for name, mask in masks.items()},
         "intervals": HOW,
@@ -79,7 +85,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "lineup": _lineup(evaluated, averages[measures[0]]),
         "systems": [_system(each, index, measured) for index, each in enumerate(evaluated)],
         "frontier": _frontier(systems, averages, pairs, measures[0], measures[-1]),
-        "endings": endings(evaluated, samples, pair, recipe),
+        "endings": endings(evaluated, samples, pair, recipe, trained=not compared_models),
         "rules": answer_rules(evaluated, pair),
         "outcomes": _outcomes(*pair) if pair else None,
         "examples": examples(evaluation, *pair, seed) if pair else None,
@@ -92,7 +98,9 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "recipe": recipe,
         "links": {"explain": directory.explanation_page.name if directory.explanation_page.exists() else None},
         "provenance": {
-            key: value for key, value in manifest.items() if key not in ("recipe", "stages", "files", "checksum")
+            key: value
+            for key, value in manifest.items()
+            if key not in ("recipe", "stages", "files", "checksum", "compared")
         },
         "cost": cost(manifest["stages"]),
     }

@@ -17,12 +17,22 @@ ABSENT = {
 """Key of an optional part of the summary -> what stays unknown without it."""
 
 
+ABSENT_OF_TWO = {
+    "contamination": "Whether either model was trained on the benchmark’s problems.",
+    "regressions": ABSENT["regressions"],
+    "decoding_baselines": "Whether a smarter decoder gives the base as much: min-p, adaptive temperatures, syntax.",
+}
+"""The same, of two models that were there already."""
+
+
 def unchecked(summary: dict[str, Any]) -> list[str]:
     """Sentences on what the summary cannot tell, the gravest first."""
-    notes = [text for key, text in ABSENT.items() if not summary.get(key)]
+    of_two = bool(summary.get("compared"))
+    notes = [text for key, text in (ABSENT_OF_TWO if of_two else ABSENT).items() if not summary.get(key)]
+    once = "how the student came about is not known here" if of_two else "sampling and training were done once"
     notes.append(
-        "Another seed: sampling and training were done once. The intervals cover the choice of problems and the draw "
-        "of programs, not a second student."
+        f"Another seed: {once}. The intervals cover the choice of problems and the draw of programs, not a second "
+        "student."
     )
     if summary["comparisons"]:
         notes.append(

@@ -22,7 +22,7 @@ from selfdistill.records import Problem
 from selfdistill.report import write_report
 from selfdistill.run.evaluating import grade_group, sample_group, write_systems
 from selfdistill.run.fingerprints import fingerprint_model
-from selfdistill.run.manifest import open_manifest, set_fingerprint
+from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.systems import System, make_systems
 
@@ -63,6 +63,7 @@ def compare_checkpoints(recipe: Recipe, student: str, out: Path) -> RunDirectory
         check_lengths([render_problem(problem, renderers[name]) for problem in problems], context)
     directory = RunDirectory(out)
     open_manifest(directory, recipe)
+    update_manifest(directory, "compared", {"base": recipe.model.path, "student": student})
     for name, model in models.items():
         set_fingerprint(directory, name, fingerprint_model(resolve_path(model.path), model.revision))
     with exclusive(directory):

@@ -11,6 +11,7 @@ from selfdistill.errors import UserError
 from selfdistill.measure.bootstrap import RESAMPLES, resampled
 from selfdistill.measure.statistics import bootstrap, means
 from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.recipe.one_card import known_models
 from selfdistill.report.results import Advice, PaperSetting
 from selfdistill.studies.previewed import read_preview
 from selfdistill.studies.scores import interval
@@ -75,7 +76,7 @@ def _paper() -> list[PaperSetting]:
     found: list[PaperSetting] = []
     for name in builtin_recipes():
         recipe = load_recipe(name)
-        if recipe.model.path != "embedded":
+        if recipe.model.path != "embedded" and name not in known_models():
             sampling, student = recipe.sampling.decoding, recipe.evaluation.student
             t_eff = sampling.temperature * student.temperature
             found.append({"recipe": name, "sampling": sampling.label, "student": student.label, "t_eff": t_eff})

@@ -84,6 +84,30 @@ def run_calls(job, channel):
     os._exit(0)
 
 
+def run_examples(job, channel):
+    """Examples of a docstring, one after the other, as typed at the prompt; what each prints and raises, its length in
+    front."""
+    import io
+    import traceback
+
+    def printed(source):
+        sys.stdout, said = io.StringIO(), None
+        try:
+            exec(compile(source, "<example>", "single", dont_inherit=True), namespace)
+        except BaseException as error:
+            said = traceback.format_exception_only(type(error), error)[-1]
+        return sys.stdout.getvalue(), said
+
+    namespace = load(job["program"], channel, frame=serve.frame)
+    for source in job["sources"]:
+        try:
+            reply = b"R" + plain.encode(printed(source))
+        except BaseException as error:
+            reply = _failure(error)
+        _write_all(channel, serve.frame(reply))
+    os._exit(0)
+
+
 def run_outputs(job, channel):
     """Calls of one function on many inputs in one process; an answer each, its length in front, and no end at one that
     raises."""
@@ -151,6 +175,7 @@ KINDS = {
     "output": run_output,
     "input": run_input,
     "calls": run_calls,
+    "examples": run_examples,
     "outputs": run_outputs,
     "serve": run_serve,
     "livecodebench": run_livecodebench,

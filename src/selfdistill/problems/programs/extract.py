@@ -14,6 +14,7 @@ from selfdistill.problems.programs.thoughts import without_thought
 from selfdistill.problems.programs.used_names import used_names
 from selfdistill.records import Answers, PredictionTests, Problem
 
+_FUTURE = re.compile(r"^from __future__ import .*\n?", re.MULTILINE)
 _ANSWER_TAG = re.compile(r"\[ANSWER\](.*?)(?:\[/ANSWER\]|\Z)", re.DOTALL)
 
 
@@ -85,13 +86,25 @@ def programs_of(problem: Problem, text: str, *, chat: bool) -> Programs:
         code = extract_code(text, names)
         if code is None:
             return Programs(None, None)
-        given = f"{given}\n" if given and "from __future__" not in code else ""
+        given, code = _future_first(f"{given}\n", code) if given else ("", code)
     elif not text.strip():
         return Programs(None, None)
     else:
         code = text
     whole = given + code
     return Programs(needed_program(whole, names, given_lines=given.count("\n")) if names else whole, whole)
+
+
+def _future_first(given: str, code: str) -> tuple[str, str]:
+    """What stands before an answer, and the answer, whose `from __future__` lines may stand nowhere but on top.
+
+    They move there where what stands before has such a line itself; else an answer with one stands alone.
+    """
+    if "from __future__" not in code:
+        return given, code
+    if "from __future__" not in given:
+        return "", code
+    return given, _FUTURE.sub("", code)
 
 
 def assemble_program(problem: Problem, text: str, *, chat: bool) -> str | None:

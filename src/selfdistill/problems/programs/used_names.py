@@ -6,7 +6,7 @@ import ast
 import builtins
 from functools import lru_cache
 
-from selfdistill.records import AssertTests, CallTests, Tests
+from selfdistill.records import AssertTests, CallTests, DoctestTests, Tests
 
 
 def used_names(tests: Tests) -> frozenset[str]:
@@ -15,6 +15,8 @@ def used_names(tests: Tests) -> frozenset[str]:
         return frozenset({tests.entry_point, "Solution"})
     if isinstance(tests, AssertTests):
         return _of_script(tests.script, tests.setup, tests.entry_point)
+    if isinstance(tests, DoctestTests):
+        return _of_script("".join(example.source for example in tests.examples), "", tests.entry_point)
     return frozenset()
 
 

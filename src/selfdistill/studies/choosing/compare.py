@@ -25,7 +25,7 @@ from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
-from selfdistill.records import AssertTests, CallTests, PredictionTests, Problem, Sample, SchemaTests
+from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
 from selfdistill.run import reporting, start
 from selfdistill.run.manifest import finished, read_recipe
 from selfdistill.steps.evaluation.systems import System
@@ -75,7 +75,7 @@ def problem_asks(problem: Problem) -> Asked:
     tests = problem.tests
     if isinstance(tests, (PredictionTests, SchemaTests)):
         return Asked("", None)
-    name = tests.entry_point if isinstance(tests, (CallTests, AssertTests)) else None
+    name = tests.entry_point if isinstance(tests, (CallTests, AssertTests, DoctestTests)) else None
     asked = asked_of(problem.statement, problem.starter_code, name)
     return replace(asked, prelude=isinstance(tests, CallTests))
 
