@@ -90,12 +90,12 @@ def _text_option(name: str, default: str | None, text: str) -> tuple[Any, Any]:
 
 def publish(name: str, summary: Mapping[str, Any], page: Page, out: Path) -> None:
     """Write NAME.json, NAME.md and NAME.html, print the tables, and say where the figures are."""
-    from selfdistill.files import write_json, write_text
+    from selfdistill.files import write_sealed, write_text
     from selfdistill.report.pages.page import write_page
     from selfdistill.studies.directory import StudyDirectory
 
     study = StudyDirectory(out)
-    write_json(study.numbers(name), summary)
+    write_sealed(study.numbers(name), dict(summary))
     write_text(study.tables(name), page.markdown())
     print(page.markdown())
     print(f"figures: {write_page(page, study.page(name)).resolve()}")

@@ -15,14 +15,15 @@ from typing import Any
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.scores import Scores, ScoreTables, read_paired
+from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.method_baselines import method_baselines_page
 from selfdistill.report.pages.page import Page
 from selfdistill.report.results import Best, Cost, MethodBaselines, MethodRow
 from selfdistill.run import stages, start
-from selfdistill.run.manifest import finished
+from selfdistill.run.integrity import check
+from selfdistill.run.manifest import finished, read_manifest
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies import share
 from selfdistill.studies.cells import Cell
@@ -30,7 +31,7 @@ from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
 from selfdistill.studies.lists import names
 from selfdistill.studies.rounds import round_recipe
-from selfdistill.studies.scores import best_scores, differences, greedy_gain, over_seeds
+from selfdistill.studies.scores import best_scores, differences, greedy_gain, over_seeds, read_runs
 
 _IN_TRAINING = {"agree", "train"}
 """Stages of a run that its training needs."""
@@ -135,7 +136,7 @@ def resample(cell: Cell, out: Path) -> None:
 def summarise(recipe: Recipe, methods: Sequence[str], seeds: Sequence[int], out: Path) -> MethodBaselines:
     """Scores, gains and seconds of every method; `method-baselines.json`."""
     directories = {(m, s): StudyDirectory(out).run(cell_name(m, s)) for m in methods for s in seeds}
-    runs = read_paired(directories, recipe.evaluation.pass_at)
+    runs = read_runs(directories, recipe.evaluation.pass_at)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     first = [runs[methods[0], seed] for seed in seeds]
     bases = [run.default("base") for run in first]
@@ -202,7 +203,9 @@ def _cost(directories: Sequence[RunDirectory]) -> Cost:
 
 def _one_cost(directory: RunDirectory) -> Cost:
     parts = [RunDirectory(root) for root in sorted(_parts(directory).glob("part-*"))] or [directory]
-    records = [read_json(part.manifest)["stages"] for part in parts]
+    for part in parts:
+        check(part, "training")
+    records = [read_manifest(part)["stages"] for part in parts]
     data = [read_json(part.training_data)["sequences"] for part in parts]
     return {
         "sequences": sum(data),
