@@ -2,6 +2,7 @@
 
 - `write_text`, `write_bytes`, `write_json`: write beside the target, fsync, rename. A reader sees the old file or the
   new one.
+- `write_sealed`: the same for JSON that holds its own checksum.
 - `append_records`: append whole JSON lines and fsync. A crash leaves at most one torn last line, which `read_records`
   ignores and the next append cuts off. Each line ends with a digest of itself and of all lines before it
   (`chain.py`), so that a changed, lost or moved line is noticed when it is read.
@@ -16,10 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import xxhash
+
 from selfdistill import chain
 from selfdistill.errors import UserError
 
 Record = TypeVar("Record")
+_CHECKSUM = "checksum"
 _ADAPTERS: dict[Any, Any] = {}  # building one takes milliseconds; there are a handful of record types
 
 
@@ -52,6 +56,36 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Make `path` hold `value` as indented JSON, atomically. NaN becomes null: JSON has no NaN."""
     write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: Path, value: dict[str, Any]) -> None:
+    """`write_json`, with a key `checksum` of all the others, for a file that no manifest knows."""
+    plain = as_json(value)
+    write_json(path, {**plain, _CHECKSUM: checksum(plain)})
+
+
+def read_sealed(path: Path, fix: str) -> dict[str, Any]:
+    """What `write_sealed` wrote; a file without a checksum passes as it is: an older version has made it.
+
+    Args:
+        path: of the file.
+        fix: what to do where it was damaged.
+
+    Raises:
+        UserError: the file is missing or not as it was written.
+    """
+    try:
+        value = read_json(path)
+    except UserError as error:
+        raise UserError(error.what, where=path, fix=fix) from error
+    if not isinstance(value, dict) or value.pop(_CHECKSUM, None) not in (None, checksum(value)):
+        raise UserError("differs from what was written: its checksum does not fit", where=path, fix=fix)
+    return value
+
+
+def checksum(value: Any) -> str:
+    """XXH3 (128 bits) of what JSON can say, whatever the order of its keys."""
+    return xxhash.xxh3_128_hexdigest(json.dumps(value, sort_keys=True).encode())
 
 
 def as_json(value: Any) -> Any:

@@ -216,8 +216,8 @@ def test_a_lone_stage_is_a_list_of_one():
     ("stages", "message"),
     [
         ([], "at least one stage"),
-        ([{"rule": "python-syntax"}], "a stage must follow"),
-        ([{"temperature": 1}, {"rule": "python-syntax"}, {"temperature": 1}], "comes first"),
+        ([{"rule": "python-syntax"}], "and a stage after it"),
+        ([{"temperature": 1}, {"rule": "python-syntax"}, {"temperature": 1}], "python-syntax first"),
         ([{"rule": "min-q"}], "unknown rule"),
         ([{"rule": "min-p", "min_p": 1.5}], "less than or equal to 1"),
         ([{"rule": "top-n-sigma", "n": 0}], "greater than 0"),

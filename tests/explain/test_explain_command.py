@@ -42,8 +42,8 @@ def test_two_models_and_a_file_of_prompts(command: typer.Typer, tiny_run: TinyRu
         ([], "give a run's directory, or --base"),
         (["--base", "x"], "give a run's directory, or --base"),
         (["runs/x", "--base", "x", "--student", "y", "--prompts", "z"], "give a run's directory, or --base"),
-        (["--base", "x", "--student", "y", "--prompts", "z", "--t-train", "-1"], "--t-train: Input should be"),
-        (["--base", "x", "--student", "y", "--prompts", "z", "--samples", "0"], "--samples: Input should be"),
+        (["--base", "x", "--student", "y", "--prompts", "z", "--t-train", "-1"], "--t-train: must be"),
+        (["--base", "x", "--student", "y", "--prompts", "z", "--samples", "0"], "--samples: must be"),
         (["./nowhere"], "nowhere"),
     ],
 )

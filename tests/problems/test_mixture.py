@@ -88,7 +88,7 @@ def test_the_same_statement_of_two_sources_is_the_firsts(tmp_path):
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        ([], "prompts.mixture: lists no sources"),
+        ([], "mixture goes with source: mixture"),
         ([{"source": "x.jsonl"}, {"source": "x.jsonl"}], "prompts.mixture: lists x.jsonl more than once"),
         ([{"source": "mixture"}], "prompts.mixture: lists mixture"),
         ([{"source": "x.jsonl", "columns": {"statment": "q"}}], "x.jsonl: unknown column statment"),

@@ -60,6 +60,17 @@ def assert_named_or_undisturbed(message: str | None, path: Path, same: Callable[
         assert "\n" not in message
 
 
+def check_each(files: list[str], damaged: Callable[[str], object]) -> None:
+    """Every file has its turn, so that one run of hours tells of all that are wrong."""
+    faults = []
+    for name in files:
+        try:
+            damaged(name)
+        except Exception as error:  # a traceback is what must not come of it; pytest's own outcomes are no Exception
+            faults.append(f"{name}: {type(error).__name__}: {error}")
+    assert faults == []
+
+
 def damage_and_run_again(name: str, how: str, finished: Path, recipe: Recipe, root: Path) -> str | None:
     unlinked_copy(finished, root)
     DAMAGES[how](root / name)
@@ -104,8 +115,7 @@ def test_a_damaged_file_of_a_finished_run_is_named_or_made_again(name, how, fini
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("how", DAMAGES)
 def test_every_file_of_a_finished_run(how, finished, recipe, tmp_path):
-    for name in names(finished):
-        damage_and_run_again(name, how, finished, recipe, tmp_path / "run")
+    check_each(names(finished), lambda name: damage_and_run_again(name, how, finished, recipe, tmp_path / "run"))
 
 
 # Half-finished runs ---------------------------------------------------------------------------------------------------
@@ -204,8 +214,7 @@ def test_a_damaged_file_of_a_half_finished_run_is_named_or_made_again(stage, nam
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("stage", ["sample", "train", "evaluate"])
 def test_every_file_of_a_half_finished_run(stage, how, half, finished, recipe):
-    for name in names(half[stage]):
-        damage_and_continue(stage, name, how, half, finished, recipe)
+    check_each(names(half[stage]), lambda name: damage_and_continue(stage, name, how, half, finished, recipe))
 
 
 def take_the_next(path: Path) -> None:

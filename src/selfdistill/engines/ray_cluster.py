@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import util
 from typing import Any
 
 from selfdistill.errors import MissingExtraError, UserError, first_line
@@ -40,6 +41,18 @@ def cluster(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def require_cluster(address: str) -> None:
+    """Make sure that `cluster` has something to join, as far as shows without joining.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UserError: nobody listens at this address.
+    """
+    if util.find_spec("ray") is None:
+        raise MissingExtraError("cluster", extra="ray")
+    _require_listener(address)
 
 
 def _require_listener(address: str) -> None:

@@ -13,6 +13,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.export.gguf import write_gguf
 from selfdistill.files import read_json, write_json
+from selfdistill.run.integrity import check_student
 
 
 def export_gguf(directory: str | Path, out: str | Path, precision: Literal["f16", "q8_0"] = "q8_0") -> Path:
@@ -77,15 +78,17 @@ def model_directory(directory: Path) -> Path:
     """The model that a path names: a run's student, or itself.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is not as training has left it.
     """
     run = RunDirectory(directory)
     if run.manifest.is_file() and not (run.student / "config.json").is_file():
         raise UserError("there is no student to export", where=directory, fix=f"run selfdistill train {directory}")
     if (run.student / "config.json").is_file():
+        check_student(run.student)
         return run.student
     if not (directory / "config.json").is_file():
         raise UserError("neither a run nor a model directory", where=directory, fix="give one that has a config.json")
+    check_student(directory)
     return directory
 
 

@@ -129,16 +129,33 @@ def load_config(path: str, revision: str | None = None) -> Any:
     """The model's configuration.
 
     Raises:
-        UserError: the model cannot be found.
+        UserError: the model cannot be found, its configuration is damaged, or it is no causal language model.
     """
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(resolve_path(path), revision=revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(resolve_path(path), revision=revision, trust_remote_code=False)
     except UserError:
         raise
     except Exception as error:  # a configuration may be wrong in many ways
-        raise _cannot_load("model's configuration", path, error) from error
+        fix = "check config.json, and whether the installed transformers knows this kind of model"
+        raise _cannot_load("model's configuration", path, error, fix=fix) from error
+    _require_causal(config, path)
+    return config
+
+
+def _require_causal(config: Any, path: str) -> None:
+    """Refuse encoders: transformers loads BERT and its kin as language models that see what they should predict."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
+
+    kind = config.model_type
+    if kind in CAUSAL and kind in MASKED and not getattr(config, "is_decoder", False):
+        raise UserError(
+            f"cannot load the model: {kind} reads texts in both directions, which is no causal language model",
+            where=path,
+            fix="choose a model that continues texts",
+        )
 
 
 def empty_model(config: Any, where: str, *, whole: bool = False) -> Any:
@@ -293,10 +310,14 @@ def _cannot_load(
         fix = "choose a model that AutoModelForCausalLM loads"
     elif "no file named model.safetensors" in reason:
         fix = "the weights must be safetensors files; pickled ones are never read"
+    elif fix is None:
+        fix = OTHER_FILES
     return UserError(f"cannot load the {what}: {reason}", where=where, fix=fix)
 
 
 def _gist(error: Exception) -> str:
     """The first line of a message, or two where the first only announces the second."""
+    if isinstance(error, KeyError):  # its message is the key alone
+        return f"it lacks {error}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

@@ -23,10 +23,8 @@ def parts(settings: PromptSettings) -> Iterator[tuple[MixturePart, PromptSetting
     """Each part of a mixture, with the prompts section as it is for that part alone.
 
     Raises:
-        UserError: there is none, one is there twice or is a mixture itself, or it names a column that rows do not have.
+        UserError: one is there twice or is a mixture itself, or it names a column that rows do not have.
     """
-    if not settings.mixture:
-        raise UserError("lists no sources", where="prompts.mixture", fix="list some: [{source: ..., weight: 1}, ...]")
     repeated = [label for label, count in Counter(part.label for part in settings.mixture).items() if count > 1]
     if repeated or any(part.source == MIXTURE for part in settings.mixture):
         raise UserError(f"lists {(repeated or [MIXTURE])[0]} more than once, or a mixture", where="prompts.mixture")

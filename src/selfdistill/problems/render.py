@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from selfdistill.recipe.model import ModelSettings
     from selfdistill.recipe.prompts import PromptSettings
 
+_OWN_TOKENIZER = "take the tokenizer that belongs to these weights"
+
 
 def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Renderer, int]:
     """The model's renderer, and its context in tokens.
@@ -36,12 +38,15 @@ def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Rende
 
 def _require_embeddings(renderer: Renderer, embeddings: int | None, where: str) -> None:
     """Refuse a tokenizer that gives ids which the model does not have: in its vocabulary, or in a rendered prompt."""
-    largest = max(renderer.tokenizer.vocab_size - 1, *renderer.render("x").token_ids)
+    shown = renderer.render("x").token_ids
+    if not shown:
+        raise UserError("the tokenizer makes no token of a text", where=where, fix=_OWN_TOKENIZER)
+    largest = max(renderer.tokenizer.vocab_size - 1, *shown)
     if embeddings is not None and largest >= embeddings:
         raise UserError(
             f"the tokenizer gives the token id {largest}, and the model has only {embeddings} tokens",
             where=where,
-            fix="take the tokenizer that belongs to these weights",
+            fix=_OWN_TOKENIZER,
         )
 
 

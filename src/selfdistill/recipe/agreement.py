@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfdistill.recipe.section import Section
+from selfdistill.recipe.section import LARGEST, PositiveInt, Section, Share
 
 Source = Literal["examples", "mutations", "types", "model"]
 
@@ -18,17 +18,17 @@ class AgreementSettings(Section):
     """Where inputs come from, in this order until there are enough: the statement's own `examples` (what they say of
     outputs is never read); small `mutations` of them; values drawn by `types`, from annotations or the statement's list
     of inputs; calls that the `model` writes when it is asked for some, which needs a chat model."""
-    most_inputs: Annotated[int, Field(gt=0)] = 20
+    most_inputs: PositiveInt = 20
     """Inputs of one prompt, at most."""
-    input_tokens: Annotated[int, Field(gt=0)] = 512
+    input_tokens: PositiveInt = 512
     """Limit of what the model writes when it is asked for inputs."""
     choose: Literal["one", "all"] = "one"
     """What is kept of the largest group: its first sample, or all."""
-    min_size: Annotated[int, Field(ge=2)] = 2
+    min_size: Annotated[int, Field(ge=2, le=LARGEST)] = 2
     """Samples that the largest group must have."""
-    min_share: Annotated[float, Field(ge=0, le=1)] = 0.4
+    min_share: Share = 0.4
     """Of the prompt's samples, those without a program included, that the largest group must have."""
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 6.0
+    seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 6.0
     """Wall-clock limit of one program on all of its inputs. What reaches a limit agrees with nothing."""
 
     @model_validator(mode="after")

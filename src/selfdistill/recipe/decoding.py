@@ -19,7 +19,7 @@ from selfdistill.recipe.decoding_rules import (
     cut_label,
     cut_slug,
 )
-from selfdistill.recipe.section import CountOrZero, Section
+from selfdistill.recipe.section import HOTTEST, CountOrZero, PositiveShare, Section
 
 GREEDY_BELOW = 1e-5
 """A temperature under this means argmax, and nothing else is applied (vLLM's rule)."""
@@ -28,11 +28,11 @@ GREEDY_BELOW = 1e-5
 class Decoding(Section):
     """One stage of decoding: divide logits by `temperature`, then top-k, then top-p, then renormalise."""
 
-    temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+    temperature: Annotated[float, Field(ge=0, le=HOTTEST, allow_inf_nan=False)]
     """Divides the logits. 0 (or less than 1e-5) is greedy."""
     top_k: CountOrZero = 0
     """Keep the tokens whose tempered logit is at least the k-th largest; 0 is off."""
-    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
+    top_p: PositiveShare = 1.0
     """Of those, keep the smallest prefix by falling probability whose mass reaches this; 1 is off."""
 
     @property
@@ -72,14 +72,17 @@ Stage = Annotated[
 """Any one stage; the key `rule` tells the types apart."""
 
 
+_SYNTAX_FIRST = "rule python-syntax first, and a stage after it, e.g. [{rule: python-syntax}, {temperature: 0.7}]"
+
+
 def _ordered(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Refuse sequences that cannot be decoded."""
     if not stages:
         raise ValueError("at least one stage")
     if any(isinstance(stage, PythonSyntax) for stage in stages[1:]):
-        raise ValueError("rule python-syntax comes first")
+        raise ValueError(_SYNTAX_FIRST)
     if isinstance(stages[-1], PythonSyntax):
-        raise ValueError("after rule python-syntax a stage must follow, e.g. {temperature: 0.7}")
+        raise ValueError(_SYNTAX_FIRST)
     return stages
 
 

@@ -11,12 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfdistill.recipe.section import Section
+from selfdistill.recipe.section import HOTTEST, LARGEST, CountOrZero, PositiveFloat, PositiveShare, Section, Share
 
-Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-TemperatureOrGreedy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-TopK = Annotated[int, Field(ge=0)]
-TopP = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Temperature = Annotated[float, Field(gt=0, le=HOTTEST, allow_inf_nan=False)]
+TemperatureOrGreedy = Annotated[float, Field(ge=0, le=HOTTEST, allow_inf_nan=False)]
 
 
 class Rival(Section):
@@ -36,7 +34,7 @@ class MinP(Rival):
 
     rule: Literal["min-p"]
     """Names the type."""
-    min_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    min_p: Share
     """Share of the top token's probability; 0 is off."""
     temperature: Temperature = 1.0
     """Divides the logits first."""
@@ -61,7 +59,7 @@ class TopNSigma(Rival):
 
     rule: Literal["top-n-sigma"]
     """Names the type."""
-    n: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    n: PositiveFloat = 1.0
     """Standard deviations below the top logit."""
     temperature: Temperature = 1.0
     """Divides the logits of what stays."""
@@ -88,11 +86,11 @@ class EntropyTemperature(Rival):
     """Names the type."""
     temperature: Temperature
     """T0, which an uncertain context approaches."""
-    theta: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    theta: Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
     """Nats; how uncertain a context must be to be decoded hot. 0 is a fixed temperature."""
-    top_k: TopK = 0
+    top_k: CountOrZero = 0
     """As in `Decoding`, on the tempered logits."""
-    top_p: TopP = 1.0
+    top_p: PositiveShare = 1.0
     """As in `Decoding`, on the tempered logits."""
 
     @property
@@ -119,11 +117,11 @@ class ForkLock(Rival):
     """At locks; 0 takes the top token."""
     fork_temperature: TemperatureOrGreedy
     """At forks."""
-    fork_tokens: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    fork_tokens: Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False)] = 1.5
     """Effective tokens from which a context is a fork."""
-    top_k: TopK = 20
+    top_k: CountOrZero = 20
     """As in `Decoding`, before tempering."""
-    top_p: TopP = 0.8
+    top_p: PositiveShare = 0.8
     """As in `Decoding`, before tempering."""
 
     @property

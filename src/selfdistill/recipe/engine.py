@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,9 @@ ENGINES: dict[str, EngineKind] = {
 """Every `engine.kind` but `auto`."""
 
 
+_URL = re.compile(r"https?://[^\s/]+\S*")
+
+
 class EngineSettings(Section):
     """What generates. See docs/engines.md."""
 
@@ -81,7 +85,7 @@ class EngineSettings(Section):
 
     replicas: PositiveInt = 1
     """Engines at work at the same time in a cluster, e.g. the number of GPUs over `gpus_per_replica`."""
-    gpus_per_replica: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    gpus_per_replica: Annotated[float, Field(ge=0, le=1024, allow_inf_nan=False)] = 0.0
     """GPUs that Ray reserves for each of them; for vLLM the tensor_parallel_size."""
 
     @model_validator(mode="after")
@@ -90,6 +94,10 @@ class EngineSettings(Section):
         if (chosen is not None and chosen.on_server) != (self.base_url is not None):
             servers = [name for name, kind in ENGINES.items() if kind.on_server]
             raise ValueError(f"base_url goes with kind: {' or '.join(servers)}, which needs it")
+        for name in ("base_url", "student_base_url"):
+            url = getattr(self, name)
+            if url is not None and not _URL.fullmatch(url):
+                raise ValueError(f"{name} {url} is no http:// or https:// address")
         if self.options and chosen is not None and not chosen.takes_options:
             takers = [name for name, kind in ENGINES.items() if kind.takes_options]
             raise ValueError(f"options goes with kind: {', '.join(takers)} or auto")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from selfdistill.recipe.decoding import Decoding, Stages
-from selfdistill.recipe.section import EMBEDDED, CountOrZero, PositiveInt, Section
+from selfdistill.recipe.section import EMBEDDED, HOTTEST, CountOrZero, PositiveInt, PositiveShare, Section
 from selfdistill.records import Answers
 
 WHOLE_GRID = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
@@ -18,12 +18,12 @@ WHOLE_GRID = (0.0, 0.5, 0.7, 0.9, 1.1, 1.3)
 class GridSettings(Section):
     """The temperature grid on which base and student are compared."""
 
-    temperatures: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = (0.0,)
+    temperatures: tuple[Annotated[float, Field(ge=0, le=HOTTEST, allow_inf_nan=False)], ...] = (0.0,)
     """T_eval; 0 is greedy, which costs one completion a problem. `--grid` of `run` and `evaluate` adds 0.5, 0.7, 0.9,
     1.1 and 1.3, to a finished run too: that is how far either model gets by decoding alone."""
     top_k: CountOrZero = 20
     """Of every grid point; 0 is off."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
+    top_p: PositiveShare = 0.8
     """Of every grid point; 1 is off."""
 
     @property
@@ -46,7 +46,7 @@ class GradingSettings(Section):
     its code, the model's own checks included. `livecodebench` rules run it whole. See docs/grading.md."""
     isolation: Literal["full", "process"] = "full"
     """`full` refuses to run where the sandbox is missing; the weaker level must be asked for by name."""
-    workers: PositiveInt | None = None
+    workers: Annotated[int, Field(gt=0, le=4096)] | None = None
     """Programs at a time; unset is the number of cores. Does not change any verdict."""
 
 
@@ -106,8 +106,10 @@ class EvaluationSettings(Section):
     def _enough_samples(self) -> EvaluationSettings:
         if self.since and self.until and self.since >= self.until:
             raise ValueError(f"since {self.since} is not before until {self.until}")
-        if self.benchmark == EMBEDDED and self.split not in ("validation", "test"):
+        if self.benchmark.startswith(EMBEDDED) and self.split not in ("validation", "test"):
             raise ValueError(f"split {self.split!r}: the embedded problems have validation and test")
+        if self.benchmark.startswith(EMBEDDED) and (self.since or self.until):
+            raise ValueError("since and until: the embedded problems have no dates")
         if max(self.pass_at) > self.samples_per_problem:
             raise ValueError(f"pass@{max(self.pass_at)} needs samples_per_problem of at least {max(self.pass_at)}")
         return self

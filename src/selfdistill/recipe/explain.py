@@ -9,11 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from selfdistill.recipe.section import PositiveInt, Section
+from selfdistill.recipe.section import HOTTEST, LARGEST, PositiveInt, Section, Share
 
-Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-TokenCount = Annotated[float, Field(gt=1, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(gt=0, le=HOTTEST, allow_inf_nan=False)]
+TokenCount = Annotated[float, Field(gt=1, le=LARGEST, allow_inf_nan=False)]
 
 
 class AnalysisSettings(Section):

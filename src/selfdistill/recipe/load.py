@@ -16,7 +16,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from selfdistill.checked import checked
@@ -25,7 +24,12 @@ from selfdistill.recipe.evaluation import WHOLE_GRID
 from selfdistill.recipe.one_card import known_models, one_card_text
 from selfdistill.recipe.schema import HARMLESS_KEYS, Recipe
 from selfdistill.recipe.section import complaint, is_section
-from selfdistill.recipe.text import parse_yaml, read_yaml
+from selfdistill.recipe.text import parse_yaml, read_value, read_yaml
+
+_TRIED = ("str", "tuple[str, ...]", "[key]", "")
+"""What a path of pydantic's may end with that is no key."""
+_SHOWN = 80
+"""Characters of a value in a message."""
 
 
 def builtin_recipes() -> tuple[str, ...]:
@@ -51,16 +55,14 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     tree = _nested(tree, path)
     if not overrides:
         return _validate(tree, path, lines)
-    changed = deepcopy(tree)
-    for override in overrides:
-        _apply(changed, override)
+    changed = _overridden(tree, overrides)
     try:
         return Recipe.model_validate(changed)
     except ValidationError as error:
         _validate(tree, path, lines)  # what is wrong without the overrides is the file's fault
         fault = _most_telling(error)
         key = _dotted(fault)
-        raise _fault(fault, key, f"--set {_blamed(overrides, key)}") from None
+        raise _fault(fault, key, f"--set {_blamed(tree, overrides, key)}") from None
 
 
 def recipe_text(name: str) -> str:
@@ -142,20 +144,23 @@ def _nested(tree: dict[str, Any], path: Path) -> dict[str, Any]:
     return nested
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key.strip():
-        raise UserError(f"--set {override}", fix="write key=value, e.g. --set sampling.decoding.temperature=1.2")
-    section, last = _section_of(tree, key.strip(), f"--set {override}")
-    try:
-        section[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, RecursionError, ValueError):  # no YAML: a text as it is
-        section[last] = value
+def _overridden(tree: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of the tree with the overrides applied, one after the other."""
+    changed = deepcopy(tree)
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator or not key.strip():
+            raise UserError(f"--set {override}", fix="write key=value, e.g. --set sampling.decoding.temperature=1.2")
+        section, last = _section_of(changed, key.strip(), f"--set {override}")
+        section[last] = read_value(value, f"--set {override}")
+    return changed
 
 
 def _section_of(tree: dict[str, Any], key: str, where: Path | str) -> tuple[dict[str, Any], str]:
     """The section that a dotted key is in, made where it is not there, and the key's own name."""
     *parents, last = key.split(".")
+    if not all((*parents, last)):
+        raise UserError(f"{key} is no name of a key", where=where, fix="one dot between a section and its key")
     section = tree
     for parent in parents:
         child = section.setdefault(parent, {})
@@ -177,16 +182,29 @@ def _validate(tree: dict[str, Any], path: Path | str, lines: dict[str, int]) -> 
 
 
 def _dotted(fault: Any) -> str:
-    return ".".join(str(part) for part in fault["loc"])
+    """The fault's key. Where several types are allowed, pydantic puts the one that it tried into the path."""
+    *parents, last = fault["loc"] or ("",)
+    kept = [part for part in parents if part != "" and "-" not in str(part)]
+    kept += [last] if last not in _TRIED else []
+    return ".".join(map(str, kept))
 
 
-def _blamed(overrides: Sequence[str], key: str) -> str:
-    """The last override that touches the key, or what it is a part of; else all of them."""
+def _blamed(tree: dict[str, Any], overrides: Sequence[str], key: str) -> str:
+    """The last override of the key, or of what it is a part of; else the last one before which all was well."""
     for override in reversed(overrides):
         own = override.partition("=")[0].strip()
-        if own == key or own.startswith(f"{key}.") or key.startswith(f"{own}."):
+        if own == key or key.startswith(f"{own}."):
             return override
-    return " --set ".join(overrides)
+    valid = [_is_valid(_overridden(tree, overrides[:count])) for count in range(len(overrides))]
+    return overrides[len(valid) - 1 - valid[::-1].index(True)]
+
+
+def _is_valid(tree: dict[str, Any]) -> bool:
+    try:
+        Recipe.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
 
 
 def _most_telling(error: ValidationError) -> Any:
@@ -201,12 +219,11 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
         known = _known_keys(parents)
         nearest = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}" if known else None
-        return UserError(f"unknown key {key}", where=where, fix=hint)
+        return UserError(f"unknown key {key or repr(key)}", where=where, fix=hint)
     if fault["type"] == "missing":
         return UserError(f"{key} is missing", where=where, fix=f"set {key}")
-    message = complaint(fault).removeprefix("Input should be ")
-    given = fault["input"]
-    if isinstance(given, dict):
+    message, given = complaint(fault).removeprefix("must be "), fault["input"]
+    if isinstance(given, dict) and fault["type"] in ("value_error", "unknown_rule"):  # a sentence on its keys
         return UserError(f"{key}: {message}" if key else message, where=where)
     if isinstance(given, date) and fault["type"] == "string_type":
         return UserError(f"{key} is a date to YAML, must be text", where=where, fix=f"put it in quotes: '{given}'")
@@ -214,7 +231,13 @@ def _fault(fault: Any, key: str, where: str) -> UserError:
 
 
 def _shown(value: Any) -> str:
-    return "nan" if isinstance(value, float) and math.isnan(value) else json.dumps(value, default=str)
+    """A value as YAML has it, or what kind of value it is."""
+    if isinstance(value, dict):
+        return "a section"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.section import PositiveInt, Section
+from selfdistill.recipe.section import PositiveFloat, PositiveInt, PositiveShare, Section
 
 MIXTURE = "mixture"
 """The `prompts.source` that stands for `prompts.mixture`."""
@@ -20,7 +18,7 @@ class MixturePart(Section):
 
     source: str
     """As `prompts.source`."""
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    weight: PositiveFloat = 1.0
     """Its share of the prompts is this over the sum of all weights."""
     subset: str | None = None
     """Its configuration name on the hub."""
@@ -52,5 +50,5 @@ class SelfWritten(Section):
     """Of these turns."""
     max_new_tokens: PositiveInt = 256
     """A turn that has not ended here is dropped."""
-    similarity: Annotated[float, Field(gt=0, le=1)] = 0.7
+    similarity: PositiveShare = 0.7
     """A turn as similar as this to an earlier one (Jaccard, runs of three words) is dropped."""

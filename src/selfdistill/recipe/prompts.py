@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from selfdistill.recipe.prompt_sources import MixturePart, SelfWritten
+from selfdistill.recipe.prompt_sources import MIXTURE, MixturePart, SelfWritten
 from selfdistill.recipe.section import CountOrZero, PositiveInt, Section
 
 
@@ -69,3 +69,9 @@ class PromptSettings(Section):
         if not all(strings):
             raise ValueError("a list of texts that are not empty")
         return strings
+
+    @model_validator(mode="after")
+    def _mixes(self) -> PromptSettings:
+        if (self.source == MIXTURE) != bool(self.mixture):
+            raise ValueError("mixture goes with source: mixture, and lists some sources: [{source: mine.jsonl}, ...]")
+        return self

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from selfdistill.recipe.decoding import Decoding
-from selfdistill.recipe.section import PositiveInt, Section
+from selfdistill.recipe.section import PositiveInt, PositiveShare, Section
 
 
 class MixSettings(Section):
@@ -15,7 +13,7 @@ class MixSettings(Section):
 
     run: str
     """Its directory."""
-    share: Annotated[float, Field(gt=0, le=1)]
+    share: PositiveShare
     """Of the prompts, drawn by the recipe's seed, that keep the earlier run's samples."""
 
 

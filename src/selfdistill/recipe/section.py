@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from selfdistill.errors import WrongValueError
 
@@ -20,6 +28,22 @@ PositiveInt = Annotated[int, Field(gt=0, le=LARGEST)]
 CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
 PositiveFloat = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+PositiveShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+HOTTEST = 100
+"""Of any temperature: beyond it every distribution is flat, and a logit divided by it is soon 0."""
+
+_WORDS = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a section of keys",
+    "model": "a section of keys",
+}
+"""What pydantic's kinds of faults ask for, in a recipe's words; kinds go on: `int_parsing`, `int_from_float`."""
 
 
 class Section(BaseModel):
@@ -39,6 +63,16 @@ class Section(BaseModel):
             name = ".".join(map(str, fault["loc"]))
             what = complaint(fault)
             raise WrongValueError(f"{name}: {what}" if name else what, where=type(self).__name__) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Python takes true for 1, and so would pydantic: YAML's `yes` or `on` in the wrong line."""
+        truths = any(isinstance(each, bool) for each in (value if isinstance(value, list | tuple) else [value]))
+        wanted = _parts(cls.model_fields[str(info.field_name)].annotation)
+        if truths and wanted & {int, float} and not wanted & {bool, True, False}:
+            raise PydanticCustomError("float_type", "must be a number")
+        return value
 
     # Else pydantic would build nested settings by calling this, and lose where in a recipe the fault is.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -73,8 +107,11 @@ class NameIn:
 
 
 def complaint(fault: Mapping[str, Any]) -> str:
-    """What is wrong, of one of a pydantic error's `errors()`."""
-    return str(fault["msg"]).removeprefix("Value error, ")
+    """What is wrong, of one of a pydantic error's `errors()`, in a recipe's words."""
+    kind, _, rest = str(fault["type"]).partition("_")
+    if kind in _WORDS and rest in ("type", "parsing", "from_float", "parsing_size", "unicode"):
+        return f"must be {_WORDS[kind]}"
+    return str(fault["msg"]).removeprefix("Value error, ").replace("Input should be ", "must be ")
 
 
 def a_name(name: str) -> str:
@@ -92,6 +129,14 @@ def a_name(name: str) -> str:
     ):
         raise ValueError("a name that can be a folder's: no slash, no dot in front, at most 200 bytes")
     return name
+
+
+def _parts(annotation: Any) -> set[Any]:
+    """The types, and literal values, that an annotation is made of."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    inner = get_args(annotation)
+    return set().union(*map(_parts, inner)) if inner else {annotation}
 
 
 def is_section(annotation: Any) -> bool:

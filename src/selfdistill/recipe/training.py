@@ -8,10 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from selfdistill.recipe.agreement import AgreementSettings
-from selfdistill.recipe.section import LARGEST, CountOrZero, Fraction, NameIn, PositiveFloat, PositiveInt, Section
+from selfdistill.recipe.section import (
+    LARGEST,
+    CountOrZero,
+    Fraction,
+    NameIn,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,13 @@ class LoraSettings(Section):
     """Names of the weights to adapt (`q_proj`, `experts.down_proj`), a regular expression, or `all-linear`: every
     linear layer but the output's, and the experts of a mixture. The log says what share of the weights that is."""
 
+    @field_validator("target_modules")
+    @classmethod
+    def _names_some(cls, modules: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not modules or not all(modules):
+            raise ValueError("names of weights, a regular expression or all-linear")
+        return modules
+
 
 class TrainingSettings(Section):
     """Step 2: fine-tune the base on its raw samples. The defaults are the paper's (Sec. 3)."""
@@ -68,7 +83,7 @@ class TrainingSettings(Section):
     """Sequences a forward pass on one device; divides `batch_size`."""
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-6
     """Peak."""
-    min_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
+    min_learning_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1e-6
     """The cosine ends here."""
     warmup_steps: CountOrZero = 250
     """Steps of linear rise from 0 to the peak; the first has rate 0."""

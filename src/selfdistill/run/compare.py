@@ -22,6 +22,7 @@ from selfdistill.records import Problem
 from selfdistill.report import write_report
 from selfdistill.run.evaluating import grade_group, sample_group, write_systems
 from selfdistill.run.fingerprints import fingerprint_model
+from selfdistill.run.integrity import check, check_student, seal
 from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.systems import System, make_systems
@@ -55,6 +56,8 @@ def compare_checkpoints(recipe: Recipe, student: str, out: Path) -> RunDirectory
         UserError: a checkpoint cannot be used, or the directory holds another comparison.
     """
     require(recipe.evaluation.grading.isolation)
+    for checkpoint in (recipe.model.path, student):
+        check_student(Path(checkpoint))
     problems = load_problems(recipe.evaluation)
     models = {"base": recipe.model, "student": recipe.model.model_copy(update={"path": student, "revision": None})}
     renderers = {}
@@ -67,6 +70,7 @@ def compare_checkpoints(recipe: Recipe, student: str, out: Path) -> RunDirectory
     for name, model in models.items():
         set_fingerprint(directory, name, fingerprint_model(resolve_path(model.path), model.revision))
     with exclusive(directory):
+        check(directory, "evaluation", whole=False)
         recipe = recipe.model_copy(update={"engine": settle(recipe.model, recipe.engine)})
         systems = compared_systems(recipe)
         write_systems(directory, systems, problems)
@@ -86,6 +90,7 @@ def compare_checkpoints(recipe: Recipe, student: str, out: Path) -> RunDirectory
                     longest=recipe.evaluation.max_new_tokens,
                 )
         _grade(recipe, directory, systems, problems, renderers)
+        seal(directory, "evaluation")
         write_report(directory.root)
     return directory
 

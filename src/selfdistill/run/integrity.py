@@ -2,7 +2,8 @@
 
 A file that differs is named, with what makes it again. Files that grow are checked line by line as well
 (`selfdistill/chain.py`), soft targets file by file (`steps/sampling/targets.py`): so a stage that was interrupted, and
-has nothing in the manifest yet, notices damage too. The digests find damage, not forgery.
+has nothing in the manifest yet, notices damage too. Studies have no manifest of their own: the
+numbers that another command reads hold a checksum (`files.write_sealed`). The digests find damage, not forgery.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from selfdistill.processes import is_main_process
 from selfdistill.run.manifest import read_manifest, update_manifest
 
 Name = Literal[
-    "prompts", "samples", "targets", "training", "student", "contamination", "evaluation", "regressions", "baselines"
+    "prompts",
+    "samples",
+    "targets",
+    "training",
+    "student",
+    "contamination",
+    "evaluation",
+    "regressions",
+    "baselines",
+    "agreement",
 ]
 Entry = dict[str, str | int]
 
@@ -62,7 +72,10 @@ PARTS: dict[Name, Part] = {
     "evaluation": Part((f"{_RUN.systems.parent}/*",), _made_by("evaluate")),
     "regressions": Part((f"{_RUN.regressions}/**/*",), _made_by("regressions")),
     "baselines": Part(_names(_RUN.decoding_baselines), _made_by("decoding-baselines")),
+    "agreement": Part((*_names(_RUN.agreement), f"{_RUN.system_agreements('*').parent}/*"), _made_by("agreement")),
 }
+"""What a later stage, or another command, reads. Not in it is what only people read, or what is written anew from the
+rest each time: the report, its numbers and the student's card, and the page on locks and forks with its numbers."""
 
 
 def seal(directory: RunDirectory, *names: Name) -> None:

@@ -6,7 +6,6 @@ manifest holds the digests of the run's files (`integrity.py`), and `checksum`, 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -14,11 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import as_json, read_json, write_json
+from selfdistill.files import as_json, checksum, read_json, write_json
 from selfdistill.processes import is_main_process
 from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.recipe.engine import ENGINES
@@ -115,7 +112,7 @@ def read_manifest(directory: RunDirectory) -> dict[str, Any]:
         manifest = read_json(directory.manifest)
     except UserError as error:
         raise UserError(error.what, where=directory.manifest, fix=_RESTORE) from error
-    if not isinstance(manifest, dict) or manifest.pop("checksum", None) not in (None, _checksum(manifest)):
+    if not isinstance(manifest, dict) or manifest.pop("checksum", None) not in (None, checksum(manifest)):
         raise UserError(
             "differs from what was written: its checksum does not fit", where=directory.manifest, fix=_RESTORE
         )
@@ -178,11 +175,7 @@ def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
 
 def _write(directory: RunDirectory, manifest: dict[str, Any]) -> None:
     plain = as_json(manifest)
-    write_json(directory.manifest, {**plain, "checksum": _checksum(plain)})
-
-
-def _checksum(manifest: dict[str, Any]) -> str:
-    return xxhash.xxh3_128_hexdigest(json.dumps(manifest, sort_keys=True).encode())
+    write_json(directory.manifest, {**plain, "checksum": checksum(plain)})
 
 
 def _versions() -> dict[str, str]:

@@ -11,15 +11,26 @@ from selfdistill.errors import UserError
 from selfdistill.events import emit
 from selfdistill.files import read_json, write_text
 from selfdistill.report.card import model_card
-from selfdistill.run.integrity import check
+from selfdistill.run.integrity import Name, check
 from selfdistill.run.manifest import read_recipe
+
+_READ: tuple[Name, ...] = (
+    "prompts",
+    "samples",
+    "training",
+    "contamination",
+    "evaluation",
+    "regressions",
+    "baselines",
+    "agreement",
+)
 
 
 @checked
 def write_report(directory: RunDirectory) -> Path:
     """summary.json and report.html, and the results on the student's model card."""
     require_stage(directory, directory.systems, "evaluate")
-    check(directory, "prompts", "samples", "training", "contamination", "evaluation", "regressions", "baselines")
+    check(directory, *_READ)
 
     path = report.write_report(directory.root)
     write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))

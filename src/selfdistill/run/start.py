@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.agreement.model_inputs import asks_for_inputs, require_chat
 from selfdistill.checked import checked
+from selfdistill.decoding.syntax import require_syntax
 from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.engines.ray_cluster import require_cluster
+from selfdistill.errors import UserError
 from selfdistill.files import record_line, write_bytes, write_json
 from selfdistill.grading.isolation import require
 from selfdistill.measure.contamination.run import prompt_filter
@@ -18,18 +21,20 @@ from selfdistill.problems.evaluation import check_lengths, load_problems, render
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import Recipe
+from selfdistill.recipe.decoding import split_syntax
 from selfdistill.records import Prompt
 from selfdistill.run import apart
 from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
-from selfdistill.run.integrity import check, seal, sealed
-from selfdistill.run.manifest import open_manifest, set_fingerprint
+from selfdistill.run.integrity import check, check_student, seal, sealed
+from selfdistill.run.manifest import finished, open_manifest, set_fingerprint
 from selfdistill.run.mirror import pull
 from selfdistill.run.prediction import predict
 from selfdistill.run.self_written import check_self, is_self_written, write_self
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.training.extras import require_extras
+from selfdistill.steps.training.keep import require_judge
 
 if TYPE_CHECKING:
     from selfdistill.problems.prepare import PromptCounts
@@ -39,11 +44,17 @@ def check_recipe(recipe: Recipe) -> None:
     """Find the mistakes that would show after hours, before anything is written.
 
     Raises:
-        UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing.
+        UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing, or so is
+            what training filters by, or a cluster.
     """
     resolve_device(recipe.model.device)
     check_attention(recipe.model.attention)
     require_extras(recipe.model, recipe.training)
+    require_judge(recipe.training, recipe.prompts.source)
+    if any(split_syntax(stages)[0] for stages in recipe.evaluation.baselines):
+        require_syntax()
+    if recipe.cluster:
+        require_cluster(recipe.cluster)
     renderer, context = renderer_of(recipe)
     _ = renderer.chat  # raises where a template is demanded and absent
     if asks_for_inputs(recipe):
@@ -54,11 +65,24 @@ def check_recipe(recipe: Recipe) -> None:
     check_regressions(recipe)
 
 
+def _check_models(recipe: Recipe, *, sampled: bool) -> None:
+    """The base, and what samples in its place until that is done: of another run, they are as it has left them."""
+    other_model, mix = (None, None) if sampled else (recipe.sampling.model, recipe.sampling.mix)
+    for path in filter(None, (recipe.model.path, other_model)):
+        check_student(Path(resolve_path(path)))
+    if mix is not None:
+        other = RunDirectory(Path(mix.run))
+        if not other.samples.is_file():
+            raise UserError("holds no samples to mix in", where=mix.run, fix="set sampling.mix.run to a run")
+        check(other, "samples", "targets")
+
+
 @checked
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
     directory = RunDirectory(out)
     pull(recipe, directory)
+    _check_models(recipe, sampled=finished(directory, "sample"))
     fresh = not directory.prompts.is_file()
     if fresh and is_self_written(recipe.prompts):
         _write_self(recipe, directory)

@@ -15,10 +15,12 @@ import numpy as np
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json
 from selfdistill.measure.evaluated import describe
-from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.results import ArmRow, Arms, ArmScores, Best, Cost
-from selfdistill.studies.scores import best_scores, differences, greedy_gain, greedy_scores, over_seeds
+from selfdistill.run.integrity import check
+from selfdistill.run.manifest import read_manifest
+from selfdistill.studies.scores import best_scores, differences, greedy_gain, greedy_scores, over_seeds, read_runs
 
 _IN_TRAINING = {"agree", "train"}
 """Stages of a run that its training needs."""
@@ -51,7 +53,7 @@ def summarise(recipe: Recipe, rows: Sequence[Row], reference: str | None = None)
         UserError: they were judged on different problems.
     """
     directories = {(row.name, seed): directory for row in rows for seed, directory in row.runs.items()}
-    paired = read_paired(directories, recipe.evaluation.pass_at)
+    paired = read_runs(directories, recipe.evaluation.pass_at)
     runs = {row.name: {seed: paired[row.name, seed] for seed in row.runs} for row in rows}
     against = reference if reference in runs else rows[0].name
     task_ids = next(iter(paired.values())).task_ids
@@ -157,7 +159,9 @@ def _distinct(directory: RunDirectory, run: ScoreTables) -> float:
 def _cost(parts: Sequence[Path]) -> Cost:
     """Sequences trained on, seconds of sampling, of training (a verifier's time is in it); summed over the parts."""
     directories = [RunDirectory(root) for root in parts]
-    records = [read_json(directory.manifest)["stages"] for directory in directories]
+    for directory in directories:
+        check(directory, "training")
+    records = [read_manifest(directory)["stages"] for directory in directories]
     return {
         "sequences": sum(read_json(directory.training_data)["sequences"] for directory in directories),
         "sampling_seconds": sum(record["sample"]["seconds"] for record in records),

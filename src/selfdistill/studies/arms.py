@@ -14,14 +14,13 @@ from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
 from selfdistill.recipe.load import changed_keys, parse_recipe, with_changes
 from selfdistill.recipe.schema import Recipe
 from selfdistill.recipe.text import read_yaml
 from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.page import Page
 from selfdistill.report.results import Arms
-from selfdistill.run.manifest import finished
+from selfdistill.run.manifest import finished, read_manifest
 from selfdistill.studies.arm_table import Row, summarise
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
@@ -122,7 +121,7 @@ def _evaluated(cell: Cell, out: Path) -> bool:
     directory = StudyDirectory(out).run(cell.name)
     if not directory.manifest.is_file() or not finished(directory, "grade"):
         return False
-    return not changed_keys(parse_recipe(read_json(directory.manifest)["recipe"], directory.manifest), cell.recipe)
+    return not changed_keys(parse_recipe(read_manifest(directory)["recipe"], directory.manifest), cell.recipe)
 
 
 def _arm(name: str, value: Any, where: str) -> Arm:

@@ -15,18 +15,19 @@ from typing import Any
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.plan.model import model_size
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.curve import curve_page
 from selfdistill.report.pages.page import Page
 from selfdistill.report.results import Compute, Curve, CurvePoint
+from selfdistill.run.manifest import read_manifest
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
 from selfdistill.studies.lists import names, numbers
-from selfdistill.studies.scores import differences, greedy_gain, over_seeds
+from selfdistill.studies.scores import differences, greedy_gain, over_seeds, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def summarise(
         for size in sizes
         for seed in seeds
     }
-    runs = read_paired(directories, recipe.evaluation.pass_at)
+    runs = read_runs(directories, recipe.evaluation.pass_at)
     points: list[CurvePoint] = []
     for variant in variants:
         for size in sizes:
@@ -140,7 +141,7 @@ def _compute(directories: Sequence[RunDirectory], size: int) -> Compute:
 
 
 def _one_run(directory: RunDirectory, size: int) -> Compute:
-    manifest, data = read_json(directory.manifest), read_json(directory.training_data)
+    manifest, data = read_manifest(directory), read_json(directory.training_data)
     model = manifest["recipe"]["model"]
     parameters = model_size(model["path"], model["revision"]).active
     tokens = data["prompt_tokens"] + data["completion_tokens"]

@@ -21,7 +21,7 @@ from selfdistill.decoding.distribution import decode, further, logprob_of
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.engines.stream import Contexts, stream_logits
-from selfdistill.files import read_json, read_records, write_bytes, write_json
+from selfdistill.files import read_records, write_bytes, write_sealed
 from selfdistill.measure.statistics import bootstrap
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import load_renderer
@@ -31,7 +31,7 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.report.results import Preview, PreviewPoint
 from selfdistill.run import evaluating, start
-from selfdistill.run.manifest import open_manifest
+from selfdistill.run.manifest import open_manifest, read_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.directory import StudyDirectory
@@ -95,7 +95,7 @@ def preview(recipe: Recipe, grid: Grid, out: Path) -> Preview:
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(study.preview_scores, buffer.getvalue())
     summary = _summary(recipe, directory, systems, wanted, arrays)
-    write_json(study.numbers("preview"), summary)
+    write_sealed(study.numbers("preview"), dict(summary))
     return summary
 
 
@@ -179,7 +179,7 @@ def _summary(
 ) -> Preview:
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
     estimates = {m: bootstrap(arrays[m], seeds.generator(recipe.seed, "preview", m)) for m in measures}
-    manifest = read_json(directory.manifest)["stages"]
+    manifest = read_manifest(directory)["stages"]
     points: list[PreviewPoint] = [
         {
             "t_train": setting.t_train,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
+from zipfile import BadZipFile
 
 import numpy as np
 
 from selfdistill.directory import RunDirectory
-from selfdistill.errors import UserError
-from selfdistill.files import read_json
+from selfdistill.errors import UserError, first_line
+from selfdistill.files import read_sealed
 from selfdistill.measure.evaluated import read_problems
 from selfdistill.measure.scores import ScoreTables, rows_of
 from selfdistill.report.results import Interval, Preview, PreviewPoint
+from selfdistill.run.integrity import check
 from selfdistill.studies.directory import StudyDirectory
+
+_AGAIN = "the preview's own command makes it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,25 @@ def read_preview(root: Path, measure: str) -> Previewed:
     study = StudyDirectory(root)
     if not study.numbers("preview").is_file():
         raise UserError("holds no preview", where=root, fix="run selfdistill preview RECIPE --out DIR")
-    summary: Preview = read_json(study.numbers("preview"))
+    summary = cast("Preview", read_sealed(study.numbers("preview"), _AGAIN))
     if measure not in summary["measures"]:
         raise UserError(f"no {measure} in this preview", where=root, fix=f"one of {summary['measures']}")
-    table = np.load(study.preview_scores, allow_pickle=False)[measure]
+    check(RunDirectory(root), "evaluation")
+    table = _table(study.preview_scores, measure)
     return Previewed(root, summary["seed"], measure, tuple(summary["points"]), summary["greedy"].get(measure), table)
+
+
+def _table(path: Path, measure: str) -> np.ndarray:
+    """One array of an archive, whose every member has a checksum of its own.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            table: np.ndarray = arrays[measure]
+    except FileNotFoundError:
+        raise UserError("is missing", where=path, fix=_AGAIN) from None
+    except (BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
+        raise UserError(f"differs from what was written: {first_line(error)}", where=path, fix=_AGAIN) from error
+    return table

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -15,14 +16,15 @@ from scipy.stats import spearmanr
 from selfdistill import seeds
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
+from selfdistill.files import read_sealed
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
-from selfdistill.measure.scores import Scores, ScoreTables, read_paired
+from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.measure.statistics import means
 from selfdistill.report.results import GreedyRegret, OverSeeds, Place, RankCorrelation, Regret, Sweep
+from selfdistill.run.manifest import read_manifest
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.previewed import read_preview
-from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled
+from selfdistill.studies.scores import differences, mean_score, over_seeds, pooled, read_runs
 from selfdistill.studies.sweep import cell_name, grid_system
 
 Name = tuple[float, str, float]
@@ -53,10 +55,10 @@ def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regr
     study = StudyDirectory(sweep)
     if not study.numbers("sweep").is_file():
         raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
-    summary: Sweep = read_json(study.numbers("sweep"))
+    summary = cast("Sweep", read_sealed(study.numbers("sweep"), "the sweep's own command makes it again"))
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
     cells = {(point, seed): study.run(cell_name(*point, seed)) for point in points for seed in summary["seeds"]}
-    runs = read_paired(cells, [int(measure.partition("@")[2])])
+    runs = read_runs(cells, [int(measure.partition("@")[2])])
     trained = _trained(runs, summary["points"], summary["seeds"])
     before = read_preview(preview, measure)
     table = before.on_problems_of(next(iter(runs.values())))
@@ -148,7 +150,7 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
 
 def _seconds(runs: Sequence[RunDirectory]) -> float:
     """Of all stages that were not taken over from another run."""
-    stages = [stage for run in runs for stage in read_json(run.manifest)["stages"].values()]
+    stages = [stage for run in runs for stage in read_manifest(run)["stages"].values()]
     return float(sum(stage["seconds"] for stage in stages if not stage.get("shared")))
 
 

@@ -17,7 +17,6 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records
 from selfdistill.measure.evaluated import describe
-from selfdistill.measure.scores import read_paired
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
@@ -26,10 +25,11 @@ from selfdistill.records import Prompt, Sample
 from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
 from selfdistill.run import reporting, start
+from selfdistill.run.integrity import check
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.studies import share
 from selfdistill.studies.directory import StudyDirectory
-from selfdistill.studies.scores import differences, over_seeds
+from selfdistill.studies.scores import differences, over_seeds, read_runs
 
 CONTEXTS = 200
 """Of the first round's samples, on which entropy and kept mass are measured."""
@@ -90,7 +90,7 @@ def summarise(recipe: Recipe, outs: Sequence[Path]) -> Rounds:
     count = recipe.rounds.count
     numbers = range(1, count + 1)
     directories = {(seed, number): round_directory(out, number) for seed, out in enumerate(outs) for number in numbers}
-    runs = read_paired(directories, recipe.evaluation.pass_at)
+    runs = read_runs(directories, recipe.evaluation.pass_at)
     seeds = range(len(outs))
     first = [runs[seed, 1].default("base") for seed in seeds]
     scores = [first] + [[runs[seed, number].default("student") for seed in seeds] for number in numbers]
@@ -130,6 +130,9 @@ def _watch(recipe: Recipe, out: Path) -> list[Watched]:
     """Per model, the first base and then each round's student: diversity of its programs, certainty, kept mass."""
     count = recipe.rounds.count
     first = round_directory(out, 1)
+    check(first, "prompts", "samples")
+    for number in range(1, count + 1):
+        check(round_directory(out, number), "student")
     prompts = {p.prompt_id: p.token_ids for p in read_records(first.prompts, Prompt)}
     samples = list(read_records(first.samples, Sample))[:CONTEXTS]
     contexts = [Contexts(prompts[sample.prompt_id], sample.token_ids) for sample in samples]

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from selfdistill.measure.scores import Scores, ScoreTables
+from selfdistill.directory import RunDirectory
+from selfdistill.measure.scores import Scores, ScoreTables, read_paired
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
 from selfdistill.report.results import ByMeasure, Interval, OverSeeds
+from selfdistill.run.integrity import check
 from selfdistill.steps.evaluation.systems import System
+
+Key = TypeVar("Key")
+
+
+def read_runs(directories: Mapping[Key, RunDirectory], ks: Sequence[int]) -> dict[Key, ScoreTables]:
+    """`read_paired`, of runs whose data and evaluation are as their stages have left them.
+
+    Raises:
+        UserError: a file differs; or as `read_paired`.
+    """
+    for directory in directories.values():
+        check(directory, "prompts", "training", "evaluation")
+    return read_paired(directories, ks)
 
 
 def over_seeds(scores: Sequence[Scores], bounds: Bounds = SHARE) -> ByMeasure:

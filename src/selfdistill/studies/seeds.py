@@ -15,12 +15,13 @@ import numpy as np
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
-from selfdistill.files import read_json
 from selfdistill.measure.comparisons import find
-from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.measure.statistics import SeedSummary, across_seeds, means
 from selfdistill.measure.words import number, point_interval
+from selfdistill.run.manifest import read_manifest
 from selfdistill.steps.evaluation.systems import Role, System
+from selfdistill.studies.scores import read_runs
 
 _ROLES: dict[Role, str] = {
     "default": "default",
@@ -48,8 +49,8 @@ def summarise_seeds(runs: Sequence[Path]) -> dict[str, Any]:
         UserError: a run is not finished, or the runs do not have the same systems and problems.
     """
     directories = {number: RunDirectory(run) for number, run in enumerate(runs)}
-    recipes = [read_json(directory.manifest)["recipe"] for directory in directories.values()]
-    found = list(read_paired(directories, recipes[0]["evaluation"]["pass_at"]).values())
+    recipes = [read_manifest(directory)["recipe"] for directory in directories.values()]
+    found = list(read_runs(directories, recipes[0]["evaluation"]["pass_at"]).values())
     first = found[0]
     for each in found:
         if each.systems != first.systems:

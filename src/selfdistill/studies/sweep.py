@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from selfdistill.measure.scores import Scores, ScoreTables, read_paired
+from selfdistill.measure.scores import Scores, ScoreTables
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.results import Fit, Sweep, SweepPoint
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
-from selfdistill.studies.scores import differences, over_seeds
+from selfdistill.studies.scores import differences, over_seeds, read_runs
 
 Runs = dict[tuple[tuple[float, "Truncation"], int], ScoreTables]
 """By T_train and truncation, and seed."""
@@ -78,7 +78,7 @@ def summarise(recipe: Recipe, grid: Grid, out: Path) -> Sweep:
         for temperature, truncation in grid.points()
         for seed in grid.seeds
     }
-    runs = read_paired(directories, recipe.evaluation.pass_at)
+    runs = read_runs(directories, recipe.evaluation.pass_at)
     base = _base_scores(runs, grid)
     points = _student_rows(runs, grid, recipe, base)
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]

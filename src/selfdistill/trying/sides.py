@@ -19,6 +19,7 @@ from selfdistill.errors import UserError
 from selfdistill.problems.render import Rendered, Renderer
 from selfdistill.recipe.decoding import Stages, label
 from selfdistill.recipe.engine import EngineSettings
+from selfdistill.run.integrity import check_student
 from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def open_sides(recipe: Recipe, run: RunDirectory, renderer: Renderer) -> tuple[S
     """
     if not (run.student / "config.json").is_file():
         raise UserError("there is no student to try", where=run.root, fix=f"run selfdistill train {run.root}")
+    check_student(run.student)
     here = EngineSettings(kind="transformers", batch_size=1)
     decodings = {"base": recipe.evaluation.base, "student": recipe.evaluation.student}
     paths = {"base": None, "student": str(run.student)}

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from selfdistill.recipe.training import TrainingSettings
 
 APPEND_EVERY = 256
+_VERIFIER = "set training.verifier to a benchmark with them"
 
 
 def judge_samples(
@@ -67,6 +69,19 @@ def judge_samples(
     if keep == "compiles":
         return {index: "does not compile" for index, text in enumerate(programs) if not _compiles(text)}
     return dict.fromkeys(_lint(programs), "lint")
+
+
+def require_judge(training: TrainingSettings, source: str) -> None:
+    """Make sure that what `training.keep` judges by is there.
+
+    Raises:
+        MissingExtraError: ruff is wanted and not installed.
+        UserError: there is no such benchmark of tests, or none is named and the prompts have none of their own.
+    """
+    if training.keep == "lint" and util.find_spec("ruff") is None:
+        raise MissingExtraError("training.keep lint", extra="lint")
+    if training.keep == "passing" and not _problems(training, source):
+        raise UserError(f"the prompts of {source} have no tests", where="training.keep", fix=_VERIFIER)
 
 
 def _program(prompt: Prompt, sample: Sample, *, chat: bool) -> str | None:
@@ -141,7 +156,7 @@ def _grade(
         raise UserError(
             f"prompt {missing} has no tests",
             where="training.keep",
-            fix="set training.verifier to a benchmark with them",
+            fix=_VERIFIER,
         )
     limits = Limits(seconds_per_test=settings.seconds_per_test, memory_mb=settings.memory_mb)
     submissions = (

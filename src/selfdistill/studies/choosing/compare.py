@@ -27,6 +27,7 @@ from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
 from selfdistill.run import reporting, start
+from selfdistill.run.integrity import check, seal
 from selfdistill.run.manifest import finished, read_recipe
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
@@ -54,12 +55,15 @@ def compare_agreement(root: Path) -> dict[str, Any]:
     if all(isinstance(problem.tests, (PredictionTests, SchemaTests)) for problem in problems):
         raise UserError(f"the answers of {recipe.evaluation.benchmark} are no programs", where="evaluation.benchmark")
     settings = statement_inputs(recipe.training.agreement)
+    check(directory, "evaluation")
+    check(directory, "agreement", whole=False)
     systems = read_systems(directory)
     with exclusive(directory):
         drawn = [system for system in systems if not system.stages[-1].greedy]
         found = {each.name: _records(recipe, directory, each, problems, settings) for each in drawn}
         compared = result(recipe, directory, systems, [problem.task_id for problem in problems], found, settings)
         write_json(directory.agreement, compared)
+        seal(directory, "agreement")
         reporting.write_report(directory)
     return compared
 

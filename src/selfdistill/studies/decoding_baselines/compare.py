@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfdistill.decoding.families import Grid, without_syntax
+from selfdistill.decoding.syntax import require_syntax
 from selfdistill.directory import RunDirectory, exclusive
-from selfdistill.errors import MissingExtraError, UserError
+from selfdistill.errors import UserError
 from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
@@ -96,13 +97,10 @@ def _usable(recipe: Recipe, grid: Grid) -> Grid:
     Raises:
         MissingExtraError: a family constrains syntax, and llguidance is not installed.
     """
-    from importlib.util import find_spec
-
     plain = without_syntax(grid)
     if len(plain) == len(grid) or start.speaks_chat(recipe):
         return plain
-    if find_spec("llguidance") is None:
-        raise MissingExtraError("rule python-syntax", extra="syntax")
+    require_syntax()
     return grid
 
 

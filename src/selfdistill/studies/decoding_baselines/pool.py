@@ -13,12 +13,14 @@ from pydantic import TypeAdapter
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_json
-from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.scores import ScoreTables
 from selfdistill.measure.statistics import SHARE, across_seeds
 from selfdistill.recipe.decoding import Stages
+from selfdistill.run.integrity import check
 from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, Model
 from selfdistill.studies.decoding_baselines.result import DIFFERENCES, chosen_scores, differences
 from selfdistill.studies.decoding_baselines.words import Result
+from selfdistill.studies.scores import read_runs
 
 Chosen = dict[tuple[Model, str], np.ndarray]
 """(problems,) scores by model and family."""
@@ -32,13 +34,15 @@ def pool(roots: Sequence[Path]) -> Result:
         UserError: the runs have different test problems, measures or families.
     """
     runs = [RunDirectory(root) for root in roots]
+    for run in runs:
+        check(run, "baselines")
     found = [read_json(run.decoding_baselines) for run in runs]
     first = found[0]
     for root, each in zip(roots, found, strict=True):
         if any(each[key] != first[key] for key in ("measures", "families")):
             raise UserError("was compared with other families or measures than the first run", where=root)
     pass_at = [int(name.removeprefix("pass@")) for name in first["measures"]]
-    tests = list(read_paired({n: run.decoding_baselines_on("test") for n, run in enumerate(runs)}, pass_at).values())
+    tests = list(read_runs({n: run.decoding_baselines_on("test") for n, run in enumerate(runs)}, pass_at).values())
     return {
         "measures": first["measures"],
         "families": first["families"],
