@@ -46,8 +46,11 @@ def arms_page(summary: Arms, kicker: str) -> Page:
             Section(f"{name}: against the base’s best", (), (), _best(scores, titles, measures)),
         ]
     sections.append(Section("What it takes", (), (), _cost(summary)))
-    most = ", the most" if len(titles) > 1 else ""
-    title = f"{summary['name']}, {titles[top]}: {point_interval(gain)} points of {first}{most}"
+    found = f"{titles[top]}: {point_interval(gain)} points of {first}"
+    if gain["low"] > 0:
+        title = f"{summary['name']}, {found}{', the most' if len(titles) > 1 else ''}"
+    else:
+        title = f"{summary['name']}: no arm measurably gains; {found}"
     return Page(kicker, title, lead, tuple(sections))
 
 
