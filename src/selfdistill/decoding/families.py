@@ -37,7 +37,7 @@ def read_grid(path: Path | None = None) -> Grid:
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(map(str, fault["loc"]))
-        raise UserError(f"{key}: {complaint(fault)}", where=source) from None
+        raise UserError(f"{key}: {complaint(fault)}".removeprefix(": "), where=source) from None
     if PLAIN not in grid:
         raise UserError(f"has no family {PLAIN}, with which the others are compared", where=source)
     empty = next((family for family, settings in grid.items() if not settings), None)

@@ -74,7 +74,7 @@ def _table(path: Path, measure: str) -> np.ndarray:
         UserError: the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table: np.ndarray = arrays[measure]
     except FileNotFoundError:
         raise UserError("is missing", where=path, fix=_AGAIN) from None

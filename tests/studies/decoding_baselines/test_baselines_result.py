@@ -149,7 +149,7 @@ def test_the_built_in_grid_has_every_rule():
         ("plain: []", "family plain has no settings"),
         ("plain: [{temperature: -1}]", r"plain\.0\.0.*greater than or equal to 0"),
         ("plain: [{rule: magic}]", "unknown rule"),
-        ("- 1", "valid dictionary"),
+        ("- 1", "must be a section of keys"),
     ],
 )
 def test_mistakes_in_a_grid_are_one_line(tmp_path, text, message):
