@@ -16,8 +16,8 @@ from selfdistill.recipe import load_recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.run.integrity import seal
 from selfdistill.studies import preview as module
+from selfdistill.studies.grid import Grid, Truncation
 from selfdistill.studies.preview import Setting, preview, proposals_of, settings_of
-from selfdistill.studies.sweep import Grid, Truncation
 
 SETS = (
     "evaluation.limit=24",

@@ -23,6 +23,7 @@ from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
+from selfdistill.report.pages.explain import write_explain
 from selfdistill.run.agreed import find_agreed, sample_inputs
 from selfdistill.run.engine import settled
 from selfdistill.run.evaluating import evaluate_systems
@@ -200,8 +201,7 @@ def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
     if directory.explanation_page.is_file():
         return
-    from selfdistill.report.pages.explain import write_explain  # brings matplotlib
-    from selfdistill.run.explained import explain_run
+    from selfdistill.run.explained import explain_run  # brings torch
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
         write_explain(explain_run(directory.root, progress=update), directory.root)

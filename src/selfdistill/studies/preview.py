@@ -35,8 +35,8 @@ from selfdistill.run.manifest import open_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.grid import Grid, Truncation
 from selfdistill.studies.scores import interval
-from selfdistill.studies.sweep import Grid, Truncation
 from selfdistill.studies.weighting import weighted_scores
 
 CHUNK_LOGITS = 2**24

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from selfdistill import seeds
 from selfdistill.directory import RunDirectory
@@ -143,6 +142,8 @@ def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> 
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    from scipy.stats import spearmanr  # takes a moment to import
+
     return float(spearmanr(one, other).statistic)
 
 

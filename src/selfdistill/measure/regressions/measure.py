@@ -15,7 +15,6 @@ from selfdistill.measure.regressions.loading import Loaded, decodings, measured
 from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register
-from selfdistill.measure.regressions.texts import score_documents
 from selfdistill.models.load import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
@@ -96,6 +95,8 @@ def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, contex
     if scores.exists():
         progress(len(loaded.documents), 0)
         return
+    from selfdistill.measure.regressions.likelihood import score_documents  # brings torch
+
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     model = shared_model(recipe.model, path)
     ends = loaded.task.source == EMBEDDED_TEXT
