@@ -11,8 +11,8 @@ from importlib import metadata, util
 from rich.console import Console
 from rich.table import Table
 
-from selfdistill.grading import isolation_report
 from selfdistill.grading.bubblewrap import bubblewrap_origin
+from selfdistill.grading.isolation import isolation_report
 from selfdistill.recipe.engine import ENGINES
 
 EXTRAS = {

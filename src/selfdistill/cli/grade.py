@@ -15,9 +15,9 @@ from selfdistill import seeds
 from selfdistill.cli.options import one_of, within
 from selfdistill.cli.settings import keep_settings
 from selfdistill.files import append_records, read_records
-from selfdistill.grading import Limits
-from selfdistill.grading import grade as run
 from selfdistill.grading.answers import Answer, grade_answers
+from selfdistill.grading.limits import Limits
+from selfdistill.grading.pool import grade as run
 from selfdistill.measure.statistics import SHARE, intervals
 from selfdistill.measure.tally import tally
 from selfdistill.measure.words import number

@@ -18,6 +18,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records, write_json
 from selfdistill.models.load import read_tokenizer
+from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
@@ -30,7 +31,6 @@ from selfdistill.run.evaluating import evaluate_systems
 from selfdistill.run.integrity import check, seal, sealed
 from selfdistill.run.mirror import push
 from selfdistill.run.reporting import require_stage
-from selfdistill.run.start import renderer_of
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.steps.sampling.generate import Job, generate_samples
@@ -47,7 +47,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     check(directory, "prompts")
     check(directory, "samples", "targets", whole=False)
     recipe = settled(recipe, directory)
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
     number = recipe.rounds.number
@@ -110,7 +110,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         raise UserError(
             f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
         )
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     agreed = None
     if recipe.training.keep == "agreement":  # a stage of its own in the manifest

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selfdistill.measure.regressions.harness import require_harness
-from selfdistill.measure.regressions.problems import task_problems
 from selfdistill.measure.regressions.records import OWN, Measured
 from selfdistill.measure.regressions.texts import task_documents
-from selfdistill.problems.evaluation import check_lengths, render_problem
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_problems, limited, render_problem
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import Task, task
 from selfdistill.records import Problem, Prompt
@@ -43,10 +43,23 @@ def load_task(recipe: Recipe, name: str, renderer: Renderer, context: int) -> Lo
     if each.form == "lm-eval":
         require_harness()
         return Loaded(each)
-    problems = task_problems(recipe, each)
+    problems = _task_problems(recipe, each)
     prompts = [render_problem(problem, renderer) for problem in problems]
     check_lengths(prompts, context)
     return Loaded(each, problems, tuple(prompts))
+
+
+def _task_problems(recipe: Recipe, task: Task) -> tuple[Problem, ...]:
+    """The task's problems; of the embedded ones the split that the recipe evaluates on.
+
+    Raises:
+        UserError: no such benchmark or file, or a broken line in it.
+    """
+    if task.source in FAMILIES:
+        problems = embedded_problems(FAMILIES[task.source], recipe.evaluation.split)
+    else:
+        problems = load_benchmark(task.source)
+    return limited(problems, recipe.checks.regressions.limit)
 
 
 def decodings(recipe: Recipe) -> tuple[Decoding, ...]:
