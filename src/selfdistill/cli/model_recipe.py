@@ -11,14 +11,13 @@ from selfdistill.models.recommended import recommended
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import fit
 from selfdistill.plan.gpus import gpu_named
-from selfdistill.plan.machine import Machine, this_machine
+from selfdistill.plan.machine import Machine, device_name, this_machine
 from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import ModelSize, model_size
 from selfdistill.plan.recipe_text import Wanted, recipe_text
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
 from selfdistill.recipe import Recipe, load_recipe
 from selfdistill.recipe.model import ModelSettings
-from selfdistill.run.prediction import device_name
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 

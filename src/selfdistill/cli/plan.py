@@ -13,11 +13,11 @@ from selfdistill.errors import UserError
 from selfdistill.libraries import quiet_libraries
 from selfdistill.plan.estimate import Plan, estimate
 from selfdistill.plan.gpus import GPUS, UNTESTED
+from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured, last_prediction
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
 from selfdistill.recipe import Recipe, load_recipe
-from selfdistill.run.prediction import device_name
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 
