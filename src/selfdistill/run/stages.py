@@ -104,12 +104,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
 
     check(directory, "prompts", "samples", "targets")
     prompts = list(read_records(directory.prompts, Prompt))
-    samples = list(read_records(directory.samples, Sample))
-    expected = len(prompts) * recipe.sampling.samples_per_prompt
-    if len(samples) < expected:
-        raise UserError(
-            f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
-        )
+    samples = _all_samples(directory, len(prompts) * recipe.sampling.samples_per_prompt)
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     agreed = None
@@ -155,6 +150,15 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
     seal(directory, "training", "student")
     push(recipe, directory)
+
+
+def _all_samples(directory: RunDirectory, expected: int) -> list[Sample]:
+    samples = list(read_records(directory.samples, Sample))
+    if len(samples) < expected:
+        raise UserError(
+            f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
+        )
+    return samples
 
 
 def _refused(

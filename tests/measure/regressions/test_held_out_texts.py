@@ -14,7 +14,6 @@ from selfdistill.errors import UserError
 from selfdistill.measure.regressions import likelihood
 from selfdistill.measure.regressions.likelihood import score_documents
 from selfdistill.measure.regressions.texts import task_documents
-from selfdistill.recipe import load_recipe
 from selfdistill.recipe.tasks import task
 from tiny_models import make_model
 
@@ -62,8 +61,7 @@ def test_documents_are_cut_at_the_context(base):
 def test_own_documents_come_from_the_column_text(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("one", "", "two", "three")))
-    recipe = load_recipe("demo", ["checks.regressions.limit=2"])
-    assert task_documents(recipe, task(f"text:{path}")) == [("row 1", "one"), ("row 2", "two")]
+    assert task_documents(task(f"text:{path}"), 2) == [("row 1", "one"), ("row 2", "two")]
     path.write_text("")
     with pytest.raises(UserError, match="holds no text"):
-        task_documents(recipe, task(f"text:{path}"))
+        task_documents(task(f"text:{path}"), 2)

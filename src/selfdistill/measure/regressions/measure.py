@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
     """How many items are sampled or read in all; lm-eval's are not known before it runs."""
-    samples = recipe.checks.regressions.samples_per_problem * len(decodings(recipe))
+    samples = recipe.checks.regressions.samples_per_problem * len(
+        decodings(recipe.checks.regressions, recipe.evaluation.student)
+    )
     return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
 
 
@@ -55,8 +57,9 @@ def measure(
     Raises:
         UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
     """
-    chosen = decodings(recipe)
-    register(directory, [measured(recipe, each, chosen) for each in loaded])
+    settings = recipe.checks.regressions
+    chosen = decodings(settings, recipe.evaluation.student)
+    register(directory, [measured(settings, each, chosen) for each in loaded])
     with_problems = [each for each in loaded if each.problems]
     for model in models:
         path = None if model == "base" else str(directory.student)

@@ -12,20 +12,19 @@ from selfdistill.recipe.prompts import Columns, PromptSettings
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.tasks import Task
 
 DOCUMENTS = 1_000
 """Documents of a task, unless the recipe says less."""
 
 
-def task_documents(recipe: Recipe, task: Task) -> list[tuple[str, str]]:
-    """(name, text) of the task's first documents.
+def task_documents(task: Task, most: int | None) -> list[tuple[str, str]]:
+    """(name, text) of the task's first documents, `most` of them.
 
     Raises:
         UserError: no such file, no column `text`, or no document in it.
     """
-    limit = recipe.checks.regressions.limit or DOCUMENTS
+    limit = most or DOCUMENTS
     if task.source == EMBEDDED_TEXT:
         return [(f"document {number}", text) for number, text in enumerate(embedded.held_out(limit), start=1)]
 
