@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import selfdistill
 from selfdistill.cli.app import app
 from selfdistill.cli.commands import PANELS
+from selfdistill.cli.load import load
 from tests.conftest import REPOSITORY
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
@@ -47,7 +48,7 @@ LISTED = [each for panel in PANELS.values() for each in panel]
 
 @pytest.mark.parametrize("listed", LISTED, ids=lambda each: each.name)
 def test_the_table_says_of_a_command_what_its_docstring_says(listed):
-    paragraph = inspect.cleandoc(listed.load().__doc__).partition("\n\n")[0]
+    paragraph = inspect.cleandoc(load(listed).__doc__).partition("\n\n")[0]
     assert listed.line == paragraph.replace("\n", " ")
 
 

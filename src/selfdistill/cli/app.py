@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from selfdistill.cli.commands import PANELS
-from selfdistill.cli.table import Listed
+from selfdistill.cli.load import load
+from selfdistill.cli.table import Command, Listed
 from selfdistill.events import VARIABLE
 
 
@@ -41,8 +42,9 @@ class Commands(TyperGroup):
 def _loaded(listed: Listed) -> Any:
     """A command as typer makes it of its function."""
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
-    foreign = {"ignore_unknown_options": True} if listed.takes_unknown_options else None
-    program.command(listed.name, context_settings=foreign)(listed.load())
+    foreign = isinstance(listed, Command) and listed.takes_unknown_options
+    settings = {"ignore_unknown_options": True} if foreign else None
+    program.command(listed.name, context_settings=settings)(load(listed))
     return typer.main.get_command(program)
 
 

@@ -1,31 +1,9 @@
-"""What the table of commands is made of. Listing it imports no command: `--help` and a mistyped name are instant."""
+"""What the table of commands is made of. It is data: listing the commands imports none of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from keyword import iskeyword
-from typing import Protocol
-
-
-class Listed(Protocol):
-    """A command as the table has it."""
-
-    @property
-    def name(self) -> str:
-        """As the user types it."""
-
-    @property
-    def line(self) -> str:
-        """What it does, as `--help` lists it."""
-
-    @property
-    def takes_unknown_options(self) -> bool:
-        """Whether it reads the arguments of another program."""
-
-    def load(self) -> Callable[..., None]:
-        """The function from which typer makes the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +11,13 @@ class Command:
     """A command that is written out as a function, named as the command is."""
 
     name: str
+    """As the user types it."""
     module: str
     """In this package; imported when the command is called."""
     line: str
-    """The first paragraph of the function's docstring; a test compares them."""
+    """What it does: the first paragraph of the function's docstring; a test compares them."""
     takes_unknown_options: bool = False
-
-    def load(self) -> Callable[..., None]:
-        """The function; `try` is no name that Python has, so it is `try_`."""
-        function = self.name.replace("-", "_")
-        loaded: Callable[..., None] = getattr(
-            import_module(f"selfdistill.cli.{self.module}"), f"{function}_" if iskeyword(function) else function
-        )
-        return loaded
+    """Whether it reads the arguments of another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +45,5 @@ class Study:
         """What it does."""
         return f"{self.help} The same command resumes."
 
-    @property
-    def takes_unknown_options(self) -> bool:
-        """It does not."""
-        return False
 
-    def load(self) -> Callable[..., None]:
-        """A function with the options that all studies have, and this one's own."""
-        command: Callable[..., None] = import_module("selfdistill.cli.study").command_of(self)
-        return command
+Listed = Command | Study
