@@ -8,20 +8,16 @@ far to both sides tells nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import listed, percent, plural, point_interval, points, sentence, unbroken
-
-Comparison = dict[str, Any]
-"""A comparison of the summary: kind, titles, scores by measure and group."""
+from selfdistill.report.summarised import Answer, ComparedScore, ComparisonRow
 
 TELLING = 0.1
 """An interval that reaches further than this to both sides of zero could hide any gain or loss worth having."""
 
 
 def answer(
-    comparisons: list[Comparison], measures: list[str], samples: int, subject: str = "Self-distillation"
-) -> dict[str, Any]:
+    comparisons: list[ComparisonRow], measures: list[str], samples: int, subject: str = "Self-distillation"
+) -> Answer:
     """Headline, verdict and sentences.
 
     Args:
@@ -60,12 +56,12 @@ def answer(
     }
 
 
-def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Comparison | None:
+def pick(comparisons: list[ComparisonRow], kind: str, picked_by: str = "") -> ComparisonRow | None:
     """The first comparison of a kind (and picked by a measure), or None."""
     return next((each for each in comparisons if each["kind"] == kind and each["picked_by"] == picked_by), None)
 
 
-def _change(default: Comparison, measure: str, subject: str) -> str:
+def _change(default: ComparisonRow, measure: str, subject: str) -> str:
     score = default["scores"][measure]["all"]
     before, after = percent(score["base"]), percent(score["student"])
     if tells_nothing(score):
@@ -77,14 +73,14 @@ def _change(default: Comparison, measure: str, subject: str) -> str:
     }.get(score["verdict"], f"No measurable change in {measure}: {before} before training, {after} after.")
 
 
-def tells_nothing(score: dict[str, Any]) -> bool:
+def tells_nothing(score: ComparedScore) -> bool:
     """Whether a comparison's interval leaves open a large gain as well as a large loss."""
     low, high = score["difference"]["low"], score["difference"]["high"]
     return low is not None and high is not None and low < -TELLING and high > TELLING
 
 
 def _against_best(
-    default: Comparison, best: Comparison | None, own: Comparison | None, measure: str, *, told: bool
+    default: ComparisonRow, best: ComparisonRow | None, own: ComparisonRow | None, measure: str, *, told: bool
 ) -> str | None:
     """The second line. `best` and `own` have intervals that allow for their choice (`hindsight`)."""
     if best is None or own is None:
@@ -103,7 +99,7 @@ def _against_best(
     return "It does not measurably beat the base’s best decoding, which needs no training."
 
 
-def _how_sure(default: Comparison, measure: str, samples: int) -> str:
+def _how_sure(default: ComparisonRow, measure: str, samples: int) -> str:
     score = default["scores"][measure]["all"]
     difference = score["difference"]
     return (
@@ -115,7 +111,7 @@ def _how_sure(default: Comparison, measure: str, samples: int) -> str:
     )
 
 
-def _best_sentence(best: Comparison, measure: str, *, told: bool) -> str:
+def _best_sentence(best: ComparisonRow, measure: str, *, told: bool) -> str:
     score = best["scores"][measure]["all"]
     open_question = "That training does more than a better decoding of the base is not shown." if told else ""
     moral = {
@@ -128,7 +124,7 @@ def _best_sentence(best: Comparison, measure: str, *, told: bool) -> str:
     )
 
 
-def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
+def _own_best_sentence(own: ComparisonRow | None, measure: str) -> str | None:
     if own is None:
         return None
     score = own["scores"][measure]["all"]
@@ -139,13 +135,13 @@ def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
     )
 
 
-def _last_sentence(default: Comparison, measure: str) -> str:
+def _last_sentence(default: ComparisonRow, measure: str) -> str:
     score = default["scores"][measure]["all"]
     before, after = percent(score["base"]), percent(score["student"])
     return f"{measure}, the chance that one of several tries is right, went from {before} to {after}: {_judged(score)}."
 
 
-def _by_difficulty(default: Comparison, measure: str) -> str | None:
+def _by_difficulty(default: ComparisonRow, measure: str) -> str | None:
     scores = default["scores"][measure]
     parts = [
         f"{point_interval(score['difference'])} on {group} ones" for group, score in scores.items() if group != "all"
@@ -153,7 +149,7 @@ def _by_difficulty(default: Comparison, measure: str) -> str | None:
     return f"By difficulty, {measure} changed by {listed(parts).replace(' ones', ' problems', 1)}." if parts else None
 
 
-def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> str | None:
+def _rival(comparison: ComparisonRow | None, default: ComparisonRow, measure: str) -> str | None:
     if comparison is None:
         return None
     if comparison["base"] == default["base"]:
@@ -162,6 +158,6 @@ def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> 
     return sentence(f"against {comparison['title']}, at {percent(score['base'])}, the student is {_judged(score)}.")
 
 
-def _judged(score: dict[str, Any]) -> str:
+def _judged(score: ComparedScore) -> str:
     """ "better, +5.4 [+3.9, +7.0]"."""
     return f"{score['verdict']}, {point_interval(score['difference'])}"
