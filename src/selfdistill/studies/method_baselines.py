@@ -214,7 +214,7 @@ def _one_cost(directory: RunDirectory) -> Cost:
 
 
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> tuple[MethodBaselines, Page]:
-    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    """Run what is missing, and sum it up: see `cli.table.Study`."""
     chosen, each = names(methods), list(range(seeds))
     planned = cells(recipe, chosen, each)
     for cell in planned:
