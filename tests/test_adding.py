@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
-from selfdistill.cli.app import add_command
+from selfdistill.cli.app import app
+from selfdistill.cli.commands import PANELS
 from selfdistill.cli.studies import STUDIES
-from selfdistill.cli.study import Study
+from selfdistill.cli.table import Study
 from selfdistill.engines.load import engine_for
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
@@ -105,7 +105,7 @@ def smoothed_loss(model: Path, examples: list[Example]) -> float:
     return torch.stack(losses).mean().item()
 
 
-def test_a_study(tmp_path):
+def test_a_study(monkeypatch, tmp_path):
     line = Study(
         "prompt-lengths",
         "tests.adding.prompt_lengths",
@@ -114,20 +114,18 @@ def test_a_study(tmp_path):
         {"of_words": (None, "Only prompts with these.")},
         seeds=2,
     )
-    program = typer.Typer()
-    for each in (*STUDIES, line):
-        add_command(program, each, "Studies")
-    listed = CliRunner().invoke(program, ["--help"], env={"COLUMNS": "200"})
+    monkeypatch.setitem(PANELS, "Studies: several runs side by side", (*STUDIES, line))
+    listed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
     assert "How long the prompts are. The same command resumes." in listed.output
     asked = ["prompt-lengths", "demo", "--out", str(tmp_path), "--set", "prompts.limit=3", "--of-words", "def"]
-    done = CliRunner().invoke(program, asked)
+    done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     rows = read_json(tmp_path / "prompt-lengths.json")["rows"]
     assert [(row["seed"], row["prompts"]) for row in rows] == [(0, 3), (1, 3)]
     assert rows[0]["characters"] != rows[1]["characters"]
     assert "Prompts differ by seed" in (tmp_path / "prompt-lengths.html").read_text()
     assert f"| 0 | 3 | {rows[0]['characters']} |" in done.output
-    without = CliRunner().invoke(program, [*asked[:-2]], env={"COLUMNS": "200"})
+    without = CliRunner().invoke(app, [*asked[:-2]], env={"COLUMNS": "200"})
     assert without.exit_code == 2
     assert "--of-words" in without.output
 

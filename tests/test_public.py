@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import selfdistill
+from selfdistill.cli.app import app
+from selfdistill.cli.commands import PANELS
+from selfdistill.cli.load import load
 from tests.conftest import REPOSITORY
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
@@ -40,31 +44,48 @@ def test_help_loads_no_model_library():
     assert done.stdout.strip() == "[]"
 
 
-def commands() -> list[str]:
-    from selfdistill.cli.app import app
-
-    return [info.name or info.callback.__name__.replace("_", "-") for info in app.registered_commands if info.callback]
+LISTED = [each for panel in PANELS.values() for each in panel]
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("listed", LISTED, ids=lambda each: each.name)
+def test_the_table_says_of_a_command_what_its_docstring_says(listed):
+    paragraph = inspect.cleandoc(load(listed).__doc__).partition("\n\n")[0]
+    assert listed.line == paragraph.replace("\n", " ")
+
+
+def test_the_list_of_commands_imports_none_of_them():
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom selfdistill.cli.app import app\n"
+        "listing = CliRunner().invoke(app, ['--help'], env={'COLUMNS': '200'})\nassert listing.exit_code == 0\n"
+        "assert 'Step 1: sample from the frozen base.' in listing.output\n"
+        "assert 'Learning curves of hard targets' in listing.output\n"
+        "print([name for name in sys.modules if name in ('pydantic', 'selfdistill.cli.stages', 'selfdistill.recipe')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_mistyped_command_names_the_one_that_is_meant():
+    done = CliRunner().invoke(app, ["reprot"], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert "No such command 'reprot'. Did you mean 'report'" in done.output
+
+
+@pytest.mark.parametrize("command", [each.name for each in LISTED])
 def test_every_command_has_help_with_an_example_that_names_it(command):
-    from selfdistill.cli.app import app
-
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0
     assert f"selfdistill {command}" in result.output.partition("Usage:")[2].partition("\n")[2]
 
 
 def test_the_readmes_files_and_commands_exist():
-    from selfdistill.cli.app import app  # noqa: F401
-
     text = (REPOSITORY / "README.md").read_text()
     for target in re.findall(r"\]\(((?!http)[^)#]+)", text):
         assert (REPOSITORY / target).exists(), target
     for path in re.findall(r"^(?:├──|└──|│   ├──|│   └──) (\S+)", text, re.MULTILINE):
         assert list(REPOSITORY.rglob(path.rstrip("/"))), path
     used = set(re.findall(r"^(?:\$ )?selfdistill ([\w-]+)", text, re.MULTILINE))
-    assert used <= set(commands())
+    assert used <= {each.name for each in LISTED}
     for target in re.findall(r"`make ([\w-]+)`", text):
         assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text()
 

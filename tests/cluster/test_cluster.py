@@ -94,7 +94,7 @@ def test_a_node_killed_in_mid_grading_changes_no_verdict(cluster):
     one = {v.key: (v.outcome, v.tests) for v in grade(submissions, **how)}
     two: dict = {}
     killer = kill_when(cluster, lambda: len(two) >= 64)
-    for verdict in grade_on_cluster(cluster.address, submissions, **how):
+    for verdict in grade_on_cluster(grade, cluster.address, submissions, **how):
         assert verdict.key not in two
         two[verdict.key] = (verdict.outcome, verdict.tests)
     killer.join(timeout=30)

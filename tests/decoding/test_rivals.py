@@ -19,7 +19,7 @@ from transformers.generation.logits_process import (
 )
 
 from selfdistill.decoding.distribution import decode, dense
-from selfdistill.explain.kinds import effective_tokens
+from selfdistill.explain.identities import effective_tokens
 from selfdistill.recipe.decoding import Decoding, Stage, Stages, label, split_syntax
 from selfdistill.recipe.decoding_rules import EntropyTemperature, ForkLock, MinP, PythonSyntax, TopNSigma
 

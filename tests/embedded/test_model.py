@@ -24,14 +24,16 @@ def joins(tokenizer, prompt, completion):
     return ids[0] + ids[1] == ids[2]
 
 
-def test_prompt_and_completion_tokenise_as_their_whole(tokenizer):
+@pytest.mark.parametrize("size", [200, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_prompt_and_completion_tokenise_as_their_whole(tokenizer, size):
     """What the model was trained on and what it is asked to go on from are the same ids, over every set."""
-    documents = [(d.prompt, d.completion) for d in (*corpus.pretraining(3_000), *corpus.instruct(1_000))]
-    texts = [(t.prompt, t.program) for family in ("lists", "scalars", "strings") for t in embedded.texts(2_000, family)]
+    documents = [(d.prompt, d.completion) for d in (*corpus.pretraining(3 * size), *corpus.instruct(size))]
+    families = ("lists", "scalars", "strings")
+    texts = [(t.prompt, t.program) for family in families for t in embedded.texts(2 * size, family)]
     problems = [
         (problem.statement, problem.reference.removeprefix(problem.statement))
         for split in ("validation", "test")
-        for family in ("lists", "scalars", "strings")
+        for family in families
         for problem in embedded.problems(split, family)
     ]
     structured = [(p.statement, p.reference) for split in ("validation", "test") for p in embedded.json_problems(split)]
@@ -47,8 +49,7 @@ def test_every_prompt_has_its_colon_as_last_token(tokenizer):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=80))
-def test_any_text_survives_the_tokenizer(text):
-    tokenizer = AutoTokenizer.from_pretrained(embedded.model_dir())
+def test_any_text_survives_the_tokenizer(tokenizer, text):
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 

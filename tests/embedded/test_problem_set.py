@@ -140,6 +140,7 @@ def english(prompt: str) -> str:
     return "\n".join(line for line in prompt.splitlines() if line.startswith("#"))
 
 
+@pytest.mark.slow
 def test_splits_share_no_chain_and_no_statement():
     """Chains differ by construction; statements must differ too, or a chain would have leaked."""
     statements: dict[str, set[str]] = {

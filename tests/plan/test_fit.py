@@ -7,7 +7,9 @@ import json
 import pytest
 
 from run.small import command, run
-from selfdistill.cli.init import is_model, recipe_for, recipe_name, write_recipe
+from selfdistill.cli.model_recipe import write_recipe
+from selfdistill.cli.models import is_model, recipe_name
+from selfdistill.cli.run import recipe_for
 from selfdistill.errors import UserError
 from selfdistill.models.recommended import Recommended, recommended
 from selfdistill.plan.fit import LONGEST, PROMPT, fit, sampling_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from transformers import Qwen3MoeConfig
 
-from run.small import command, run
+from run.small import here
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import GPUS, TRAINING_SHARE, Gpu
 from selfdistill.plan.model import PUBLISHED, ModelSize, count
@@ -87,7 +87,7 @@ def test_the_roofline_knows_what_binds():
 
 def test_the_command_prints_tokens_hours_disk_and_what_it_assumes(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # no waiting for a hub that is not there: published sizes
-    done = run(command("plan", "qwen3-30b-a3b-thinking", "--gpus", "8", "--completion-tokens", "12000"))
+    done = here("plan", "qwen3-30b-a3b-thinking", "--gpus", "8", "--completion-tokens", "12000")
     assert done.returncode == 0, done.stderr
     recipe = load_recipe("qwen3-30b-a3b-thinking")
     assert f"{10168 * 12000:,}" in done.stdout
@@ -97,6 +97,6 @@ def test_the_command_prints_tokens_hours_disk_and_what_it_assumes(monkeypatch):
 
 
 def test_mistakes_are_one_line():
-    done = run(command("plan", "demo", "--gpu", "abacus"))
+    done = here("plan", "demo", "--gpu", "abacus")
     assert done.returncode == 2
     assert "known: h100" in done.stderr

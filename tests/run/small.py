@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from selfdistill import cli
 from selfdistill.files import read_json, read_records
 from selfdistill.records import Sample, Verdict
 
@@ -46,6 +50,18 @@ def run(arguments: list[str], **changes: Any) -> subprocess.CompletedProcess[str
     return subprocess.run(
         arguments, capture_output=True, text=True, timeout=600, env=environment(), check=False, **changes
     )
+
+
+def here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in this process, which has its libraries loaded: what it prints, and how it ends."""
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with patch("sys.argv", ["selfdistill", *arguments]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli._run()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return subprocess.CompletedProcess(list(arguments), status, out.getvalue(), err.getvalue())
 
 
 def results(root: Path) -> dict[str, Any]:

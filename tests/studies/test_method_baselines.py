@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from run.small import SMALL, command, run
+from run.small import SMALL, command, here, run
 from selfdistill.files import read_json
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
@@ -55,6 +55,6 @@ def test_filters_and_controls_change_what_they_are_named_after():
 
 
 def test_an_unknown_method_is_one_line(tmp_path):
-    done = run(command("method-baselines", "demo", "--methods", "ssd,magic", "--out", str(tmp_path / "x")))
+    done = here("method-baselines", "demo", "--methods", "ssd,magic", "--out", str(tmp_path / "x"))
     assert done.returncode == 2
     assert "'magic' is not among them" in done.stderr

@@ -183,7 +183,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("make", [sweep, preview, advice, curve, rounds, related])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_a_study_stands_at_every_width(browser: Any, tmp_path: Path, make: Any, width: int, scheme: str) -> None:
     page = make()
     path = write_page(page, tmp_path / "page.html")

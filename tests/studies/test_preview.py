@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from run.small import command, run
+from run.small import here
 from selfdistill.directory import RunDirectory
 from selfdistill.files import append_records, read_json, read_records
 from selfdistill.measure.evaluated import read_problems, read_systems
@@ -16,8 +16,8 @@ from selfdistill.recipe import load_recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.run.integrity import seal
 from selfdistill.studies import preview as module
+from selfdistill.studies.grid import Grid, Truncation
 from selfdistill.studies.preview import Setting, preview, proposals_of, settings_of
-from selfdistill.studies.sweep import Grid, Truncation
 
 SETS = (
     "evaluation.limit=24",
@@ -122,13 +122,13 @@ def test_programs_without_a_verdict_are_neither_right_nor_wrong(previewed, tmp_p
 
 def test_advice_needs_a_preview_and_says_how_sure_it_is(previewed, tmp_path):
     _, out = previewed
-    done = run(command("advise", str(out)))
+    done = here("advise", str(out))
     assert done.returncode == 0, done.stderr
     advice = read_json(out / "advice.json")
     assert 0 < advice["chance_of_being_best"] <= 1
     best = advice["highest"]["scores"]["pass@1"]["value"]
     assert best == max(point["scores"]["pass@1"]["value"] for point in read_json(out / "preview.json")["points"])
     assert {each["recipe"]: round(each["t_eff"], 3) for each in advice["paper"]}["qwen3-4b-instruct"] == 1.76
-    none = run(command("advise", str(tmp_path)))
+    none = here("advise", str(tmp_path))
     assert none.returncode == 2
     assert "selfdistill preview" in none.stderr

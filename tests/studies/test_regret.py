@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from report.simulated_run import Simulation, write_run
-from run.small import command, run
+from run.small import here
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_json, read_records, write_bytes, write_json
 from selfdistill.records import Outcome, Verdict
@@ -196,7 +196,7 @@ def test_a_problem_without_a_score_is_left_out_of_advice_and_regret(sweep, tmp_p
 
 def test_the_command_says_it_and_draws_it(sweep, tmp_path):
     preview = write_preview(tmp_path, sweep)
-    done = run(command("advise", str(preview), "--against", str(sweep)))
+    done = here("advise", str(preview), "--against", str(sweep))
     assert done.returncode == 0, done.stderr
     assert "Regret" in done.stdout
     assert "Cost: 20.0 s for the preview, 6 min 40 s for the sweep, a share of 5 %." in done.stdout.replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from run.small import SMALL, command, results, run, run_command
+from run.small import SMALL, command, here, results, run, run_command
 from selfdistill.files import read_json, read_records
 from selfdistill.records import Sample
 from selfdistill.report.pages.curve import matching_size
@@ -96,7 +96,7 @@ def test_learning_curves_share_samples_and_train_on_nested_subsets(tmp_path):
     ],
 )
 def test_a_users_mistake_is_one_line(tmp_path, arguments, message):
-    done = run(command("sweep", "demo", "--out", str(tmp_path / "x"), *arguments))
+    done = here("sweep", "demo", "--out", str(tmp_path / "x"), *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -11,7 +11,7 @@ from selfdistill.agreement.asked import Asked
 from selfdistill.agreement.groups import groups_of
 from selfdistill.agreement.inputs import Inputs, inputs_of
 from selfdistill.agreement.records import Agreement
-from selfdistill.grading import Limits
+from selfdistill.grading.limits import Limits
 from selfdistill.grading.outputs import Result, Task, run_tasks
 from selfdistill.recipe.agreement import AgreementSettings
 

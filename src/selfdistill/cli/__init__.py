@@ -1,4 +1,8 @@
-"""The command line: one file a command, wired together in `app`. Heavy imports happen inside the commands."""
+"""The command line: one file a command, listed in `commands`, each imported when it is called.
+
+What loads torch, transformers or the whole loop is imported inside the command that needs it, so that `--help` and a
+mistake are instant.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,12 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from selfdistill.errors import KilledError
+from selfdistill.events import emit, json_log
+from selfdistill.faults import explained
+from selfdistill.processes import is_main_process
+from selfdistill.stopping import stop_on_signals, stopped_by
+
 _INTERRUPTED = 128 + signal.SIGINT
 """What typer makes of a KeyboardInterrupt, which it catches."""
 
@@ -20,8 +30,6 @@ def main() -> None:
     A user's mistake, or a fault of the machine that the user can mend, is one line and exit code 2. Ctrl-C is 130 and
     SIGTERM 143, as signals are to shells; anything else is a bug, with its traceback.
     """
-    from selfdistill.stopping import stop_on_signals
-
     stop_on_signals()
     for stream in (sys.stdout, sys.stderr):  # a locale without a letter prints another; it does not end the run
         if isinstance(stream, io.TextIOWrapper):
@@ -37,9 +45,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    from selfdistill.cli.app import app
-    from selfdistill.errors import KilledError
-    from selfdistill.faults import explained
+    from selfdistill.cli.app import app  # what is stopped while it is imported says so
 
     try:
         app()
@@ -56,9 +62,6 @@ def _run() -> None:
 
 def _stopped() -> NoReturn:
     """Say so, and end: no child and no control group stays behind."""
-    from selfdistill.processes import is_main_process
-    from selfdistill.stopping import stopped_by
-
     number = stopped_by()
     if is_main_process():
         _say("stopped", signal.Signals(number).name, "stopped; the same command continues from here")
@@ -71,8 +74,6 @@ def _stopped() -> NoReturn:
 
 
 def _say(event: str, message: str, line: str) -> None:
-    from selfdistill.events import emit, json_log
-
     if json_log():
         emit(event, message=message)
     else:

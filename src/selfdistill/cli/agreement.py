@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
+from selfdistill.studies.choosing.compare import compare_agreement
+from selfdistill.studies.choosing.words import markdown
 
 
 def agreement(
@@ -23,9 +26,6 @@ def agreement(
       selfdistill agreement runs/demo
     """
     quiet_libraries()
-    from selfdistill.directory import RunDirectory
-    from selfdistill.studies.choosing.compare import compare_agreement
-    from selfdistill.studies.choosing.words import markdown
 
     for root in directories:
         print(markdown(compare_agreement(root)))

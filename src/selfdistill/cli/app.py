@@ -1,34 +1,18 @@
-"""The commands, wired together."""
+"""The program: its options, and the commands of the table, each imported when it is called."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from importlib.metadata import version as installed_version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from selfdistill.cli.check_base import check_base
-from selfdistill.cli.compare import compare
-from selfdistill.cli.contamination import contamination
-from selfdistill.cli.doctor import doctor
-from selfdistill.cli.explain import explain
-from selfdistill.cli.export import export
-from selfdistill.cli.grade import grade
-from selfdistill.cli.import_ssd import import_ssd
-from selfdistill.cli.init import init
-from selfdistill.cli.plan import plan
-from selfdistill.cli.prompts import prompts
-from selfdistill.cli.push import push
-from selfdistill.cli.recipes import recipes
-from selfdistill.cli.regressions import regressions
-from selfdistill.cli.run import demo, run
-from selfdistill.cli.stages import evaluate, report, sample, train
-from selfdistill.cli.studies import STUDIES
-from selfdistill.cli.study import Study
-from selfdistill.cli.toy import toy
-from selfdistill.cli.try_ import try_
+from selfdistill.cli.commands import PANELS
+from selfdistill.cli.load import load
+from selfdistill.cli.table import Command, Listed
 from selfdistill.events import VARIABLE
 
 
@@ -39,17 +23,33 @@ class Log(StrEnum):
     JSON = "json"
 
 
-def add_command(program: typer.Typer, command: Study | Callable[..., None], panel: str) -> None:
-    """Add a command to a program, under a panel of its help."""
-    if isinstance(command, Study):
-        program.command(command.name, rich_help_panel=panel)(command.command())
-    else:
-        name = command.__name__.rstrip("_").replace("_", "-")  # `try` is no name that Python has
-        foreign = {"ignore_unknown_options": True} if command is import_ssd else None  # it takes another program's
-        program.command(name, rich_help_panel=panel, context_settings=foreign)(command)
+class Commands(TyperGroup):
+    """Lists the table's commands as they stand there; imports the one that is called, or whose help is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._listed = {each.name: each for commands in PANELS.values() for each in commands}
+        for panel, commands in PANELS.items():
+            for each in commands:
+                self.add_command(TyperCommand(each.name, help=each.line, rich_help_panel=panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself in place of its line in the list."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _loaded(self._listed[name]) if name else command, rest
+
+
+def _loaded(listed: Listed) -> Any:
+    """A command as typer makes it of its function."""
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+    foreign = isinstance(listed, Command) and listed.takes_unknown_options
+    settings = {"ignore_unknown_options": True} if foreign else None
+    program.command(listed.name, context_settings=settings)(load(listed))
+    return typer.main.get_command(program)
 
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,25 +57,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Simple self-distillation (SSD) of code models: sample, fine-tune on the raw samples, measure honestly.",
 )
-PANELS: dict[str, tuple[Study | Callable[..., None], ...]] = {
-    "The whole loop": (demo, init, run),
-    "Its steps": (sample, train, evaluate, report),
-    "Checks": (check_base, compare, contamination, regressions, explain),
-    "Studies: several runs side by side": STUDIES,
-    "Tools": (recipes, import_ssd, prompts, doctor, plan, grade, try_, export, push, toy),
-}
-"""Commands as `--help` groups them."""
-
-for _panel, _commands in PANELS.items():
-    for _command in _commands:
-        add_command(app, _command, _panel)
 
 
 def _version(show: bool) -> None:
     if show:
-        from importlib.metadata import version
-
-        print(version("selfdistill"))
+        print(installed_version("selfdistill"))
         raise typer.Exit
 
 

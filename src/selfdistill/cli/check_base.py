@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from selfdistill.cli.options import one_of
+from selfdistill.cli.settings import keep_settings
+from selfdistill.engines.choose import settle
+from selfdistill.errors import UserError
+from selfdistill.files import read_json, write_json
+from selfdistill.grading.isolation import require
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.measure.published.check import Score
-    from selfdistill.measure.published.protocols import Protocol
-    from selfdistill.measure.published.scores import PublishedModel
-    from selfdistill.recipe.engine import EngineSettings
-    from selfdistill.recipe.model import ModelSettings
+from selfdistill.measure.published.check import Score, measure, samples_path
+from selfdistill.measure.published.protocols import Protocol, load_protocol, protocol_names
+from selfdistill.measure.published.scores import PublishedModel, difference, published_model, published_names
+from selfdistill.measure.words import percent, percent_interval, point_interval
+from selfdistill.models.load import load_config, resolve_path
+from selfdistill.problems.benchmarks import names
+from selfdistill.recipe.engine import ENGINES, EngineSettings
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 
 
 def check_base(
@@ -49,18 +60,6 @@ def check_base(
 
       selfdistill check-base ./my-model --published qwen2.5-coder-1.5b-instruct --benchmark humaneval=HumanEval.jsonl.gz
     """
-    quiet_libraries()
-    from selfdistill.cli.settings import keep_settings
-    from selfdistill.files import write_json
-    from selfdistill.grading.isolation import require
-    from selfdistill.measure.published.check import measure, samples_path
-    from selfdistill.measure.published.protocols import load_protocol
-    from selfdistill.measure.published.scores import published_model
-    from selfdistill.models.load import load_config, resolve_path
-    from selfdistill.recipe.engine import ENGINES
-    from selfdistill.recipe.model import ModelSettings
-    from selfdistill.run.fingerprints import fingerprint_model
-
     if protocol == "list":
         _print_protocols()
         return
@@ -69,6 +68,7 @@ def check_base(
     how = load_protocol(protocol)
     sources = _sources(benchmarks or [how.benchmarks[0]])
     require("full")
+    quiet_libraries()
     settings = ModelSettings.model_validate({"path": model, "dtype": dtype})
     row = published_model(protocol, model, load_config(model), published)
     place = out or Path("runs") / f"check-{Path(model).name}"
@@ -88,10 +88,6 @@ def check_base(
 
 def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) -> EngineSettings:
     """The engine; `auto` is what the results that are there were begun with."""
-    from selfdistill.engines.choose import settle
-    from selfdistill.files import read_json
-    from selfdistill.recipe.engine import EngineSettings
-
     kept = place / "settings.json"
     if kind == "auto" and kept.is_file():
         kind = read_json(kept).get("engine", kind)
@@ -99,19 +95,12 @@ def _generator(place: Path, model: ModelSettings, kind: str, batch_size: int) ->
 
 
 def _print_protocols() -> None:
-    from selfdistill.measure.published.protocols import load_protocol, protocol_names
-
     for name in protocol_names():
         print(f"{name}: {load_protocol(name).title}")
 
 
 def _sources(given: list[str]) -> dict[str, str]:
     """Benchmarks by their published name: `NAME=FILE`, or a name that the hub knows."""
-    import re
-
-    from selfdistill.errors import UserError
-    from selfdistill.problems.benchmarks import names
-
     sources = {}
     for each in given:
         name, equals, source = each.partition("=")
@@ -124,17 +113,11 @@ def _sources(given: list[str]) -> dict[str, str]:
 
 def _fingerprint(source: str) -> str:
     """Of a file's bytes; a name on the hub stands for itself."""
-    from selfdistill.run.fingerprints import fingerprint_file
-
     return fingerprint_file(Path(source)) if Path(source).is_file() else source
 
 
 def _compared(score: Score, row: PublishedModel | None) -> dict[str, Any]:
     """One benchmark's numbers, ours and theirs, as JSON."""
-    from dataclasses import asdict
-
-    from selfdistill.measure.published.scores import difference
-
     theirs = row.scores.get(score.benchmark) if row else None
     problems = row.problems[score.benchmark] if row and theirs is not None else None
     apart = difference(score.estimate, theirs, problems) if theirs is not None and problems else None
@@ -147,11 +130,6 @@ def _compared(score: Score, row: PublishedModel | None) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]], protocol: Protocol, row: PublishedModel | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from selfdistill.measure.words import percent, percent_interval, point_interval
-
     table = Table("benchmark", "problems", "ours, pass@1 [95 %]", "published", "ours - published [95 %]", box=None)
     for each in rows:
         theirs, apart = each["published"], each["difference"]
@@ -200,7 +178,5 @@ _ENDS = {"stop": "end their turn", "stop_string": "reach a stop string", "length
 
 
 def _print_unknown(protocol: str) -> None:
-    from selfdistill.measure.published.scores import published_names
-
     known = ", ".join(published_names(protocol))
     print(f"no published score is known for this model under {protocol}; known: {known or 'none'} (--published NAME)")

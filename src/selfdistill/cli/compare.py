@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from selfdistill.cli.models import recipe_name
 from selfdistill.cli.options import SetOption
+from selfdistill.cli.result import print_result
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
-    from selfdistill.recipe.decoding import Decoding
+from selfdistill.models.recommended import recommended
+from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.model import ModelSettings
+from selfdistill.run.compare import compare_checkpoints
 
 
 def compare(
@@ -42,9 +45,6 @@ def compare(
       selfdistill compare ./base ./student --benchmark mbpp+ --samples 5 --limit 100 --out runs/theirs
     """
     quiet_libraries()
-    from selfdistill.cli.init import recipe_name
-    from selfdistill.cli.result import print_result
-    from selfdistill.run.compare import compare_checkpoints
 
     recipe = _recipe(base, student, benchmark, limit, samples, seed, overrides or [])
     directory = compare_checkpoints(
@@ -57,9 +57,6 @@ def _recipe(
     base: str, student: str, benchmark: str, limit: int | None, samples: int, seed: int, overrides: list[str]
 ) -> Recipe:
     """A recipe whose evaluation compares the two; its sampling and training sections are not used."""
-    from selfdistill.recipe import load_recipe
-    from selfdistill.recipe.model import ModelSettings
-
     tree = {
         "name": "comparison",
         "description": f"{student} against {base}; nothing was trained here",
@@ -84,8 +81,5 @@ def _recipe(
 
 def _decoding(model: str) -> dict[str, float]:
     """The model's own, or temperature 1 with the truncation of the grid."""
-    from selfdistill.models.recommended import recommended
-    from selfdistill.recipe.decoding import Decoding
-
     found: Decoding = recommended(model).decoding or Decoding(temperature=1.0, top_k=20, top_p=0.8)
     return found.model_dump()

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from selfdistill.measure.contamination.records import Part
-    from selfdistill.recipe.contamination import ContaminationSettings
+from selfdistill.cli.validated import validated
+from selfdistill.directory import RunDirectory, exclusive
+from selfdistill.errors import UserError
+from selfdistill.measure.contamination.check import compare
+from selfdistill.measure.contamination.records import Part
+from selfdistill.measure.contamination.run import compare_run, write_contamination
+from selfdistill.measure.contamination.sources import prompts_of_file, statements
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.evaluation import FAMILIES, embedded_problems, load_problems
+from selfdistill.progress import progress
+from selfdistill.recipe.contamination import KINDS, ContaminationSettings
+from selfdistill.recipe.prompts import Columns, PromptSettings
+from selfdistill.run.integrity import check, seal
+from selfdistill.run.manifest import read_recipe
 
 _LISTED = 20
 
@@ -53,13 +67,6 @@ def contamination(
 
 def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Path | None) -> tuple[list[Part], Path]:
     """Under the recipe's settings, but for the options. Its own benchmark's result goes into the run."""
-    from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.measure.contamination.run import compare_run, write_contamination
-    from selfdistill.problems.evaluation import load_problems
-    from selfdistill.progress import progress
-    from selfdistill.run.integrity import check, seal
-    from selfdistill.run.manifest import read_recipe
-
     run = RunDirectory(root)
     recipe = read_recipe(run)
     settings = _settings({**recipe.checks.contamination.model_dump(), **options})
@@ -77,13 +84,6 @@ def _of_run(root: Path, benchmark: str | None, options: dict[str, Any], out: Pat
 def _of_prompts(
     prompts: str, benchmark: str | None, column: str, options: dict[str, Any], out: Path | None
 ) -> tuple[list[Part], Path]:
-    from selfdistill.errors import UserError
-    from selfdistill.measure.contamination.check import compare
-    from selfdistill.measure.contamination.run import write_contamination
-    from selfdistill.measure.contamination.sources import prompts_of_file, statements
-    from selfdistill.progress import progress
-    from selfdistill.recipe.prompts import Columns, PromptSettings
-
     if benchmark is None:
         raise UserError("is no run; to compare prompts, name a benchmark too", where=prompts)
     settings, path = _settings(options), out or Path("contamination.json")
@@ -95,28 +95,15 @@ def _of_prompts(
 
 
 def _settings(values: dict[str, Any]) -> ContaminationSettings:
-    from selfdistill.cli.validated import validated
-    from selfdistill.recipe.contamination import ContaminationSettings
-
     return validated(ContaminationSettings, values, {})
 
 
 def _problems(benchmark: str) -> Any:
-    from selfdistill.problems.benchmarks import load_benchmark
-    from selfdistill.problems.evaluation import FAMILIES, embedded_problems
-
     return embedded_problems(FAMILIES[benchmark], "test") if benchmark in FAMILIES else load_benchmark(benchmark)
 
 
 def _print(parts: list[Part]) -> None:
     """Counts, then the strongest matches. A pipe gets the tables as wide as they are."""
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from selfdistill.recipe.contamination import KINDS
-
     counts = Table("compared", "texts", *KINDS, title="texts (problems), each under its strongest kind", box=None)
     matches = Table("text", "problem", "kind", "similarity", "words in common", box=None)
     for part in parts:

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.decoding.families import read_grid
+from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
+from selfdistill.studies.decoding_baselines.compare import compare
+from selfdistill.studies.decoding_baselines.pool import pool
+from selfdistill.studies.decoding_baselines.words import markdown
 
 
 def decoding_baselines(
@@ -35,11 +40,6 @@ def decoding_baselines(
       selfdistill decoding-baselines runs/seeds/seed-0 runs/seeds/seed-1
     """
     quiet_libraries()
-    from selfdistill.decoding.families import read_grid
-    from selfdistill.directory import RunDirectory
-    from selfdistill.studies.decoding_baselines.compare import compare
-    from selfdistill.studies.decoding_baselines.pool import pool
-    from selfdistill.studies.decoding_baselines.words import markdown
 
     families = read_grid(grid)
     found = [compare(root, families, tune_on=tune_on, tune_limit=tune_limit) for root in directories]

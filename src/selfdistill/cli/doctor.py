@@ -8,6 +8,13 @@ import shutil
 from collections.abc import Iterator
 from importlib import metadata, util
 
+from rich.console import Console
+from rich.table import Table
+
+from selfdistill.grading.bubblewrap import bubblewrap_origin
+from selfdistill.grading.isolation import isolation_report
+from selfdistill.recipe.engine import ENGINES
+
 EXTRAS = {
     "llguidance": ("syntax", "decoding constrained to Python syntax"),
     "ray": ("ray", "more than one machine"),
@@ -30,9 +37,6 @@ def doctor() -> None:
 
       selfdistill doctor
     """
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False)
     for heading in ("what", "here", "note"):
         table.add_column(heading)
@@ -67,8 +71,6 @@ def _engines() -> Iterator[Row]:
 
 def _engines_own() -> dict[str, tuple[str, str]]:
     """Of the engines' table, in the form of `EXTRAS`."""
-    from selfdistill.recipe.engine import ENGINES
-
     return {
         kind.library: (kind.extra, f"generation with engine.kind {name}")
         for name, kind in ENGINES.items()
@@ -88,9 +90,6 @@ def _auto() -> str:
 
 
 def _sandbox() -> Iterator[Row]:
-    from selfdistill.grading import isolation_report
-    from selfdistill.grading.bubblewrap import bubblewrap_origin
-
     for name, available, note in isolation_report():
         which = bubblewrap_origin() if name == "bubblewrap" else ""
         yield f"sandbox: {name}", available, which if available else note

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from selfdistill.cli.validated import validated
+from selfdistill.errors import UserError
+from selfdistill.explain.records import ExplainResult
+from selfdistill.explain.sample_base import sample_base
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.explain.records import ExplainResult
+from selfdistill.progress import progress
+from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.explain import AnalysisSettings
+from selfdistill.recipe.prompts import PromptSettings
+from selfdistill.report.pages import explain_words as words
+from selfdistill.report.pages.explain import write_explain, write_figures
 
 
 def explain(
@@ -40,8 +47,6 @@ def explain(
 
       selfdistill explain --base Qwen/Qwen3-0.6B --student runs/mine/student --prompts problems.jsonl --out why/
     """
-    from selfdistill.errors import UserError
-
     models = (base, student, prompts)
     if (directory is None) == (not any(models)) or (any(models) and not all(models)):
         raise UserError("give a run's directory, or --base, --student and --prompts together")
@@ -56,7 +61,6 @@ def explain(
 
 
 def _of_run(directory: Path) -> ExplainResult:
-    from selfdistill.progress import progress
     from selfdistill.run.explained import explain_run
 
     with progress("explaining", None, "positions") as update:
@@ -66,13 +70,7 @@ def _of_run(directory: Path) -> ExplainResult:
 def _of_models(
     base: str, student: str, source: dict[str, Any], decoding: dict[str, Any], *, max_new_tokens: int, seed: int
 ) -> ExplainResult:
-    from selfdistill.cli.validated import validated
     from selfdistill.explain.explain import explain_models
-    from selfdistill.explain.sample_base import sample_base
-    from selfdistill.progress import progress
-    from selfdistill.recipe.decoding import Decoding
-    from selfdistill.recipe.explain import AnalysisSettings
-    from selfdistill.recipe.prompts import PromptSettings
 
     sampling = validated(Decoding, decoding, {"temperature": "t-train"})
     chosen = validated(PromptSettings, source, {"columns.statement": "column", "limit": "samples"})
@@ -83,9 +81,6 @@ def _of_models(
 
 
 def _write(result: ExplainResult, out: Path, figures: Path | None) -> None:
-    from selfdistill.report.pages import explain_words as words
-    from selfdistill.report.pages.explain import write_explain, write_figures
-
     path = write_explain(result, out)
     if figures is not None:
         write_figures(result, figures)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.errors import UserError
 from selfdistill.libraries import quiet_libraries
 
 
@@ -34,8 +35,6 @@ def export(
 
       selfdistill export runs/mine --adapter --out student-adapter
     """
-    from selfdistill.errors import UserError
-
     if (gguf is not None) == adapter:
         raise UserError("say what to export", fix="give either --gguf f16, --gguf q8_0 or --adapter")
     quiet_libraries()

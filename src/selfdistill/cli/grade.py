@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from selfdistill import seeds
 from selfdistill.cli.options import a_date, one_of, within
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from selfdistill.grading.answers import Answer
-    from selfdistill.records import Problem, Verdict
+from selfdistill.cli.settings import keep_settings
+from selfdistill.files import append_records, read_records
+from selfdistill.grading.answers import Answer, grade_answers
+from selfdistill.grading.limits import Limits
+from selfdistill.grading.pool import grade as run
+from selfdistill.measure.statistics import SHARE, intervals
+from selfdistill.measure.tally import tally
+from selfdistill.measure.words import number
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.completions import check_rows, read_answers
+from selfdistill.records import Problem, Verdict
+from selfdistill.urls import reading
 
 _KS = (1, 5, 10, 100)
 _BATCH = 64
@@ -56,13 +67,6 @@ def grade(
 
       selfdistill grade answers.jsonl --chat --benchmark test6.jsonl --since 2025-02-01 --out verdicts.jsonl
     """
-    from selfdistill.files import append_records
-    from selfdistill.grading import Limits
-    from selfdistill.grading import grade as run
-    from selfdistill.grading.answers import grade_answers
-    from selfdistill.problems.benchmarks import load_benchmark
-    from selfdistill.problems.completions import check_rows, read_answers
-
     one_of("--rules", rules, ("judge", "livecodebench"))
     one_of("--answers", answers, ("needed", "whole"))
     one_of("--isolation", isolation, ("full", "process"))
@@ -90,13 +94,6 @@ def grade(
 
 def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
     """Keys that are graded already."""
-    import hashlib
-
-    from selfdistill.cli.settings import keep_settings
-    from selfdistill.files import read_records
-    from selfdistill.records import Verdict
-    from selfdistill.urls import reading
-
     digest = hashlib.sha256()
     with reading(completions) as file:
         while block := file.read(1 << 20):
@@ -107,9 +104,6 @@ def _resume(out: Path, completions: str, settings: dict[str, Any]) -> set[str]:
 
 def _counted(answers: Iterable[Answer]) -> Iterator[Answer]:
     """The same, with a count on standard error while it runs on a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
     console = Console(stderr=True, markup=False)
     columns = (TextColumn("graded {task.completed}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -132,13 +126,6 @@ def _batches(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
 
 def _print_result(problems: Sequence[Problem], out: Path) -> None:
     """pass@k with intervals by problem, and how many programs ended how."""
-    from selfdistill import seeds
-    from selfdistill.files import read_records
-    from selfdistill.measure.statistics import SHARE, intervals
-    from selfdistill.measure.tally import tally
-    from selfdistill.measure.words import number
-    from selfdistill.records import Verdict
-
     counts = tally(read_records(out, Verdict))
     outcomes, under = counts.outcomes, counts.passed_under
     ids = [problem.task_id for problem in problems if counts.judged[problem.task_id]]

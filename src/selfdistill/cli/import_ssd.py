@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.errors import UserError
+from selfdistill.files import write_text
+from selfdistill.importing.read import import_ssd as translate
+
 
 def import_ssd(
     words: Annotated[
@@ -28,10 +32,6 @@ def import_ssd(
 
       selfdistill import-ssd data_generation/config.yaml --out mine.yaml
     """
-    from selfdistill.errors import UserError
-    from selfdistill.files import write_text
-    from selfdistill.importing.read import import_ssd as translate
-
     imported = translate(words, gpus=gpus, benchmark=benchmark)
     imported.recipe()
     if out is None:

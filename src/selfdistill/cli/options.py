@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.errors import UserError
+
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a built-in recipe's name.")]
 DirectoryArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A run's directory.")]
 SetOption = Annotated[
@@ -23,6 +25,11 @@ GridOption = Annotated[
     typer.Option("--grid", help="Also decode over a grid of temperatures; a finished run is extended."),
 ]
 
+JobsOption = Annotated[
+    int, typer.Option("--jobs", min=1, help="Runs at the same time, each in a process with its share of the cores.")
+]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds: 0, 1, ...")]
+
 
 def run_directory(out: Path | None, name: str, seed: int) -> Path:
     """Where a run goes if the user does not say."""
@@ -35,8 +42,6 @@ def one_of(option: str, value: str | None, allowed: Sequence[str | None]) -> Non
     Raises:
         UserError: names the option and its values.
     """
-    from selfdistill.errors import UserError
-
     if value not in allowed:
         names = ", ".join(name for name in allowed if name)
         raise UserError(f"{option} is {value!r}", fix=f"give one of {names}")
@@ -48,8 +53,6 @@ def within(option: str, value: float, low: float, high: float) -> None:
     Raises:
         UserError: names the option and its bounds.
     """
-    from selfdistill.errors import UserError
-
     if not low <= value <= high:
         raise UserError(f"{option} is {value}", fix=f"give a number from {low:g} to {high:g}")
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from selfdistill.cli.options import RecipeArgument, SetOption
+from selfdistill.errors import UserError
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.plan.estimate import Plan
-    from selfdistill.recipe import Recipe
-
-BENCHMARK_SIZES = {"livecodebench-v6": 131, "livecodebench-v5": 374, "humaneval": 164, "mbpp": 500, "embedded": 800}
-"""Problems in the evaluation, where that cannot be read here."""
+from selfdistill.plan.estimate import Plan, estimate
+from selfdistill.plan.gpus import GPUS, UNTESTED
+from selfdistill.plan.machine import device_name
+from selfdistill.plan.measured import all_measured, last_prediction
+from selfdistill.plan.model import model_size
+from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
+from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.steps.evaluation.evaluate import systems_of
 
 
 def plan(
@@ -38,17 +42,6 @@ def plan(
 
       selfdistill plan my-recipe.yaml --gpus 64 --prompts 1000000 --completion-tokens 2500
     """
-    quiet_libraries()
-    from selfdistill.errors import UserError
-    from selfdistill.plan.estimate import estimate
-    from selfdistill.plan.gpus import GPUS, UNTESTED
-    from selfdistill.plan.measured import all_measured
-    from selfdistill.plan.model import model_size
-    from selfdistill.plan.workload import Workload
-    from selfdistill.recipe import load_recipe
-    from selfdistill.run.prediction import device_name
-    from selfdistill.steps.evaluation.evaluate import systems_of
-
     loaded = load_recipe(recipe, overrides or ())
     devices = {**GPUS, **UNTESTED, "cpu": None}
     if gpu not in devices:
@@ -60,6 +53,7 @@ def plan(
         prompt_tokens=prompt_tokens,
         completion_tokens=min(completion_tokens, loaded.sampling.max_new_tokens),
     )
+    quiet_libraries()
     size = model_size(loaded.model.path, loaded.model.revision)
     device = device_name(gpu) if gpu == "cpu" else gpu
     known = all_measured()
@@ -67,8 +61,6 @@ def plan(
 
 
 def _known(value: int | None, option: str) -> int:
-    from selfdistill.errors import UserError
-
     if value is None:
         raise UserError("the recipe does not say how many there are", where=option, fix=f"give {option} N")
     return value
@@ -79,9 +71,6 @@ def _problems(recipe: Recipe) -> int | None:
 
 
 def _print(made: Plan, gpus: int, gpu: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False, title=f"{gpus} x {gpu}", title_justify="left")
     table.add_column("stage")
     for heading in ("tokens", "GPU hours", "hours", "share"):
@@ -110,8 +99,6 @@ def _print(made: Plan, gpus: int, gpu: str) -> None:
 
 def _fits(made: Plan, gpu: str) -> str | None:
     """Whether training's memory is within the GPU's."""
-    from selfdistill.plan.gpus import GPUS
-
     if gpu not in GPUS:
         return None
     needed = sum(size for name, size in made.memory.items() if name.startswith("training"))
@@ -122,8 +109,6 @@ def _fits(made: Plan, gpu: str) -> str | None:
 
 def _last_prediction() -> str:
     """How far off the plan of the last run here was."""
-    from selfdistill.plan.measured import last_prediction
-
     last = last_prediction()
     if last is None:
         return "no finished run on this machine has shown yet how far off such a plan is"

@@ -8,10 +8,18 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import show
-from selfdistill.cli.sweep import truncations
+from selfdistill.cli.show import show
+from selfdistill.files import write_json
 from selfdistill.libraries import quiet_libraries
-from selfdistill.studies.lists import numbers
+from selfdistill.recipe import load_recipe
+from selfdistill.report.pages.advice import advice_page, advice_words, regret_words
+from selfdistill.report.pages.page import write_page
+from selfdistill.report.pages.preview import preview_page
+from selfdistill.studies.advise import advise as run_advise
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.grid import Grid
+from selfdistill.studies.lists import numbers, truncations
+from selfdistill.studies.regret import regret
 
 _T_TRAIN, _TRUNCATIONS, _T_EVAL = "0.5,0.7,1.0,1.3,1.6,2.0", "20/0.8,0/1", "0.5,0.7,0.9,1.1,1.3"
 
@@ -35,15 +43,12 @@ def preview(
 
       selfdistill preview demo --set evaluation.split=validation --out runs/preview
     """
-    quiet_libraries()
-    from selfdistill.recipe import load_recipe
-    from selfdistill.report.pages.preview import preview_page
-    from selfdistill.studies.preview import preview as run_preview
-    from selfdistill.studies.sweep import Grid
-
     given = load_recipe(recipe, overrides or ())
     temperatures = numbers(t_train, "--t-train", above=0), numbers(t_eval, "--t-eval", above=0)
     grid = Grid(temperatures[0], truncations(truncation), temperatures[1], (given.seed,))
+    quiet_libraries()
+    from selfdistill.studies.preview import preview as run_preview  # brings torch
+
     summary = run_preview(given, grid, out)
     show("preview", summary, preview_page(summary), out)
 
@@ -64,17 +69,9 @@ def advise(
 
       selfdistill advise runs/preview --against runs/sweep
     """
-    from selfdistill.files import write_json
-    from selfdistill.report.pages.advice import advice_page, advice_words, regret_words
-    from selfdistill.studies.advise import advise as run_advise
-    from selfdistill.studies.directory import StudyDirectory
-
     advice, study = run_advise(directory, measure), StudyDirectory(directory)
     print(advice_words(advice))
     if against:
-        from selfdistill.report.pages.page import write_page
-        from selfdistill.studies.regret import regret
-
         advice["against"] = regret(directory, against, advice["recommended"], measure)
         print("\n".join(regret_words(advice)))
         print(f"figures: {write_page(advice_page(advice), study.page('advice')).resolve()}")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from selfdistill.cli.options import SetOption
+from selfdistill.cli.settings import keep_settings
+from selfdistill.errors import UserError
+from selfdistill.files import record_line, write_bytes, write_json
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.measure.diversity import Diversity
-    from selfdistill.problems.prepare import PromptCounts
-    from selfdistill.recipe import Recipe
+from selfdistill.measure.contamination.run import prompt_filter
+from selfdistill.measure.diversity import Diversity, diversity
+from selfdistill.models.load import resolve_path
+from selfdistill.problems.prepare import PromptCounts, select
+from selfdistill.problems.render import load_renderer
+from selfdistill.problems.statement import Statement
+from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.prompt_sources import MIXTURE
+from selfdistill.run.fingerprints import fingerprint_model
+from selfdistill.run.self_written import check_self, is_self_written, write_self
 
 
 def prompts(
@@ -52,8 +63,6 @@ def prompts(
       selfdistill prompts repository:src self --weights 1,3 --model ./my-model --limit 4000 --out prompts.jsonl
     """
     quiet_libraries()
-    from selfdistill.files import record_line, write_bytes, write_json
-    from selfdistill.measure.diversity import diversity
 
     if held_out is not None:
         _write_held_out(sources, held_out)
@@ -92,11 +101,6 @@ def _recipe(
     overrides: list[str],
 ) -> Recipe:
     """A recipe with these prompts; what it says of training is not used."""
-    import json
-
-    from selfdistill.recipe import load_recipe
-    from selfdistill.recipe.prompt_sources import MIXTURE
-
     shares = _weights(weights, len(sources))
     parts = [{"source": source, "weight": share} for source, share in zip(sources, shares, strict=True)]
     chosen = {"source": sources[0]} if len(sources) == 1 else {"source": MIXTURE, "mixture": parts}
@@ -117,10 +121,6 @@ def _recipe(
 
 
 def _weights(text: str | None, sources: int) -> list[float]:
-    from math import isfinite
-
-    from selfdistill.errors import UserError
-
     if text is None:
         return [1.0] * sources
     try:
@@ -135,12 +135,6 @@ def _weights(text: str | None, sources: int) -> list[float]:
 def _select(
     recipe: Recipe, out: Path, model: str | None, benchmark: str | None
 ) -> tuple[list[dict[str, str]], PromptCounts]:
-    from selfdistill.errors import UserError
-    from selfdistill.measure.contamination.run import prompt_filter
-    from selfdistill.problems.prepare import select
-    from selfdistill.problems.render import load_renderer
-    from selfdistill.problems.statement import Statement
-
     overlaps = prompt_filter(recipe.checks.contamination, recipe.evaluation)
     written = _written(recipe, out, model)
     renderer, context = load_renderer(recipe.model, recipe.prompts) if model else (None, 0)
@@ -162,16 +156,10 @@ def _select(
 
 def _written(recipe: Recipe, out: Path, model: str | None) -> Path | None:
     """What the model wrote, beside `out`."""
-    from selfdistill.cli.settings import keep_settings
-    from selfdistill.errors import UserError
-    from selfdistill.run.fingerprints import fingerprint_model
-    from selfdistill.run.self_written import check_self, is_self_written, write_self
-
     if not is_self_written(recipe.prompts):
         return None
     if model is None:
         raise UserError("a model must write these prompts", where="self", fix="give --model MODEL")
-    from selfdistill.models.load import resolve_path
 
     check_self(recipe)
     samples = out.with_name(f"{out.stem}.written.jsonl")
@@ -192,8 +180,6 @@ def _written(recipe: Recipe, out: Path, model: str | None) -> Path | None:
 
 
 def _summary(counts: PromptCounts, found: Diversity, benchmark: str | None) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {**asdict(counts), "contamination_checked": benchmark, "diversity": asdict(found)}
 
 

@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import DirectoryArgument
+from selfdistill.directory import RunDirectory
+from selfdistill.errors import UserError
+from selfdistill.run.hub import push_student
+from selfdistill.run.integrity import check_student
 
 
 def push(
@@ -20,11 +24,6 @@ def push(
 
       selfdistill push runs/mine me/my-student
     """
-    from selfdistill.directory import RunDirectory
-    from selfdistill.errors import UserError
-    from selfdistill.run.hub import push_student
-    from selfdistill.run.integrity import check_student
-
     student = RunDirectory(directory).student
     if not (student / "config.json").is_file():
         raise UserError("there is no student to push", where=directory, fix=f"run selfdistill train {directory}")

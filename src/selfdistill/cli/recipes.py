@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.recipe.show import shown_recipe
+
 
 def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe.")] = None) -> None:
     """List the built-in recipes, or print one to start your own from: first the keys that people change first.
@@ -16,9 +19,6 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="P
 
       selfdistill recipes qwen3-4b-instruct > mine.yaml
     """
-    from selfdistill.recipe import builtin_recipes, load_recipe
-    from selfdistill.recipe.show import shown_recipe
-
     if name is not None:
         print(shown_recipe(name), end="")
         return

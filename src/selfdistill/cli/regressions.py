@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from selfdistill.cli.options import DirectoryArgument
+from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.directory import RunDirectory
+from selfdistill.measure.words import number, percent, point_interval, sentence
+from selfdistill.report.regressions import regressions as found
+from selfdistill.run import reporting
+from selfdistill.run.checks import measure_regressions
+from selfdistill.run.manifest import finished, read_recipe
 
 
 def regressions(
@@ -30,14 +35,9 @@ def regressions(
 
       selfdistill regressions runs/mine HumanEval.jsonl.gz lm-eval:hellaswag
     """
-    quiet_libraries()
-    from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.run import reporting
-    from selfdistill.run.checks import measure_regressions
-    from selfdistill.run.manifest import finished, read_recipe
-
     run = RunDirectory(directory)
     recipe = read_recipe(run)
+    quiet_libraries()
     with exclusive(run):
         measure_regressions(recipe, run, tasks or ())
         if finished(run, "grade"):
@@ -46,12 +46,6 @@ def regressions(
 
 
 def _print(run: RunDirectory, seed: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from selfdistill.measure.words import number, percent, point_interval, sentence
-    from selfdistill.report.regressions import regressions as found
-
     summary = found(run, [], ["pass@1"], seed)
     if summary is None:
         print("no other tasks: name some, or set checks.regressions.tasks in the recipe")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import SeedsOption, show
+from selfdistill.cli.all_rounds import run_all
+from selfdistill.cli.options import RecipeArgument, SeedsOption, SetOption
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+from selfdistill.recipe import load_recipe
 
 
 def rounds(
@@ -33,20 +31,7 @@ def rounds(
 
       selfdistill rounds demo --rounds 3 --set rounds.mix_first=0.5 --out runs/rounds-mixed
     """
-    quiet_libraries()
-    from selfdistill.recipe import load_recipe
-
     changes = [*(overrides or ()), *([f"rounds.count={count}"] if count else [])]
-    run_all([load_recipe(recipe, [*changes, f"seed={seed}"]) for seed in range(seeds)], out)
-
-
-def run_all(recipes: list[Recipe], out: Path) -> None:
-    """The rounds of each seed, then the page over all of them."""
-    from selfdistill.report.pages.rounds import rounds_page
-    from selfdistill.studies.rounds import run_rounds, summarise
-
-    places = [out / f"seed-{recipe.seed}" if len(recipes) > 1 else out for recipe in recipes]
-    for recipe, place in zip(recipes, places, strict=True):
-        run_rounds(recipe, place)
-    summary = summarise(recipes[0], places)
-    show("rounds", summary, rounds_page(summary), out)
+    recipes = [load_recipe(recipe, [*changes, f"seed={seed}"]) for seed in range(seeds)]
+    quiet_libraries()
+    run_all(recipes, out)

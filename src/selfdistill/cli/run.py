@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from selfdistill.cli.init import recipe_for
+from selfdistill.cli.models import is_model, recipe_name
 from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
-from selfdistill.cli.result import print_result
+from selfdistill.events import warn
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+from selfdistill.recipe import Recipe, builtin_recipes, load_recipe, with_whole_grid
+from selfdistill.recipe.one_card import known_models
 
 
 def demo(
@@ -33,8 +32,6 @@ def demo(
 
       selfdistill demo --lint --seed 1 --out runs/second
     """
-    from selfdistill.recipe import load_recipe
-
     # Hard targets: only drawn tokens know of the filter.
     filtered = ["name=demo-lint", "training.keep=lint", "training.targets=hard"] if lint else []
     run_recipe(load_recipe("demo", [f"seed={seed}", *filtered]), out)
@@ -51,21 +48,49 @@ def run(recipe: RecipeArgument, overrides: SetOption = None, out: OutOption = No
 
       selfdistill run my-recipe.yaml --set model.path=./my-model --grid
     """
-    from selfdistill.recipe import load_recipe, with_whole_grid
-
     given = load_recipe(recipe_for(recipe, out), overrides or ())
     run_recipe(with_whole_grid(given) if grid else given, out)
+
+
+def recipe_for(source: str, out: Path | None) -> str:
+    """What `run` runs: a recipe as it is; for a model the recipe that was written for it, or is now.
+
+    Args:
+        source: a built-in recipe's name, a YAML file, a model's directory or hub id.
+        out: the run's directory, if the user gave one; the recipe is kept beside it, so that the same command resumes.
+    """
+    if source in known_models() and not Path(source).is_file():
+        _say_where_there_is_no_gpu(source)
+    if source in builtin_recipes() or Path(source).is_file() or not is_model(source):
+        return source
+    from selfdistill.cli.model_recipe import write_recipe
+
+    quiet_libraries()
+    name = recipe_name(source)
+    path = out.with_name(f"{out.name}.yaml") if out else Path("runs") / f"{name}.yaml"
+    if not path.is_file():
+        write_recipe(source, path, (), "humaneval", None)
+    print(f"recipe: {path}")
+    return str(path)
+
+
+def _say_where_there_is_no_gpu(name: str) -> None:
+    """A recipe for one card would run for days without one."""
+    import torch
+
+    if not torch.accelerator.is_available():
+        warn(f"{name} is fitted to a GPU of 24 GB, and none is here: selfdistill init {name} fits one to this machine")
 
 
 def run_recipe(recipe: Recipe, out: Path | None) -> None:
     """Run all stages, then print the table and where the report is; or all rounds, where the recipe has several."""
     quiet_libraries()
-    if recipe.rounds.count > 1:
-        from selfdistill.cli.rounds import run_all
-
-        run_all([recipe], run_directory(out, recipe.name, recipe.seed))
-        return
+    from selfdistill.cli.all_rounds import run_all
+    from selfdistill.cli.result import print_result
     from selfdistill.run import pipeline as loop
 
+    if recipe.rounds.count > 1:
+        run_all([recipe], run_directory(out, recipe.name, recipe.seed))
+        return
     directory = loop.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
     print_result(directory.root)

@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from selfdistill.cli.options import RecipeArgument, SetOption
+from selfdistill.files import write_json, write_text
 from selfdistill.libraries import quiet_libraries
+from selfdistill.recipe import load_recipe
+from selfdistill.run.pipeline import run_recipe
+from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.seeds import markdown, summarise_seeds
 
 
 def seeds(
@@ -23,18 +28,9 @@ def seeds(
 
       selfdistill seeds demo --seeds 5 --out runs/demo-seeds
     """
+    recipes = [load_recipe(recipe, [*(overrides or ()), f"seed={seed}"]) for seed in range(count)]
     quiet_libraries()
-    from selfdistill.files import write_json, write_text
-    from selfdistill.recipe import load_recipe
-    from selfdistill.run import pipeline as loop
-    from selfdistill.studies.directory import StudyDirectory
-    from selfdistill.studies.seeds import markdown, summarise_seeds
-
-    runs = []
-    for seed in range(count):
-        each = load_recipe(recipe, [*(overrides or ()), f"seed={seed}"])
-        runs.append(loop.run_recipe(each, out / f"seed-{seed}").root)
-    summary = summarise_seeds(runs)
+    summary = summarise_seeds([run_recipe(each, out / f"seed-{each.seed}").root for each in recipes])
     study = StudyDirectory(out)
     write_json(study.numbers("seeds"), summary)
     text = markdown(summary)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from selfdistill.errors import UserError
+from selfdistill.files import read_json, write_json
+
 
 def keep_settings(out: Path, settings: dict[str, Any]) -> None:
     """Write the settings beside a file or into a directory of results, or compare them with what is there.
@@ -16,9 +19,6 @@ def keep_settings(out: Path, settings: dict[str, Any]) -> None:
     Raises:
         UserError: the results were made under other settings, which are named, or by something else.
     """
-    from selfdistill.errors import UserError
-    from selfdistill.files import read_json, write_json
-
     beside = out / "settings.json" if out.is_dir() else out.with_name(out.name + ".settings.json")
     if out.exists() and not (out.is_file() or out.is_dir()):
         raise UserError("is a device or a pipe", where=out, fix="choose another --out")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
 from selfdistill.cli.result import print_result
+from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+from selfdistill.recipe import Recipe, load_recipe, with_whole_grid
+from selfdistill.run.manifest import read_recipe
+from selfdistill.run.mirror import push as mirror_run
 
 
 def sample(
@@ -33,8 +32,6 @@ def sample(
 
       selfdistill sample runs/mine
     """
-    from selfdistill.recipe import load_recipe
-
     given = load_recipe(recipe, overrides or ()) if recipe else None
     _stage(directory, "sample", given)
 
@@ -58,10 +55,6 @@ def evaluate(directory: DirectoryArgument, grid: GridOption = False) -> None:
 
       selfdistill evaluate runs/mine --grid
     """
-    from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import with_whole_grid
-    from selfdistill.run.manifest import read_recipe
-
     _stage(directory, "evaluate", with_whole_grid(read_recipe(RunDirectory(directory))) if grid else None)
 
 
@@ -72,13 +65,9 @@ def report(directory: DirectoryArgument) -> None:
 
       selfdistill report runs/mine
     """
-    from selfdistill.directory import RunDirectory
-    from selfdistill.run.manifest import read_recipe
-
     run = RunDirectory(directory)
     recipe = read_recipe(run)  # a mistake shows before what takes seconds to import
     from selfdistill.run import reporting
-    from selfdistill.run.mirror import push as mirror_run
 
     reporting.write_report(run)
     mirror_run(recipe, run)
@@ -86,9 +75,6 @@ def report(directory: DirectoryArgument) -> None:
 
 
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
-    from selfdistill.directory import RunDirectory, exclusive
-    from selfdistill.run.manifest import read_recipe
-
     recipe = given or read_recipe(RunDirectory(path))  # a mistake shows before what takes seconds to import
     quiet_libraries()
     from selfdistill.run import stages, start

@@ -6,21 +6,29 @@ written out in a file beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from selfdistill.cli.table import Command, Listed, Study
 
-from selfdistill.cli.agreement import agreement
-from selfdistill.cli.decoding_baselines import decoding_baselines
-from selfdistill.cli.preview import advise, preview
-from selfdistill.cli.rounds import rounds
-from selfdistill.cli.seeds import seeds
-from selfdistill.cli.study import Study
-from selfdistill.cli.sweep import sweep
-
-STUDIES: tuple[Study | Callable[..., None], ...] = (
-    seeds,
-    preview,
-    advise,
-    sweep,
+STUDIES: tuple[Listed, ...] = (
+    Command(
+        "seeds",
+        "seeds",
+        "Run a recipe under several seeds and print how sure the gain is. The same command resumes.",
+    ),
+    Command(
+        "preview",
+        "preview",
+        "Score an ideally fitted student over a whole grid, without training. The same command resumes.",
+    ),
+    Command(
+        "advise",
+        "preview",
+        "Recommend T_train, truncation and T_eval from a preview, and say how sure that is.",
+    ),
+    Command(
+        "sweep",
+        "sweep",
+        "Train and evaluate over a grid; samples, students and the base's scores are shared. The same command resumes.",
+    ),
     Study(
         "curve",
         "selfdistill.studies.curve",
@@ -32,7 +40,11 @@ STUDIES: tuple[Study | Callable[..., None], ...] = (
         },
         seeds=5,
     ),
-    rounds,
+    Command(
+        "rounds",
+        "rounds",
+        "Repeat the loop from the last student: does it keep gaining, does it collapse? The same command resumes.",
+    ),
     Study(
         "method-baselines",
         "selfdistill.studies.method_baselines",
@@ -55,6 +67,15 @@ STUDIES: tuple[Study | Callable[..., None], ...] = (
             "only": ("", "Some arms of it, in this order."),
         },
     ),
-    decoding_baselines,
-    agreement,
+    Command(
+        "decoding-baselines",
+        "decoding_baselines",
+        "Compare SSD with decoders: min-p, top-n-sigma, adaptive temperatures, Python syntax. Nothing is trained.",
+    ),
+    Command(
+        "agreement",
+        "agreement",
+        "Of several answers to a problem give one of the largest group that agrees, on inputs from the statement "
+        "alone.",
+    ),
 )

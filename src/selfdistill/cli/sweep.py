@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from selfdistill.cli.options import RecipeArgument, SetOption
-from selfdistill.cli.study import JobsOption, SeedsOption, show
+from selfdistill.cli.options import JobsOption, RecipeArgument, SeedsOption, SetOption
+from selfdistill.cli.show import show
 from selfdistill.libraries import quiet_libraries
-from selfdistill.studies.lists import numbers
-
-if TYPE_CHECKING:
-    from selfdistill.studies.sweep import Truncation
+from selfdistill.recipe import load_recipe
+from selfdistill.recipe.evaluation import WHOLE_GRID
+from selfdistill.report.pages.sweep import sweep_page
+from selfdistill.studies.execute import execute
+from selfdistill.studies.grid import Grid, Truncation
+from selfdistill.studies.lists import numbers, truncations
+from selfdistill.studies.sweep import cells, summarise
 
 
 def sweep(
@@ -39,13 +42,6 @@ def sweep(
 
       selfdistill sweep demo --t-train 0.5,0.7,1.0 --truncation 20/0.8,0/1 --t-eval 0,0.7,1.0 --out runs/sweep
     """
-    quiet_libraries()
-    from selfdistill.recipe import load_recipe
-    from selfdistill.recipe.evaluation import WHOLE_GRID
-    from selfdistill.report.pages.sweep import sweep_page
-    from selfdistill.studies.execute import execute
-    from selfdistill.studies.sweep import Grid, Truncation, cells, summarise
-
     given = load_recipe(recipe, overrides or ())
     sampling = given.sampling.decoding
     temperatures = given.evaluation.grid.temperatures
@@ -55,29 +51,7 @@ def sweep(
         numbers(t_eval, "--t-eval", above=-1e-9) or (temperatures if len(temperatures) > 1 else WHOLE_GRID),
         tuple(range(seeds)),
     )
+    quiet_libraries()
     execute(cells(given, grid), out, jobs=jobs)
     summary = summarise(given, grid, out)
     show("sweep", summary, sweep_page(summary), out)
-
-
-def truncations(text: str) -> tuple[Truncation, ...]:
-    """Comma-separated TOP_K/TOP_P.
-
-    Raises:
-        UserError: one of them is not of this form, or out of range.
-    """
-    from selfdistill.errors import UserError
-    from selfdistill.studies.sweep import Truncation
-
-    found = []
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        top_k, _, top_p = part.partition("/")
-        try:
-            each = Truncation(int(top_k), float(top_p))
-            each.at(1.0)
-        except ValueError:
-            raise UserError(
-                f"{part!r} is not TOP_K/TOP_P", where="--truncation", fix="write e.g. 20/0.8,0/1; 0/1 is none"
-            ) from None
-        found.append(each)
-    return tuple(dict.fromkeys(found))

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from selfdistill.cli.validated import validated
+from selfdistill.errors import UserError
+from selfdistill.files import write_json
 
 if TYPE_CHECKING:
     from selfdistill.explain.toy.experiment import Experiment, ToyResult
@@ -41,7 +48,6 @@ def toy(
     What if programs were longer?  selfdistill toy --locks 10 --out toy/
     """
     from selfdistill.explain.toy.experiment import run_experiment, summary
-    from selfdistill.files import write_json
     from selfdistill.report.charts.toy import write_figures
 
     machine = {
@@ -63,16 +69,12 @@ def toy(
         write_json(out / "toy.json", document)
         write_figures(experiment, result, out)
     if as_json:
-        import json
-
         typer.echo(json.dumps(document, indent=2))
     else:
         _print(experiment, result, out)
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    from selfdistill.errors import UserError
-
     if text is None:
         return None
     try:
@@ -82,7 +84,6 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
 
 
 def _experiment(machine: dict[str, Any], sampling: dict[str, Any], rest: dict[str, Any]) -> Experiment:
-    from selfdistill.cli.validated import validated
     from selfdistill.explain.toy.experiment import Experiment
 
     def given(options: dict[str, Any]) -> dict[str, Any]:
@@ -103,9 +104,6 @@ def _margin(share: float, runs: int) -> float:
 
 
 def _print(experiment: Experiment, result: ToyResult, out: Path | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(title=f"Toy: success at the best temperature, top-p {experiment.top_p:g}", title_justify="left")
     for heading in ("", "T", "success", f"simulated ({experiment.runs:,})", "limit", "tokens kept root/fork/lock"):
         table.add_column(heading, justify="left" if not heading else "right")

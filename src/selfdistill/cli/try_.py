@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from selfdistill.cli.options import DirectoryArgument
+from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
+from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.render import load_renderer
+from selfdistill.run.manifest import read_recipe
 
 
 def try_(
@@ -29,12 +34,7 @@ def try_(
       echo "Write a function that reverses a list." | selfdistill try runs/mine
     """
     quiet_libraries()
-    from rich.console import Console
 
-    from selfdistill.directory import RunDirectory
-    from selfdistill.problems.evaluation import load_problems
-    from selfdistill.problems.render import load_renderer
-    from selfdistill.run.manifest import read_recipe
     from selfdistill.trying.screen import Plain, SideBySide
     from selfdistill.trying.session import HELP, Session
     from selfdistill.trying.sides import open_sides

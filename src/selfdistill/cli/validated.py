@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from selfdistill.errors import UserError
+from selfdistill.recipe.section import complaint
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    Settings = TypeVar("Settings", bound=BaseModel)
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def validated(settings: type[Settings], values: Mapping[str, Any], options: Mapping[str, str]) -> Settings:
@@ -24,10 +24,6 @@ def validated(settings: type[Settings], values: Mapping[str, Any], options: Mapp
     Raises:
         UserError: a value is out of range; names the option.
     """
-    from pydantic import ValidationError
-
-    from selfdistill.recipe.section import complaint
-
     try:
         return settings.model_validate(values)
     except ValidationError as error:

@@ -88,11 +88,7 @@ def explain_models(
     Raises:
         UserError: no samples, greedy sampling, models that cannot be loaded or do not share a vocabulary.
     """
-    if sampling.greedy:
-        raise UserError("greedy sampling has no support to explain", fix="give a temperature above 0")
-    chosen = evenly([sample for sample in samples if sample.token_ids], settings.samples)
-    if not chosen:
-        raise UserError("there are no samples to explain", fix="sample first")
+    chosen = _chosen(samples, sampling, settings.samples)
     pair = _load(base_dir, student_dir, sampling, evaluation or sampling, settings, dtype, device)
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     sums, movers = _measure_all(pair, chosen, by_id, progress)
@@ -116,6 +112,16 @@ def explain_models(
         breaks=break_rows(graded, _locate(pair, breaks, by_id)) if breaks else (),
         preview=tuple(preview),
     )
+
+
+def _chosen(samples: Sequence[Sample], sampling: Decoding, size: int) -> list[Sample]:
+    """Those that are measured."""
+    if sampling.greedy:
+        raise UserError("greedy sampling has no support to explain", fix="give a temperature above 0")
+    chosen = evenly([sample for sample in samples if sample.token_ids], size)
+    if not chosen:
+        raise UserError("there are no samples to explain", fix="sample first")
+    return chosen
 
 
 def _load(

@@ -130,6 +130,11 @@ def entropy(logprobs: Tensor) -> Tensor:
     return -_vector_dot(wide.exp(), wide)
 
 
+def effective_tokens(target: Ranked) -> Tensor:
+    """exp of the entropy of q_s, (...) float64: from 1 to the support's size."""
+    return entropy(target.logprobs).exp()
+
+
 def gain_split(base_logits: Tensor, support: Ranked, event: Tensor, *, t_train: float, t_eval: float) -> GainSplit:
     """Split the ideally fitted student's gain on an event at T_eval, before truncation at evaluation (Prop. B.3).
 

@@ -11,18 +11,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
-
-from selfdistill.decoding.distribution import Ranked
-from selfdistill.explain.identities import entropy
 
 Kind = Literal["lock", "fork"]
 KINDS: tuple[Kind, ...] = ("lock", "fork")
-
-
-def effective_tokens(target: Ranked) -> Tensor:
-    """exp of the entropy of q_s, (...) float64: from 1 to the support's size."""
-    return entropy(target.logprobs).exp()
 
 
 def is_fork(effective: np.ndarray, fork_tokens: float) -> np.ndarray:

@@ -10,7 +10,6 @@ from torch import Tensor
 from selfdistill.decoding.distribution import Ranked, decode
 from selfdistill.engines.stream import Chunk
 from selfdistill.explain import identities
-from selfdistill.explain.kinds import effective_tokens
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.explain import AnalysisSettings
 
@@ -44,7 +43,7 @@ def measure(chunk: Chunk, sampling: Decoding, evaluation: Decoding, settings: An
     logprobs = (logits[0].log_softmax(-1), logits[1].log_softmax(-1))
     heads = tuple(_head(each, sampling, evaluation, settings) for each in logits)
     target = _within(heads[0], sampling)
-    effective = effective_tokens(target)
+    effective = identities.effective_tokens(target)
     values = {"effective": effective, "support_size": target.support_sizes.double()}
     residual = 0.0
     for name, own in zip(("base", "student"), logprobs, strict=True):

@@ -148,11 +148,7 @@ def read_evaluated(
     for verdict in files.read_records(directory.system_verdicts(system.name), Verdict):
         task_id, _, sample_index = verdict.key.rpartition("/")
         if task_id not in position:
-            raise UserError(
-                f"has a verdict on {task_id!r}, which is not among the evaluated problems",
-                where=directory.system_verdicts(system.name),
-                fix="delete the evaluation's folder and evaluate anew",
-            )
+            raise _unknown_problem(task_id, directory.system_verdicts(system.name))
         problem = position[task_id]
         outcomes[verdict.outcome.value] += 1
         if verdict.outcome is Outcome.EXCEPTION:
@@ -186,6 +182,14 @@ def read_evaluated(
         rule=rule,
         rules=rules,
         first_outcomes=tuple(first[index] for index in range(len(problems))),
+    )
+
+
+def _unknown_problem(task_id: str, verdicts: Path) -> UserError:
+    return UserError(
+        f"has a verdict on {task_id!r}, which is not among the evaluated problems",
+        where=verdicts,
+        fix="delete the evaluation's folder and evaluate anew",
     )
 
 

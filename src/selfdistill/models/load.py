@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from selfdistill.embedded.directory import model_dir
 from selfdistill.errors import UserError
 from selfdistill.events import warn
@@ -23,9 +21,9 @@ from selfdistill.models.weights import OTHER_FILES, check_finite, check_read, da
 from selfdistill.processes import local_rank
 
 if TYPE_CHECKING:
-    from selfdistill.recipe.model import ModelSettings
+    import torch
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    from selfdistill.recipe.model import ModelSettings
 
 
 def resolve_path(path: str) -> str:
@@ -65,6 +63,8 @@ def resolve_device(device: str) -> torch.device:
 
 
 def _existing(device: str) -> torch.device:
+    import torch
+
     if device == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")
@@ -83,9 +83,11 @@ def _existing(device: str) -> torch.device:
 
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
     """`auto` is the checkpoint's on a GPU and float32 on a CPU; what runs do on a CPU is in `precision.py`."""
+    import torch
+
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
-    return DTYPES[dtype]
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
 
 
 def load_tokenizer(path: str, revision: str | None = None) -> Any:
@@ -169,6 +171,8 @@ def empty_model(config: Any, where: str, *, whole: bool = False) -> Any:
     Raises:
         UserError: there is no causal language model of this kind.
     """
+    import torch
+
     try:
         with torch.device("meta"):
             return _auto_class(whole).from_config(config, trust_remote_code=False)
@@ -207,7 +211,7 @@ def load_whole_model(settings: ModelSettings) -> Any:
     Raises:
         UserError: as `load_model`.
     """
-    return _read(settings.path, settings.revision, whole=True, dtype=torch.float32).eval()
+    return _read(settings.path, settings.revision, whole=True, dtype="float32").eval()
 
 
 def _read(source: str, revision: str | None, *, whole: bool = False, **arguments: Any) -> Any:

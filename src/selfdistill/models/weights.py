@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.events import warn
+
+if TYPE_CHECKING:
+    import torch
 
 NAMED = 3
 """Tensors that a message names; the others are counted."""
@@ -111,6 +112,8 @@ def check_finite(named_weights: Iterable[tuple[str, torch.Tensor]], where: str, 
     Raises:
         UserError: some are nan or infinite; names the tensors.
     """
+    import torch
+
     floating = [
         (name, weight.detach()) for name, weight in named_weights if weight.is_floating_point() and weight.itemsize > 1
     ]
@@ -166,15 +169,17 @@ def _belongs(name: str, model: Any) -> bool:
     Further layers that predict several tokens at once are announced in the configuration; no causal language model of
     transformers has them.
     """
+    from torch.nn import Module, ModuleList
+
     parts = name.split(".")
     if not hasattr(model, parts[0]):
         parts = [model.base_model_prefix, *parts]
     module: Any = model
     in_layer = False
     for part in parts[:-1]:
-        listed = isinstance(module, torch.nn.ModuleList)
+        listed = isinstance(module, ModuleList)
         inner = getattr(module, part, None)
-        if not isinstance(inner, torch.nn.Module):
+        if not isinstance(inner, Module):
             further = listed and part.isdecimal()
             return int(part) >= len(module) + _predicting_layers(model.config) if further else in_layer
         in_layer = in_layer or listed

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BENCHMARK_SIZES = {"livecodebench-v6": 131, "livecodebench-v5": 374, "humaneval": 164, "mbpp": 500, "embedded": 800}
+"""Problems in the evaluation, where that cannot be read here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from selfdistill import files
 from selfdistill.directory import RunDirectory
+from selfdistill.report.html import render
 from selfdistill.report.summary import build_summary
 from selfdistill.report.terminal import terminal_table
 
@@ -26,8 +27,6 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         UserError: the evaluation is missing or unfinished, a file is broken, or the directory cannot be written to.
     """
-    from selfdistill.report.html import render  # brings matplotlib, which a terminal table does not need
-
     directory = RunDirectory(run_dir)
     summary = build_summary(run_dir)
     page = render(summary)

@@ -8,21 +8,15 @@ far to both sides tells nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import listed, percent, plural, point_interval, points, sentence, unbroken
+from selfdistill.report.summarised import Answer, ComparedScore, ComparisonRow
 from selfdistill.report.wording import Words, of_run
-
-Comparison = dict[str, Any]
-"""A comparison of the summary: kind, titles, scores by measure and group."""
 
 TELLING = 0.1
 """An interval that reaches further than this to both sides of zero could hide any gain or loss worth having."""
 
 
-def answer(
-    comparisons: list[Comparison], measures: list[str], samples: int, words: Words | None = None
-) -> dict[str, Any]:
+def answer(comparisons: list[ComparisonRow], measures: list[str], samples: int, words: Words | None = None) -> Answer:
     """Headline, verdict and sentences.
 
     Args:
@@ -62,12 +56,12 @@ def answer(
     }
 
 
-def pick(comparisons: list[Comparison], kind: str, picked_by: str = "") -> Comparison | None:
+def pick(comparisons: list[ComparisonRow], kind: str, picked_by: str = "") -> ComparisonRow | None:
     """The first comparison of a kind (and picked by a measure), or None."""
     return next((each for each in comparisons if each["kind"] == kind and each["picked_by"] == picked_by), None)
 
 
-def _change(default: Comparison, measure: str, words: Words) -> str:
+def _change(default: ComparisonRow, measure: str, words: Words) -> str:
     score = default["scores"][measure]["all"]
     said = {"better": words.raised, "worse": words.lowered}.get(score["verdict"], words.same)
     return (words.untold if tells_nothing(score) else said).format(
@@ -78,14 +72,20 @@ def _change(default: Comparison, measure: str, words: Words) -> str:
     )
 
 
-def tells_nothing(score: dict[str, Any]) -> bool:
+def tells_nothing(score: ComparedScore) -> bool:
     """Whether a comparison's interval leaves open a large gain as well as a large loss."""
     low, high = score["difference"]["low"], score["difference"]["high"]
     return low is not None and high is not None and low < -TELLING and high > TELLING
 
 
 def _against_best(
-    default: Comparison, best: Comparison | None, own: Comparison | None, measure: str, words: Words, *, told: bool
+    default: ComparisonRow,
+    best: ComparisonRow | None,
+    own: ComparisonRow | None,
+    measure: str,
+    words: Words,
+    *,
+    told: bool,
 ) -> str | None:
     """The second line. `best` and `own` have intervals that allow for their choice (`hindsight`)."""
     if best is None or own is None:
@@ -104,7 +104,7 @@ def _against_best(
     return words.not_shown
 
 
-def _how_sure(default: Comparison, measure: str, samples: int) -> str:
+def _how_sure(default: ComparisonRow, measure: str, samples: int) -> str:
     score = default["scores"][measure]["all"]
     difference = score["difference"]
     return (
@@ -116,7 +116,7 @@ def _how_sure(default: Comparison, measure: str, samples: int) -> str:
     )
 
 
-def _best_sentence(best: Comparison, measure: str, words: Words, *, told: bool) -> str:
+def _best_sentence(best: ComparisonRow, measure: str, words: Words, *, told: bool) -> str:
     score = best["scores"][measure]["all"]
     open_question = words.open_question if told else ""
     moral = {
@@ -129,7 +129,7 @@ def _best_sentence(best: Comparison, measure: str, words: Words, *, told: bool) 
     )
 
 
-def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
+def _own_best_sentence(own: ComparisonRow | None, measure: str) -> str | None:
     if own is None:
         return None
     score = own["scores"][measure]["all"]
@@ -140,13 +140,13 @@ def _own_best_sentence(own: Comparison | None, measure: str) -> str | None:
     )
 
 
-def _last_sentence(default: Comparison, measure: str, words: Words) -> str:
+def _last_sentence(default: ComparisonRow, measure: str, words: Words) -> str:
     score = default["scores"][measure]["all"]
     base, student = percent(score["base"]), percent(score["student"])
     return words.last.format(measure=measure, base=base, student=student, judged=_judged(score))
 
 
-def _by_difficulty(default: Comparison, measure: str, words: Words) -> str | None:
+def _by_difficulty(default: ComparisonRow, measure: str, words: Words) -> str | None:
     scores = default["scores"][measure]
     parts = [
         f"{point_interval(score['difference'])} on {group} ones" for group, score in scores.items() if group != "all"
@@ -155,7 +155,7 @@ def _by_difficulty(default: Comparison, measure: str, words: Words) -> str | Non
     return words.by_difficulty.format(measure=measure, parts=said) if parts else None
 
 
-def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> str | None:
+def _rival(comparison: ComparisonRow | None, default: ComparisonRow, measure: str) -> str | None:
     if comparison is None:
         return None
     if comparison["base"] == default["base"]:
@@ -164,6 +164,6 @@ def _rival(comparison: Comparison | None, default: Comparison, measure: str) -> 
     return sentence(f"against {comparison['title']}, at {percent(score['base'])}, the student is {_judged(score)}.")
 
 
-def _judged(score: dict[str, Any]) -> str:
+def _judged(score: ComparedScore) -> str:
     """ "better, +5.4 [+3.9, +7.0]"."""
     return f"{score['verdict']}, {point_interval(score['difference'])}"

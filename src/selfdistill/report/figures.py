@@ -17,6 +17,7 @@ from selfdistill.report.charts.decoding_baselines import decoding_baselines
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.charts.outcomes import outcomes
 from selfdistill.report.charts.training import training_curve
+from selfdistill.report.summarised import ComparedScore
 
 Summary = dict[str, Any]
 
@@ -75,7 +76,7 @@ def _differences(summary: Summary) -> list[Markup] | None:
 
 
 def _difference(summary: Summary, measure: str) -> Markup:
-    rivals: dict[str, tuple[list[str], dict[str, Any]]] = {}
+    rivals: dict[str, tuple[list[str], ComparedScore]] = {}
     scores = {each["scores"][measure]["all"]["value"] for each in summary["systems"] if each["model"] == "base"}
     for kind in RIVALS:
         if kind == "best" and len(scores) == 1:  # of equals none is the best

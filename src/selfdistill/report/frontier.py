@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from selfdistill.report.summarised import Frontier
 from selfdistill.steps.evaluation.systems import System
 
 Point = tuple[float, float]
 
 
-def frontier(systems: Sequence[System], first: Sequence[float], last: Sequence[float]) -> dict[str, Any] | None:
+def frontier(systems: Sequence[System], first: Sequence[float], last: Sequence[float]) -> Frontier | None:
     """Who beats whom among the systems with both measures; None unless both models have one.
 
     Args:

@@ -6,7 +6,7 @@ minus its own (0.01 nats are about 1 % of perplexity). Paired by item.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from selfdistill.measure.regressions.records import MODELS, Measured, Score
 from selfdistill.measure.regressions.registry import read_measured
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, UNBOUNDED, intervals
 from selfdistill.measure.words import VERDICTS, plural
+from selfdistill.report.summarised import ComparisonRow
 
 
 def regressions(
-    directory: RunDirectory, comparisons: Sequence[dict[str, Any]], measures: Sequence[str], seed: int
+    directory: RunDirectory, comparisons: Sequence[ComparisonRow], measures: Sequence[str], seed: int
 ) -> Any:
     """The summary's part on other tasks; None where none was measured.
 
@@ -76,7 +77,7 @@ def _scores(path: Path) -> dict[str, float]:
     return {score.item: np.nan if score.value is None else score.value for score in read_records(path, Score)}
 
 
-def _trained(comparisons: Sequence[dict[str, Any]], measure: str, label: str) -> list[dict[str, Any]]:
+def _trained(comparisons: Sequence[ComparisonRow], measure: str, label: str) -> list[dict[str, Any]]:
     """The evaluation's own benchmark at this decoding, where both models were evaluated at it."""
     for each in comparisons:
         if (each["base_title"], each["student_title"]) == (f"base, {label}", f"student, {label}"):
@@ -91,9 +92,9 @@ def _row(
     score: str,
     measure: str,
     decoding: str,
-    base: dict[str, Any],
-    student: dict[str, Any],
-    gain: dict[str, Any],
+    base: Mapping[str, Any],
+    student: Mapping[str, Any],
+    gain: Mapping[str, Any],
 ) -> dict[str, Any]:
     sign = int((gain["low"] or 0) > 0) - int((gain["high"] or 0) < 0)
     return {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from selfdistill.report.frontier import frontier
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
 from selfdistill.report.regressions import regressions
 from selfdistill.report.rules import answer_rules
+from selfdistill.report.summarised import ComparedScore, ComparisonRow, Estimated, LineupRow, OutcomeShare, SystemRow
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.wording import OF_TWO, of_run
 from selfdistill.steps.evaluation.systems import System
@@ -67,7 +67,9 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     pairs = {name: all_pairs(systems, table, seed) for name, table in tables.items()}
     measured = allow_for_choices(measure(tables, masks, compared, seed), compared, pairs)
     # Rounded before anything is put into words: a title and a table must not round one number in two ways.
-    listed = _rounded([_comparison(compared, index, evaluated, measured) for index in range(len(compared))])
+    listed: list[ComparisonRow] = _rounded(
+        [_comparison(compared, index, evaluated, measured) for index in range(len(compared))]
+    )
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
     pair = (evaluated[base], evaluated[student]) if base is not None and student is not None else None
     samples = _samples(directory, recipe)
@@ -116,7 +118,7 @@ def _frontier(
     last: str,
 ) -> dict[str, Any] | None:
     found = frontier(systems, averages[first], averages[last]) if first != last else None
-    return found and found | {"shown": shown_frontier(pairs[first], pairs[last])}
+    return found and {**found, "shown": shown_frontier(pairs[first], pairs[last])}
 
 
 def _headline(compared: Sequence[Comparison]) -> Comparison | None:
@@ -125,9 +127,9 @@ def _headline(compared: Sequence[Comparison]) -> Comparison | None:
 
 def _comparison(
     compared: Sequence[Comparison], index: int, evaluated: Sequence[Evaluated], measured: Measured
-) -> dict[str, Any]:
+) -> ComparisonRow:
     comparison = compared[index]
-    scores: dict[str, dict[str, Any]] = {}
+    scores: dict[str, dict[str, ComparedScore]] = {}
     for name, by_group in measured.comparisons.items():
         scores[name] = {}
         for group, differences in by_group.items():
@@ -135,7 +137,7 @@ def _comparison(
             scores[name][group] = {
                 "student": estimates[comparison.student].value,
                 "base": estimates[comparison.base].value,
-                "difference": asdict(differences[index]),
+                "difference": _estimated(differences[index]),
                 "verdict": _verdict(differences[index]),
             }
     student, base = evaluated[comparison.student].system, evaluated[comparison.base].system
@@ -152,13 +154,17 @@ def _comparison(
     }
 
 
+def _estimated(each: Estimate) -> Estimated:
+    return {"value": each.value, "low": each.low, "high": each.high, "problems": each.problems}
+
+
 def _verdict(difference: Estimate) -> str:
     return VERDICTS[difference.sign] if difference.problems else "not measured"
 
 
-def _system(each: Evaluated, index: int, measured: Measured) -> dict[str, Any]:
+def _system(each: Evaluated, index: int, measured: Measured) -> SystemRow:
     scores = {
-        name: {group: asdict(estimates[index]) for group, estimates in by_group.items()}
+        name: {group: _estimated(estimates[index]) for group, estimates in by_group.items()}
         for name, by_group in measured.systems.items()
     }
     return {
@@ -178,17 +184,17 @@ def _by_count(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _outcomes(base: Evaluated, student: Evaluated) -> list[dict[str, Any]]:
+def _outcomes(base: Evaluated, student: Evaluated) -> list[OutcomeShare]:
     """Kinds of outcome under the default decodings, as shares of all programs; passed first, then the most frequent."""
     before, after = base.outcomes, student.outcomes
-    shares = [
+    shares: list[OutcomeShare] = [
         {"kind": kind, "base": before[kind] / before.total(), "student": after[kind] / after.total()}
         for kind in before | after
     ]
     return sorted(shares, key=lambda row: (row["kind"] != "passed", -row["base"] - row["student"], row["kind"]))
 
 
-def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict[str, str]]:
+def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[LineupRow]:
     """The few systems that the bars show: each with a short label for readers and its kind; no system twice.
 
     `means` are of the first measure: by it the base's best is picked.
@@ -203,7 +209,7 @@ def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[dict
         ("base, best", "other", top),
         ("student", "student", find(systems, "student", "default")),
     ]
-    lineup: dict[int, dict[str, str]] = {}
+    lineup: dict[int, LineupRow] = {}
     for text, kind, position in wanted:
         if position is not None and position not in lineup:
             mark = " (best)" if position == top and text != "base, best" else ""

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -46,6 +47,18 @@ def wanted(recipe: Recipe) -> bool:
         return chosen == "always"
 
     return resolve_device(recipe.model.device).type != "cpu"
+
+
+def run(stage: str, work: Callable[[Recipe, RunDirectory], None], recipe: Recipe, directory: RunDirectory) -> None:
+    """Do a stage's work in a child where it would hold a GPU, else here.
+
+    Raises:
+        UserError, StageError, KilledError: as `run_apart`, or what the work raises.
+    """
+    if wanted(recipe):
+        run_apart(stage, recipe, directory)
+    else:
+        work(recipe, directory)
 
 
 def run_apart(stage: str, recipe: Recipe, directory: RunDirectory) -> None:

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     from selfdistill.recipe import Recipe
 
 
-def check_regressions(recipe: Recipe) -> None:
-    """Find a task that cannot be measured before anything is run.
-
-    Raises:
-        UserError: no such benchmark or file, or lm-eval is not installed.
-    """
-    if recipe.checks.regressions.tasks:
-        renderer, context = load_renderer(recipe.model, recipe.prompts)
-        for name in recipe.checks.regressions.tasks:
-            load_task(recipe, name, renderer, context)
-
-
 def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
     """contamination.json, unless it is there: do prompts, or samples so far, repeat the evaluation's problems?"""
     if directory.contamination.is_file():

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import read_records, record_line, write_bytes, write_json
-from selfdistill.grading import isolation_report
+from selfdistill.grading.isolation import isolation_report
 from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Problem, Prompt, Sample
@@ -20,7 +21,6 @@ from selfdistill.run.fingerprints import fingerprint_file
 from selfdistill.run.integrity import check, check_student, seal
 from selfdistill.run.manifest import set_fingerprint, update_manifest
 from selfdistill.run.mirror import push
-from selfdistill.run.start import renderer_of
 from selfdistill.run.timing import timed_stage, timed_together
 from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
 from selfdistill.steps.evaluation.grade import grade_systems
@@ -42,7 +42,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
     check(directory, "evaluation", whole=False)
     check_student(student)
     recipe = settled(recipe, directory)
-    renderer, _ = renderer_of(recipe)
+    renderer, _ = load_renderer(recipe.model, recipe.prompts)
     problems = load_problems(recipe.evaluation)
     prompts = [render_problem(problem, renderer) for problem in problems]
     write_systems(directory, systems, problems)
@@ -130,7 +130,7 @@ def _sample_systems(
     recipe: Recipe, directory: RunDirectory, systems: Sequence[System], prompts: Sequence[Prompt], student: Path
 ) -> None:
     """Decode the problems under every system, one engine after the other; the manifest says which engine it was."""
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     longest = min(recipe.evaluation.max_new_tokens, context)
     for settings, model, group in by_engine(recipe.engine, systems, student):

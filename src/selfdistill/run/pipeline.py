@@ -56,10 +56,8 @@ def run_stage(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
         UserError: as the stage.
         StageError, KilledError: its own process failed, or was ended.
     """
-    if not apart.wanted(recipe):
-        STAGES[stage](recipe, directory)
-    elif not _is_done(stage, recipe, directory):
-        apart.run_apart(stage, recipe, directory)
+    if not (apart.wanted(recipe) and _is_done(stage, recipe, directory)):
+        apart.run(stage, STAGES[stage], recipe, directory)
 
 
 def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:

@@ -18,18 +18,19 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records, write_json
 from selfdistill.models.load import read_tokenizer
+from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
+from selfdistill.report.pages.explain import write_explain
 from selfdistill.run.agreed import find_agreed, sample_inputs
 from selfdistill.run.engine import settled
 from selfdistill.run.evaluating import evaluate_systems
 from selfdistill.run.integrity import check, seal, sealed
 from selfdistill.run.mirror import push
 from selfdistill.run.reporting import require_stage
-from selfdistill.run.start import renderer_of
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.steps.sampling.generate import Job, generate_samples
@@ -46,7 +47,7 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
     check(directory, "prompts")
     check(directory, "samples", "targets", whole=False)
     recipe = settled(recipe, directory)
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     settings = recipe.sampling
     prompts = list(read_records(directory.prompts, Prompt))
     number = recipe.rounds.number
@@ -103,13 +104,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
 
     check(directory, "prompts", "samples", "targets")
     prompts = list(read_records(directory.prompts, Prompt))
-    samples = list(read_records(directory.samples, Sample))
-    expected = len(prompts) * recipe.sampling.samples_per_prompt
-    if len(samples) < expected:
-        raise UserError(
-            f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
-        )
-    renderer, context = renderer_of(recipe)
+    samples = _all_samples(directory, len(prompts) * recipe.sampling.samples_per_prompt)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     whole_answers = renderer.chat or recipe.prompts.template != "plain"
     agreed = None
     if recipe.training.keep == "agreement":  # a stage of its own in the manifest
@@ -156,6 +152,15 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
     push(recipe, directory)
 
 
+def _all_samples(directory: RunDirectory, expected: int) -> list[Sample]:
+    samples = list(read_records(directory.samples, Sample))
+    if len(samples) < expected:
+        raise UserError(
+            f"{len(samples)} of {expected} samples are there", where=directory.samples, fix="run selfdistill sample"
+        )
+    return samples
+
+
 def _refused(
     recipe: Recipe,
     directory: RunDirectory,
@@ -200,8 +205,7 @@ def explain(directory: RunDirectory) -> None:
     """Which tokens moved: explain.html and explain.json; nothing if they are there."""
     if directory.explanation_page.is_file():
         return
-    from selfdistill.report.pages.explain import write_explain  # brings matplotlib
-    from selfdistill.run.explained import explain_run
+    from selfdistill.run.explained import explain_run  # brings torch
 
     with timed_stage(directory, "explain"), progress("explaining", None, "positions") as update:
         write_explain(explain_run(directory.root, progress=update), directory.root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from selfdistill.agreement.model_inputs import asks_for_inputs, require_chat
 from selfdistill.checked import checked
@@ -15,6 +15,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import record_line, write_bytes, write_json
 from selfdistill.grading.isolation import require
 from selfdistill.measure.contamination.run import prompt_filter
+from selfdistill.measure.regressions.loading import load_task
 from selfdistill.models.attention import check_attention
 from selfdistill.models.load import resolve_device, resolve_path
 from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
@@ -24,7 +25,6 @@ from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import split_syntax
 from selfdistill.records import Prompt
 from selfdistill.run import apart
-from selfdistill.run.checks import check_regressions
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.integrity import check, check_student, seal, sealed
@@ -44,7 +44,7 @@ def check_recipe(recipe: Recipe) -> None:
     """Find the mistakes that would show after hours, before anything is written.
 
     Raises:
-        UserError: the model has no tokenizer, the prompts or problems cannot be read, the sandbox is missing, or so is
+        UserError: the model has no tokenizer, prompts, problems or other tasks cannot be read, the sandbox is missing, or so is
             what training filters by, or a cluster.
     """
     resolve_device(recipe.model.device)
@@ -55,14 +55,15 @@ def check_recipe(recipe: Recipe) -> None:
         require_syntax()
     if recipe.cluster:
         require_cluster(recipe.cluster)
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     _ = renderer.chat  # raises where a template is demanded and absent
     if asks_for_inputs(recipe):
         require_chat(renderer)
     problems = load_problems(recipe.evaluation)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
-    check_regressions(recipe)
+    for name in recipe.checks.regressions.tasks:
+        load_task(recipe, name, renderer, context)
 
 
 def _check_models(recipe: Recipe, *, sampled: bool) -> None:
@@ -114,15 +115,10 @@ def read_prompts(recipe: Recipe, written: Path | None = None) -> tuple[list[Prom
         recipe: of the run.
         written: what the base wrote itself, for the source `self`.
     """
-    renderer, context = renderer_of(recipe)
+    renderer, context = load_renderer(recipe.model, recipe.prompts)
     texts = recipe.sampling.source == "texts"
     drop = prompt_filter(recipe.checks.contamination, recipe.evaluation)
     return prepare_prompts(renderer, seed=recipe.seed, context=context, texts=texts, drop=drop, written=written)
-
-
-def speaks_chat(recipe: Recipe) -> bool:
-    """Whether the model answers instructions, in prose around code, and does not just continue a prompt."""
-    return bool(renderer_of(recipe)[0].chat)
 
 
 def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
@@ -130,14 +126,5 @@ def _write_self(recipe: Recipe, directory: RunDirectory) -> None:
     check_self(recipe)
     open_manifest(directory, recipe)
     with exclusive(directory):
-        if directory.self_written.is_file():
-            return
-        if apart.wanted(recipe):
-            apart.run_apart("prompts", recipe, directory)
-        else:
-            write_prompts(recipe, directory)
-
-
-def renderer_of(recipe: Recipe) -> tuple[Any, int]:
-    """The renderer of a recipe's prompts and problems, and the model's context."""
-    return load_renderer(recipe.model, recipe.prompts)
+        if not directory.self_written.is_file():
+            apart.run("prompts", write_prompts, recipe, directory)

@@ -13,7 +13,7 @@ from selfdistill.faults import located
 from selfdistill.processes import is_main_process
 from selfdistill.run.gpu_memory import gpu_peak
 from selfdistill.run.manifest import read_manifest, update_manifest
-from selfdistill.run.prediction import note
+from selfdistill.run.outcome import note
 
 
 @contextmanager

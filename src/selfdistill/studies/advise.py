@@ -9,7 +9,7 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.errors import UserError
 from selfdistill.measure.bootstrap import RESAMPLES, resampled
-from selfdistill.measure.statistics import bootstrap, means
+from selfdistill.measure.statistics import UNBOUNDED, intervals, means
 from selfdistill.recipe import builtin_recipes, load_recipe
 from selfdistill.recipe.one_card import known_models
 from selfdistill.report.results import Advice, PaperSetting
@@ -40,8 +40,8 @@ def advise(directory: Path, measure: str = "pass@1") -> Advice:
     found = means(scores)
     top = int(found.argmax())
     generator = seeds.generator(previewed.seed, "advise")
-    behind = bootstrap(scores[:, [top]] - scores, generator)
-    equal = [index for index, each in enumerate(behind) if index == top or each.low <= 0]
+    behind = intervals(scores[:, [top]] - scores, generator, UNBOUNDED)
+    equal = [index for index, each in enumerate(behind) if index == top or not each.low > 0]
     chosen = points[min(equal, key=lambda index: (points[index]["t_eval"], -found[index]))]
     return {
         "measure": measure,

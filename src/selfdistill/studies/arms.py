@@ -91,7 +91,7 @@ def chosen(arms: Mapping[str, Arm], wanted: Sequence[str], option: str) -> dict[
 
 
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, arms: str, only: str) -> tuple[Arms, Page]:
-    """Run what is missing, and sum up all that is finished: see `cli.study.Study`."""
+    """Run what is missing, and sum up all that is finished: see `cli.table.Study`."""
     given = read_arms(Path(arms))
     wanted = {cell_name(name, seed) for name in chosen(given, names(only), "--only") or given for seed in range(seeds)}
     cells = cells_of(recipe, given, range(seeds), arms)

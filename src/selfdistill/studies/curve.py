@@ -165,7 +165,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, sequences: str, variants: str) -> tuple[Curve, Page]:
-    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    """Run what is missing, and sum it up: see `cli.table.Study`."""
     sizes = [int(size) for size in numbers(sequences, "--sequences", above=0)]
     chosen = [Variant(name) for name in names(variants)]
     each = list(range(seeds))

@@ -94,7 +94,7 @@ def resample(cell: Cell, out: Path) -> None:
 
 
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, methods: str) -> tuple[Arms, Page]:
-    """Run what is missing, and sum it up: see `cli.study.Study`."""
+    """Run what is missing, and sum it up: see `cli.table.Study`."""
     wanted, each = names(methods), list(range(seeds))
     planned = cells(recipe, wanted, each)
     for cell in planned:

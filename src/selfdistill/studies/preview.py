@@ -22,7 +22,7 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records, write_bytes, write_sealed
-from selfdistill.measure.statistics import bootstrap
+from selfdistill.measure.statistics import SHARE, UNBOUNDED, intervals
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import Update, progress
@@ -35,8 +35,8 @@ from selfdistill.run.manifest import open_manifest, read_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.grid import Grid, Truncation
 from selfdistill.studies.scores import interval
-from selfdistill.studies.sweep import Grid, Truncation
 from selfdistill.studies.weighting import weighted_scores
 
 CHUNK_LOGITS = 2**24
@@ -178,7 +178,8 @@ def _summary(
     arrays: dict[str, np.ndarray],
 ) -> Preview:
     measures = [f"pass@{k}" for k in recipe.evaluation.pass_at]
-    estimates = {m: bootstrap(arrays[m], seeds.generator(recipe.seed, "preview", m)) for m in measures}
+    bounds = [*[UNBOUNDED] * len(wanted), SHARE]  # weighted scores may pass 0 and 1; greedy ones are counted
+    estimates = {m: intervals(arrays[m], seeds.generator(recipe.seed, "preview", m), bounds) for m in measures}
     manifest = read_manifest(directory)["stages"]
     points: list[PreviewPoint] = [
         {

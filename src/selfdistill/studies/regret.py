@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from selfdistill import seeds
 from selfdistill.directory import RunDirectory
@@ -52,10 +51,7 @@ def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regr
     Raises:
         UserError: there is no finished sweep, it was judged on other problems, or it lacks the recommended setting.
     """
-    study = StudyDirectory(sweep)
-    if not study.numbers("sweep").is_file():
-        raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
-    summary = cast("Sweep", read_sealed(study.numbers("sweep"), "the sweep's own command makes it again"))
+    study, summary = StudyDirectory(sweep), _read_sweep(sweep)
     points = dict.fromkeys((point["t_train"], point["truncation"]) for point in summary["points"])
     cells = {(point, seed): study.run(cell_name(*point, seed)) for point in points for seed in summary["seeds"]}
     runs = read_runs(cells, [int(measure.partition("@")[2])])
@@ -65,11 +61,7 @@ def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regr
     previewed = {_name(before.points[column]): table[:, column] for column in before.trusted()}
     wanted = _name(recommended)
     if wanted not in trained:
-        raise UserError(
-            f"the sweep has no student at T_train {wanted[0]:g}, truncation {wanted[1]}, T_eval {wanted[2]:g}",
-            where=sweep,
-            fix="sweep over the preview's grid",
-        )
+        raise _not_trained(wanted, sweep)
     common = [name for name in trained if name in previewed]
     best, best_compared = (_best(trained, names, measure) for names in (list(trained), common))
     scores = {name: over_seeds(trained[name])[measure] for name in trained}
@@ -95,6 +87,22 @@ def regret(preview: Path, sweep: Path, recommended: Place, measure: str) -> Regr
         ],
         "cost": {"preview": _seconds([RunDirectory(preview)]), "sweep": _seconds(list(cells.values()))},
     }
+
+
+def _read_sweep(sweep: Path) -> Sweep:
+    numbers = StudyDirectory(sweep).numbers("sweep")
+    if not numbers.is_file():
+        raise UserError("holds no finished sweep", where=sweep, fix="run selfdistill sweep RECIPE --out DIR")
+    return cast("Sweep", read_sealed(numbers, "the sweep's own command makes it again"))
+
+
+def _not_trained(wanted: Name, sweep: Path) -> UserError:
+    t_train, truncation, t_eval = wanted
+    return UserError(
+        f"the sweep has no student at T_train {t_train:g}, truncation {truncation}, T_eval {t_eval:g}",
+        where=sweep,
+        fix="sweep over the preview's grid",
+    )
 
 
 def _trained(
@@ -145,6 +153,8 @@ def _rank_correlation(previewed: np.ndarray, trained: np.ndarray, seed: int) -> 
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    from scipy.stats import spearmanr  # takes a moment to import
+
     return float(spearmanr(one, other).statistic)
 
 

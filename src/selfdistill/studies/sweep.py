@@ -7,7 +7,6 @@ figures on T_eff = T_train * T_eval, with the quadratic fit and its R^2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,42 +18,11 @@ from selfdistill.report.results import Fit, Sweep, SweepPoint
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
+from selfdistill.studies.grid import Grid, Truncation
 from selfdistill.studies.scores import differences, over_seeds, read_runs
 
 Runs = dict[tuple[tuple[float, "Truncation"], int], ScoreTables]
 """By T_train and truncation, and seed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Truncation:
-    """rho_train."""
-
-    top_k: int
-    top_p: float
-
-    @property
-    def label(self) -> str:
-        """`k20-p0.8`, `k20`, `p0.9`, or `none`."""
-        parts = ([f"k{self.top_k}"] if self.top_k else []) + ([f"p{self.top_p:g}"] if self.top_p < 1 else [])
-        return "-".join(parts) or "none"
-
-    def at(self, temperature: float) -> Decoding:
-        """The decoding at this temperature."""
-        return Decoding(temperature=temperature, top_k=self.top_k, top_p=self.top_p)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """What a sweep goes through."""
-
-    t_train: tuple[float, ...]
-    truncations: tuple[Truncation, ...]
-    t_eval: tuple[float, ...]
-    seeds: tuple[int, ...]
-
-    def points(self) -> list[tuple[float, Truncation]]:
-        """What one student is trained for."""
-        return [(temperature, truncation) for truncation in self.truncations for temperature in self.t_train]
 
 
 def cells(recipe: Recipe, grid: Grid) -> list[Cell]:

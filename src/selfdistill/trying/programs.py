@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from selfdistill.grading import Limits
 from selfdistill.grading.isolation import require
 from selfdistill.grading.jobs import run_job
-from selfdistill.grading.limits import Isolation
+from selfdistill.grading.limits import Isolation, Limits
 from selfdistill.grading.sandbox import Sandbox
 
 SHOWN = 4000

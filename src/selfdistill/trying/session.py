@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfdistill.errors import UserError
-from selfdistill.grading import Limits, grade
 from selfdistill.grading.answers import grade_answers
+from selfdistill.grading.limits import Limits
+from selfdistill.grading.pool import grade
 from selfdistill.problems.evaluation import render_problem
 from selfdistill.problems.programs.extract import answer_of, programs_of
 from selfdistill.problems.render import Rendered

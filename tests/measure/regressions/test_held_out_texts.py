@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.measure.regressions import texts
-from selfdistill.recipe import load_recipe
+from selfdistill.measure.regressions import likelihood
+from selfdistill.measure.regressions.likelihood import score_documents
+from selfdistill.measure.regressions.texts import task_documents
 from selfdistill.recipe.tasks import task
 from tiny_models import make_model
 
@@ -28,9 +29,9 @@ def base():
 @pytest.mark.parametrize("logits", [2**24, 640 * 10])
 def test_scores_are_the_models_own_loss(base, monkeypatch, logits):
     """Whole documents at once, and in slices of ten tokens."""
-    monkeypatch.setattr(texts, "_LOGITS", logits)
+    monkeypatch.setattr(likelihood, "_LOGITS", logits)
     model, tokenizer = base
-    found = texts.score_documents(model, tokenizer, DOCUMENTS, context=512, ends=True)
+    found = score_documents(model, tokenizer, DOCUMENTS, context=512, ends=True)
     for (name, text), score in zip(DOCUMENTS, found, strict=True):
         ids = torch.tensor([[*tokenizer(text)["input_ids"], tokenizer.eos_token_id]])
         with torch.inference_mode():
@@ -44,14 +45,14 @@ def test_a_uniform_model_needs_the_logarithm_of_its_vocabulary(tmp_path):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(directory), AutoTokenizer.from_pretrained(directory)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    scores = texts.score_documents(model, tokenizer, [("a", "any text"), ("b", "x")], context=512, ends=False)
+    scores = score_documents(model, tokenizer, [("a", "any text"), ("b", "x")], context=512, ends=False)
     assert scores[0].value == pytest.approx(math.log(len(tokenizer)))
     assert scores[1].value is None, "one byte: nothing is predicted"
 
 
 def test_documents_are_cut_at_the_context(base):
     model, tokenizer = base
-    [whole] = texts.score_documents(model, tokenizer, [("a", DOCUMENTS[0][1])], context=8, ends=False)
+    [whole] = score_documents(model, tokenizer, [("a", DOCUMENTS[0][1])], context=8, ends=False)
     ids = torch.tensor([tokenizer(DOCUMENTS[0][1])["input_ids"][:8]])
     with torch.inference_mode():
         assert whole.value == pytest.approx(float(model(input_ids=ids, labels=ids).loss), abs=1e-4)
@@ -60,8 +61,7 @@ def test_documents_are_cut_at_the_context(base):
 def test_own_documents_come_from_the_column_text(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("one", "", "two", "three")))
-    recipe = load_recipe("demo", ["checks.regressions.limit=2"])
-    assert texts.task_documents(recipe, task(f"text:{path}")) == [("row 1", "one"), ("row 2", "two")]
+    assert task_documents(task(f"text:{path}"), 2) == [("row 1", "one"), ("row 2", "two")]
     path.write_text("")
     with pytest.raises(UserError, match="holds no text"):
-        texts.task_documents(recipe, task(f"text:{path}"))
+        task_documents(task(f"text:{path}"), 2)

@@ -8,6 +8,7 @@ from selfdistill.errors import UserError
 from selfdistill.measure.regressions.loading import decodings, load_task
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
+from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import task
 
 
@@ -28,9 +29,10 @@ def test_what_a_name_stands_for(name, form, source, slug):
 
 
 def test_by_default_greedy_and_the_students_own_decoding_each_once():
-    assert [d.slug for d in decodings(load_recipe("demo"))] == ["greedy", "T1-k20-p0.8"]
-    greedy = load_recipe("demo", ["evaluation.student.temperature=0"])
-    assert [d.slug for d in decodings(greedy)] == ["greedy"]
+    given = load_recipe("demo")
+    found = decodings(given.checks.regressions, given.evaluation.student)
+    assert [each.slug for each in found] == ["greedy", "T1-k20-p0.8"]
+    assert [each.slug for each in decodings(given.checks.regressions, Decoding(temperature=0))] == ["greedy"]
 
 
 def test_a_task_named_twice_is_refused():

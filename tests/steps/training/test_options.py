@@ -76,7 +76,7 @@ def test_adapters_in_float32_learn_over_a_frozen_base_in_the_arithmetics_precisi
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_what_is_recomputed_does_not_matter(material, tmp_path, method):
     lines = ["precision=fp32", f"method={method}"]
     every, none, some = (

@@ -127,7 +127,9 @@ def assert_same(trained: Trained, log: plain_torch.Log, weights: dict[str, torch
 
 
 @pytest.mark.parametrize("targets", ["hard", "soft"])
-@pytest.mark.parametrize("rows", ["one", "padded", "unmasked", "flat", "packed"])
+@pytest.mark.parametrize(
+    "rows", ["one", "packed", *(pytest.param(rows, marks=pytest.mark.slow) for rows in ("padded", "unmasked", "flat"))]
+)
 def test_the_students_weights_are_those_of_plain_pytorch(material, whole_batches, tmp_path, monkeypatch, targets, rows):
     """Every step sees all sequences, so that neither their order nor how they are laid out may matter."""
     changes = {
@@ -179,7 +181,7 @@ def test_other_settings_and_batches_smaller_than_the_data(material, tmp_path, mo
     assert_same(trained, *in_plain_torch(material, batches, settings))
 
 
-@pytest.mark.parametrize("targets", ["hard", "soft"])
+@pytest.mark.parametrize("targets", [pytest.param("hard", marks=pytest.mark.slow), "soft"])
 def test_batches_of_one_sequence_of_one_token_and_of_none(material, tmp_path, monkeypatch, targets):
     trained = ours(
         material, tmp_path, monkeypatch, "training.batch_size=1", "training.epochs=1", f"training.targets={targets}"
@@ -261,7 +263,7 @@ def test_training_goes_on_where_it_was_interrupted(material, tmp_path, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers by an old name
-@pytest.mark.parametrize("targets", ["hard", "soft"])
+@pytest.mark.parametrize("targets", [pytest.param("hard", marks=pytest.mark.slow), "soft"])
 def test_adapters_are_trained_as_in_plain_pytorch(material, tmp_path, monkeypatch, targets):
     lines = ["method=lora", "lora.rank=4", "lora.alpha=12", f"targets={targets}", "micro_batch_size=3"]
     trained = ours(material, tmp_path, monkeypatch, *(f"training.{line}" for line in lines))
@@ -289,7 +291,7 @@ def test_adapters_are_trained_as_in_plain_pytorch(material, tmp_path, monkeypatc
     assert_same(trained, log, model.state_dict() | {name: weight.detach() for name, weight in adapted().items()})
 
 
-@pytest.mark.parametrize("targets", ["hard", "soft"])
+@pytest.mark.parametrize("targets", [pytest.param("hard", marks=pytest.mark.slow), "soft"])
 def test_bf16_is_of_the_arithmetic_and_not_of_the_weights(material, tmp_path, monkeypatch, targets):
     """At the paper's rate a step is a hundredth of bfloat16's spacing: weights in bfloat16 would not move."""
     lines = ["precision=bf16", "epochs=2", "warmup_steps=0", "learning_rate=5e-6", "min_learning_rate=1e-6",

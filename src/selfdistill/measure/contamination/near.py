@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-
-from datasketch import MinHash, MinHashLSH
+from typing import Any
 
 from selfdistill.measure.contamination.shingles import jaccard
 
@@ -22,6 +21,8 @@ class NearIndex:
     """Sets of shingles, to be searched by similarity."""
 
     def __init__(self, sets: Sequence[frozenset[str]], threshold: float) -> None:
+        from datasketch import MinHash, MinHashLSH  # brings scipy
+
         self._sets, self._threshold = sets, threshold
         self._blank = MinHash(PERMUTATIONS, hashfunc=_hash)
         self._index = MinHashLSH(threshold, PERMUTATIONS, params=bands(threshold))
@@ -40,7 +41,7 @@ class NearIndex:
         similarities = {position: jaccard(shingles, self._sets[position]) for position in proposed}
         return {position: value for position, value in similarities.items() if value >= self._threshold}
 
-    def _sketch(self, shingles: frozenset[str]) -> MinHash:
+    def _sketch(self, shingles: frozenset[str]) -> Any:
         sketch = self._blank.copy()
         sketch.update_batch(shingles)
         return sketch

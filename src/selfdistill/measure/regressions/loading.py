@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selfdistill.measure.regressions.harness import require_harness
-from selfdistill.measure.regressions.problems import task_problems
 from selfdistill.measure.regressions.records import OWN, Measured
 from selfdistill.measure.regressions.texts import task_documents
-from selfdistill.problems.evaluation import check_lengths, render_problem
+from selfdistill.problems.benchmarks import load_benchmark
+from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_problems, limited, render_problem
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import Task, task
 from selfdistill.records import Problem, Prompt
@@ -19,6 +19,7 @@ from selfdistill.seeds import digest
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
     from selfdistill.recipe import Recipe
+    from selfdistill.recipe.regressions import RegressionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +38,38 @@ def load_task(recipe: Recipe, name: str, renderer: Renderer, context: int) -> Lo
     Raises:
         UserError: it cannot be loaded, or a problem is longer than the model's context.
     """
-    each = task(name)
+    each, settings = task(name), recipe.checks.regressions
     if each.form == "text":
-        return Loaded(each, documents=tuple(task_documents(recipe, each)))
+        return Loaded(each, documents=tuple(task_documents(each, settings.limit)))
     if each.form == "lm-eval":
         require_harness()
         return Loaded(each)
-    problems = task_problems(recipe, each)
+    problems = limited(_task_problems(each, recipe.evaluation.split), settings.limit)
     prompts = [render_problem(problem, renderer) for problem in problems]
     check_lengths(prompts, context)
     return Loaded(each, problems, tuple(prompts))
 
 
-def decodings(recipe: Recipe) -> tuple[Decoding, ...]:
+def _task_problems(task: Task, split: str) -> tuple[Problem, ...]:
+    """The task's problems; of the embedded ones the split that the recipe evaluates on.
+
+    Raises:
+        UserError: no such benchmark or file, or a broken line in it.
+    """
+    if task.source in FAMILIES:
+        return embedded_problems(FAMILIES[task.source], split)
+    return load_benchmark(task.source)
+
+
+def decodings(settings: RegressionSettings, student: Decoding) -> tuple[Decoding, ...]:
     """Those that the recipe asks for, each once: by default greedy and the student's own."""
-    wanted = recipe.checks.regressions.decodings or (Decoding(temperature=0), recipe.evaluation.student)
+    wanted = settings.decodings or (Decoding(temperature=0), student)
     return tuple({decoding.slug: decoding for decoding in wanted}.values())
 
 
-def measured(recipe: Recipe, loaded: Loaded, chosen: Sequence[Decoding]) -> Measured:
+def measured(settings: RegressionSettings, loaded: Loaded, chosen: Sequence[Decoding]) -> Measured:
     """How a task is kept in regressions/tasks.json."""
-    settings, each = recipe.checks.regressions, loaded.task
+    each = loaded.task
     sampled = each.form == "problems"
     items = [(problem.task_id, problem.statement) for problem in loaded.problems] or list(loaded.documents)
     parts = [part for item in items for part in item]

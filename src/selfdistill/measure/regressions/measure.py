@@ -15,7 +15,6 @@ from selfdistill.measure.regressions.loading import Loaded, decodings, measured
 from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register
-from selfdistill.measure.regressions.texts import score_documents
 from selfdistill.models.load import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
@@ -29,7 +28,9 @@ if TYPE_CHECKING:
 
 def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
     """How many items are sampled or read in all; lm-eval's are not known before it runs."""
-    samples = recipe.checks.regressions.samples_per_problem * len(decodings(recipe))
+    samples = recipe.checks.regressions.samples_per_problem * len(
+        decodings(recipe.checks.regressions, recipe.evaluation.student)
+    )
     return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
 
 
@@ -56,8 +57,9 @@ def measure(
     Raises:
         UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
     """
-    chosen = decodings(recipe)
-    register(directory, [measured(recipe, each, chosen) for each in loaded])
+    settings = recipe.checks.regressions
+    chosen = decodings(settings, recipe.evaluation.student)
+    register(directory, [measured(settings, each, chosen) for each in loaded])
     with_problems = [each for each in loaded if each.problems]
     for model in models:
         path = None if model == "base" else str(directory.student)
@@ -96,6 +98,8 @@ def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, contex
     if scores.exists():
         progress(len(loaded.documents), 0)
         return
+    from selfdistill.measure.regressions.likelihood import score_documents  # brings torch
+
     tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
     model = shared_model(recipe.model, path)
     ends = loaded.task.source == EMBEDDED_TEXT

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.files import read_records, record_line, write_bytes
 from selfdistill.measure.regressions.records import Score
-from selfdistill.problems.benchmarks import load_benchmark
-from selfdistill.problems.evaluation import FAMILIES, embedded_problems, limited
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Outcome, Problem, Prompt, Verdict
 from selfdistill.steps.evaluation.grade import grade_systems
@@ -21,20 +19,6 @@ if TYPE_CHECKING:
     from selfdistill.directory import TaskFiles
     from selfdistill.engines.base import Progress
     from selfdistill.recipe import Recipe
-    from selfdistill.recipe.tasks import Task
-
-
-def task_problems(recipe: Recipe, task: Task) -> tuple[Problem, ...]:
-    """The task's problems; of the embedded ones the split that the recipe evaluates on.
-
-    Raises:
-        UserError: no such benchmark or file, or a broken line in it.
-    """
-    if task.source in FAMILIES:
-        problems = embedded_problems(FAMILIES[task.source], recipe.evaluation.split)
-    else:
-        problems = load_benchmark(task.source)
-    return limited(problems, recipe.checks.regressions.limit)
 
 
 def sample_problems(

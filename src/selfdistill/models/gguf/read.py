@@ -21,10 +21,9 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from selfdistill.errors import UserError, first_line
 from selfdistill.events import warn
@@ -32,6 +31,9 @@ from selfdistill.models.gguf.families import gemma_scale
 from selfdistill.models.gguf.rope import rope_settings
 from selfdistill.models.gguf.vocabulary import BYTE_LEVEL, byte_level_tokenizer
 from selfdistill.models.weights import check_finite, loading_report, names
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = 1
 """Of what is in the cache; a change of this file that changes what it writes raises it."""
@@ -136,6 +138,8 @@ def _convert(file: _File, directory: Path) -> None:
 
 def _dtype(file: _File) -> torch.dtype:
     """Of the matrices where they are plain; bfloat16 for anything quantised, whose error is far beyond its rounding."""
+    import torch
+
     plain = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
     kinds = {kind for name, (_, kind) in file.tensors.items() if name.endswith(".weight") and "norm" not in name}
     kinds -= {"F32"} if len(kinds) > 1 else set()

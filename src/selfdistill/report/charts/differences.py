@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfdistill.measure.words import UNDEFINED, point_interval
@@ -11,7 +12,7 @@ _ROW = 46
 
 
 def differences(
-    rows: list[tuple[str, dict[str, Any]]],
+    rows: Sequence[tuple[str, Mapping[str, Any]]],
     measure: str,
     *,
     what: str = "student minus rival, in percentage points",
@@ -41,7 +42,7 @@ def differences(
         return svg(figure, f"differences-{measure.replace('@', '-').replace(' ', '-')}", label)
 
 
-def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
+def _row(axes: Any, y: float, name: str, score: Mapping[str, Any]) -> None:
     difference, colour = score["difference"], BASE if score["verdict"] == "not distinguishable" else STUDENT
     written = point_interval(difference)
     place = {
@@ -59,7 +60,7 @@ def _row(axes: Any, y: float, name: str, score: dict[str, Any]) -> None:
     axes.plot(100 * difference["value"], y, "o", color=colour, markersize=8, fillstyle="full" if filled else "none")
 
 
-def _limits(shown: list[dict[str, Any]]) -> tuple[float, float]:
+def _limits(shown: list[Mapping[str, Any]]) -> tuple[float, float]:
     ends = [100 * d[end] for d in shown for end in ("low", "value", "high") if d[end] is not None] or [0.0]
     low, high = min(*ends, -1.0), max(*ends, 1.0)
     margin = 0.06 * (high - low)

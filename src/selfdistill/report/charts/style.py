@@ -2,7 +2,7 @@
 
 Colours are drawn as placeholders and become CSS variables, so that a chart follows the page into dark mode and print.
 Text stays text: it can be searched, copied and read aloud. Identifiers get the chart's name as a prefix, because
-several charts share one page.
+several charts share one page. matplotlib is imported when the first is drawn.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
+from typing import TYPE_CHECKING
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 WIDTH = 360
 """Units of a chart's width. A phone shows them as pixels, a desk a third larger: text of 10.5 stays legible."""
@@ -69,6 +69,8 @@ _SETTINGS = {
 
 def round_ticks(*axes: Axis, integer: bool = False) -> None:
     """Ticks at multiples of 1, 2 or 5 times a power of ten, about half a dozen of them."""
+    from matplotlib.ticker import MaxNLocator
+
     for axis in axes:
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=integer))
 
@@ -89,6 +91,9 @@ def canvas(height: float, *, margins: tuple[float, float, float, float]) -> Iter
         height: of the whole chart, in the units of WIDTH.
         margins: left, right, bottom and top, in the same units: fixed, so that charts beside each other line up.
     """
+    import matplotlib
+    from matplotlib.figure import Figure
+
     left, right, bottom, top = margins
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
@@ -104,6 +109,8 @@ def svg(figure: Figure, name: str, label: str) -> str:
         name: unique in the page, [a-z0-9-]; prefixes every identifier.
         label: what the chart shows, in a sentence, for those who cannot see it.
     """
+    import matplotlib
+
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, **_SETTINGS}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from matplotlib.ticker import NullFormatter
-
 from selfdistill.measure.words import number, percent_interval, point_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, STUDENT, canvas, round_ticks, svg, widen
 from selfdistill.report.pages.page import Page, Section, Table, table
@@ -73,7 +71,7 @@ def curve_chart(summary: Curve, measure: str, axis: Axis) -> str:
             ticks = sorted({point["sequences"] for point in summary["points"]})
             axes.set_xticks(ticks, [number(tick, 0) for tick in ticks])
             axes.set_xticks([], minor=True)
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_formatter("")
         axes.set_xlabel(_AXES[axis])
         widen(axes, "y", span=4.0)
         round_ticks(axes.yaxis)

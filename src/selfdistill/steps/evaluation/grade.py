@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.files import append_records, read_records
-from selfdistill.grading import Limits, Submission, grade
 from selfdistill.grading.answers import Answer, grade_answers
+from selfdistill.grading.limits import Limits, Submission
+from selfdistill.grading.pool import grade
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.records import Problem, Sample, Verdict
 from selfdistill.steps.evaluation.cluster import grade_on_cluster
@@ -71,7 +72,7 @@ def _grade(
     if cluster is None:
         return grade(submissions, **how, workers=workers)
 
-    return grade_on_cluster(cluster, submissions, **how)
+    return grade_on_cluster(grade, cluster, submissions, **how)
 
 
 def verdict_key(sample: Sample) -> str:

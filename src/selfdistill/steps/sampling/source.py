@@ -12,7 +12,6 @@ from selfdistill.engines.shared import shared_model
 from selfdistill.models.load import end_of_turn_ids, read_tokenizer
 from selfdistill.records import Prompt
 from selfdistill.steps.sampling.mix import mixed
-from selfdistill.steps.sampling.texts import load_text_reader
 
 if TYPE_CHECKING:
     from selfdistill.recipe.engine import EngineSettings
@@ -52,6 +51,7 @@ def sampler(
             mix = settings.mix
             yield mixed(load, mix.run, mix.share, seed, targets=targets) if mix else load
         return
+    from selfdistill.steps.sampling.texts import load_text_reader  # brings transformers, which vLLM does without
 
     path, revision = model.path, model.revision
     texts = {prompt.prompt_id: prompt.continuation for prompt in prompts}

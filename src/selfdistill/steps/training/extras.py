@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.models.load import empty_model, load_config
-from selfdistill.steps.training.kernels import require_liger
-from selfdistill.steps.training.quantized import require_quantization
 from selfdistill.steps.training.whole import require_whole
 
 if TYPE_CHECKING:
@@ -33,8 +31,12 @@ def require_extras(model: ModelSettings, training: TrainingSettings) -> None:
     if training.optimizer == "adamw_8bit" and util.find_spec("bitsandbytes") is None:
         raise MissingExtraError("training.optimizer adamw_8bit", extra="qlora")
     if training.kernels == "liger":
+        from selfdistill.steps.training.kernels import require_liger  # brings transformers' models
+
         require_liger(model)
     if training.method == "qlora":
+        from selfdistill.steps.training.quantized import require_quantization  # brings peft
+
         require_quantization(model)
     if training.method != "full":
         _require_targets(model, training.lora)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from selfdistill import embedded
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
-from selfdistill.grading import Limits, Submission, grade
+from selfdistill.grading.limits import Limits, Submission
+from selfdistill.grading.pool import grade
 from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.problems.programs.extract import answer_of, assemble_program
 from selfdistill.processes import is_main_process

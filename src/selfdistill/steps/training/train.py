@@ -28,7 +28,7 @@ from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.training import TrainingSettings
 from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.targets import size_on_disk
-from selfdistill.steps.training.adapters import lora_config, lora_targets
+from selfdistill.steps.training.adapters import Targets, lora_config, lora_targets
 from selfdistill.steps.training.arguments import training_arguments
 from selfdistill.steps.training.batches import Collator
 from selfdistill.steps.training.callbacks import MarkCheckpoints, TrainingLog, last_whole_checkpoint, step_of
@@ -130,6 +130,43 @@ def train_student(
     flat = _prepare(base, settings)
     args = training_arguments(settings, checkpoints, device=model.device, seed=seed, name=name)
     target.begin(base, model, settings, sampling)
+    callbacks = [
+        TrainingLog(log, progress),
+        MarkCheckpoints(),
+        *tensorboard(settings, directory.with_name("tensorboard"), first_step),
+    ]
+    trainer = _trainer(base, tokenizer, settings, args, dataset, target, adapted, callbacks, flat=flat)
+    if trainer.is_world_process_zero():
+        _cut_log(log, first_step)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    save_student(trainer, tokenizer, model, directory, card, adapted=adapted is not None)
+    _end(trainer, checkpoints)
+    return facts
+
+
+def _end(trainer: SelfDistillationTrainer, checkpoints: Path) -> None:
+    """The student is there: its checkpoints go, and what the processes shared."""
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    if distributed.is_initialized():
+        # Else its threads are still there when the interpreter ends, which now and then aborts a finished process.
+        distributed.destroy_process_group()
+
+
+def _trainer(
+    base: Any,
+    tokenizer: Any,
+    settings: TrainingSettings,
+    args: Any,
+    dataset: Dataset,
+    target: TrainingTarget,
+    adapted: Targets | None,
+    callbacks: list[Any],
+    *,
+    flat: bool,
+) -> SelfDistillationTrainer:
+    """TRL's trainer over what is trained: the base, or adapters on it."""
     trainer = SelfDistillationTrainer(
         target=target,
         lengths=None if flat else [len(ids) for ids in dataset["input_ids"]],
@@ -139,28 +176,14 @@ def train_student(
         data_collator=Collator(_pad_token(tokenizer), flat, target, masked=args.device.type == "cpu"),
         processing_class=tokenizer,
         peft_config=adapted and lora_config(base, settings.lora, adapted),
-        callbacks=[
-            TrainingLog(log, progress),
-            MarkCheckpoints(),
-            *tensorboard(settings, directory.with_name("tensorboard"), first_step),
-        ],
+        callbacks=callbacks,
     )
-    if settings.method != "full":
+    trainer.remove_callback(PrinterCallback)  # the run shows its own progress
+    if adapted:
         float32_adapters(trainer.model)
     if settings.compile:
         compile_layers(trainer.model)
-    trainer.remove_callback(PrinterCallback)  # the run shows its own progress
-    if trainer.is_world_process_zero():
-        _cut_log(log, first_step)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_student(trainer, tokenizer, model, directory, card, adapted=adapted is not None)
-    trainer.accelerator.wait_for_everyone()
-    if trainer.is_world_process_zero():
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    if distributed.is_initialized():
-        # Else its threads are still there when the interpreter ends, which now and then aborts a finished process.
-        distributed.destroy_process_group()
-    return facts
+    return trainer
 
 
 def _base(model: ModelSettings, settings: TrainingSettings) -> Any:

@@ -23,10 +23,11 @@ from selfdistill.files import append_records, read_records, write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.programs.extract import answer_of
+from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
-from selfdistill.run import reporting, start
+from selfdistill.run import reporting
 from selfdistill.run.integrity import check, seal
 from selfdistill.run.manifest import finished, read_recipe
 from selfdistill.steps.evaluation.systems import System
@@ -102,7 +103,7 @@ def _records(
 def _candidates(
     recipe: Recipe, directory: RunDirectory, system: System, problems: Sequence[Problem]
 ) -> list[Candidates]:
-    grading, chat = recipe.evaluation.grading, start.speaks_chat(recipe)
+    grading, chat = recipe.evaluation.grading, load_renderer(recipe.model, recipe.prompts)[0].chat
     by_id = {problem.task_id: problem for problem in problems}
     programs: dict[str, list[tuple[int, str | None]]] = {task_id: [] for task_id in by_id}
     for sample in read_records(directory.system_samples(system.name), Sample):

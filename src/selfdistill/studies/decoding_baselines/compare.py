@@ -19,8 +19,9 @@ from selfdistill.errors import UserError
 from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import Recipe
-from selfdistill.run import evaluating, reporting, start
+from selfdistill.run import evaluating, reporting
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
 from selfdistill.run.manifest import finished, open_manifest, read_recipe
@@ -98,7 +99,7 @@ def _usable(recipe: Recipe, grid: Grid) -> Grid:
         MissingExtraError: a family constrains syntax, and llguidance is not installed.
     """
     plain = without_syntax(grid)
-    if len(plain) == len(grid) or start.speaks_chat(recipe):
+    if len(plain) == len(grid) or load_renderer(recipe.model, recipe.prompts)[0].chat:
         return plain
     require_syntax()
     return grid

@@ -1,0 +1,91 @@
+"""What came of a run's plan: the manifest's `plan`, and what later plans learn from it.
+
+None of this may stop a run: whatever goes wrong here is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from selfdistill.files import read_json
+from selfdistill.plan.measured import LONG_ENOUGH, Measured, append, remember
+from selfdistill.run.manifest import read_manifest, update_manifest
+
+if TYPE_CHECKING:
+    from selfdistill.directory import RunDirectory
+
+INTERRUPTED = 60.0
+"""Seconds of a run's age beyond which stages that do not account for it were interrupted: their rates mean nothing."""
+
+
+def note(directory: RunDirectory, stage: str, record: dict[str, Any], *, first: bool) -> None:
+    """A stage is finished: put its seconds beside the prediction, and keep its throughput for later plans.
+
+    Args:
+        directory: of the run; its manifest has the stage already.
+        stage: its name in the manifest.
+        record: its seconds, tokens and engine.
+        first: nothing of the stage was finished before.
+    """
+    with contextlib.suppress(Exception):
+        _note(directory, stage, record, first)
+
+
+def _note(directory: RunDirectory, stage: str, record: dict[str, Any], first: bool) -> None:
+    manifest = read_manifest(directory)
+    plan = manifest.get("plan")
+    if not plan:
+        return
+    kind = stage.partition(" ")[0]
+    if kind in plan["stages"]:
+        plan = {**plan, **_outcome(plan["stages"], manifest["stages"])}
+        update_manifest(directory, "plan", plan)
+    if _interrupted(manifest):
+        return
+    path = _path(kind, record, manifest["recipe"])
+    if path and first and record["seconds"] >= LONG_ENOUGH:
+        tokens = _trained(directory, record, manifest["recipe"]) if kind == "train" else record["tokens"]
+        source = f"measured here by a run, {date.today().isoformat()}"
+        rate = tokens / record["seconds"] / record.get("processes", 1)
+        remember(Measured(plan["device"], path, plan["parameters"], rate, source))
+    if stage == "grade" and plan.get("actual"):
+        predicted = {name: each["seconds"] for name, each in plan["stages"].items()}
+        facts = {"device": plan["device"], "predicted": predicted, "actual": plan["actual"]}
+        append({"run": directory.root.name, **facts})
+
+
+def _outcome(predicted: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
+    """Actual seconds of the stages that are there, and the prediction's error as a share of them."""
+    actual: dict[str, float] = {}
+    for name, record in stages.items():
+        kind = name.partition(" ")[0]
+        if kind in predicted:
+            actual[kind] = round(actual.get(kind, 0.0) + record["seconds"], 3)
+    error = {name: round(predicted[name]["seconds"] / seconds - 1, 3) for name, seconds in actual.items() if seconds}
+    return {"actual": actual, "error": error}
+
+
+def _interrupted(manifest: dict[str, Any]) -> bool:
+    age = (datetime.now(UTC) - datetime.fromisoformat(manifest["created"])).total_seconds()
+    known = sum(record["seconds"] for record in manifest["stages"].values())
+    return age - known > max(INTERRUPTED, 0.2 * age)
+
+
+def _path(kind: str, record: dict[str, Any], recipe: dict[str, Any]) -> str | None:
+    """What `Measured.path` the stage is; None for stages that say nothing."""
+    if kind == "train":
+        return f"training {recipe['training']['method']} {recipe['training']['targets']}"
+    if kind in ("sample", "evaluate") and record.get("tokens") and record.get("engine") and not recipe["cluster"]:
+        return f"{'sampling' if kind == 'sample' else 'evaluation'} {record['engine']}"
+    return None
+
+
+def _trained(directory: RunDirectory, record: dict[str, Any], recipe: dict[str, Any]) -> float:
+    """Tokens of all passes: the record has those of one."""
+    settings = recipe["training"]
+    if settings["epochs"]:
+        return float(record["tokens"] * settings["epochs"])
+    sequences = read_json(directory.training_data)["sequences"]
+    return float(record["steps"] * settings["batch_size"] * record["tokens"] / sequences)
