@@ -44,8 +44,8 @@ def check_recipe(recipe: Recipe) -> None:
     """Find the mistakes that would show after hours, before anything is written.
 
     Raises:
-        UserError: the model has no tokenizer, prompts, problems or other tasks cannot be read, the sandbox is missing, or so is
-            what training filters by, or a cluster.
+        UserError: the model has no tokenizer, prompts, problems or other tasks cannot be read, the sandbox is missing,
+            or so is what training filters by, or a cluster.
     """
     resolve_device(recipe.model.device)
     check_attention(recipe.model.attention)
