@@ -98,6 +98,8 @@ def test_memory_that_is_used_up():
     assert "32.00 GiB more were asked for" in line(
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 32.00 GiB.")
     )
+    library = ImportError("/lib/interval.so: failed to map segment from shared object")  # a library's own code
+    assert "memory is used up" in line(library)
     assert "memory is used up" in line(OSError(errno.ENOMEM, "Cannot allocate memory"))
 
 

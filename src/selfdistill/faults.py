@@ -46,6 +46,7 @@ _TORN = re.compile(r"PytorchStreamWriter failed writing|unexpected pos \d+ vs \d
 """How torch says that a file could not be written to its end."""
 _NO_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|[Cc]annot allocate memory|out of memory|unable to mmap|bad_alloc"
+    r"|failed to map segment from shared object"
 )
 _NO_THREAD = re.compile(r"can't start new thread|[Rr]esource temporarily unavailable")
 _VOCABULARY = re.compile(r"index out of range in self|srcIndex < srcSelectDimSize")

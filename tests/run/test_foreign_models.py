@@ -176,7 +176,7 @@ def test_wrong_modules_of_lora_are_named_with_those_that_there_are(tmp_path):
 LIMITS = {
     "files": ("ulimit -n 48", "too few file descriptors: this process may have 48 files open (raise the limit (ulimit"),
     "memory": ("ulimit -v 1200000", "memory"),
-    "size of files": ("ulimit -f 2", "larger than this process may write"),
+    "size of files": ("ulimit -f 2", "File too large (choose another --out"),
 }
 
 
@@ -198,7 +198,7 @@ def test_a_limit_is_one_line_with_how_to_raise_it(tmp_path, limit, expected):
 def test_a_directory_with_too_long_a_name_is_one_line(tmp_path):
     done = run(command("run", "demo", "--out", str(tmp_path / ("x" * 300)), "--set", "prompts.limit=4"))
     assert done.returncode == 2
-    assert "File name too long (choose another --out" in done.stderr
+    assert "the name is too long" in done.stderr or "File name too long (choose another --out" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
