@@ -47,8 +47,8 @@ def test_a_piece_of_a_recipe_is_one(text):
 
 
 def options(name: str) -> set[str]:
-    command = typer.main.get_command(app).get_command(None, name)  # type: ignore[attr-defined]
-    assert command is not None, f"there is no command {name}"
+    group = typer.main.get_command(app)
+    _, command, _ = group.resolve_command(typer.Context(group), [name])  # type: ignore[attr-defined]
     return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 

@@ -9,6 +9,7 @@ from transformers import AutoConfig
 
 from run.small import command, run
 from selfdistill.cli import init
+from selfdistill.cli.run import recipe_for
 from selfdistill.models.load import context_length
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import PROMPT, fit
@@ -113,9 +114,9 @@ def test_init_takes_the_name_of_such_a_recipe_for_its_model(tmp_path, monkeypatc
 
 def test_run_says_that_a_recipe_for_a_card_is_no_good_without_one(capsys, monkeypatch):
     monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
-    assert init.recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
+    assert recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
     assert "none is here: selfdistill init qwen3-0.6b fits one to this machine" in capsys.readouterr().err
     monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
-    assert init.recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
-    assert init.recipe_for("demo", None) == "demo"
+    assert recipe_for("qwen3-0.6b", None) == "qwen3-0.6b"
+    assert recipe_for("demo", None) == "demo"
     assert capsys.readouterr().err == ""
