@@ -104,13 +104,15 @@ def test_an_arm_is_compared_with_the_base_of_its_own_seeds():
 
 @pytest.mark.slow
 def test_what_is_finished_is_in_the_table_and_the_same_command_continues(tmp_path):
-    arms = write(tmp_path / "arms.yaml", "cool: {title: cool}\nfast: {set: {training.learning_rate: 0.001}}\n"
-                                         "lost: {set: {prompts.source: nowhere.jsonl}}\n")  # fmt: skip
+    lost, fast = "{prompts.source: nowhere.jsonl}", "{training.learning_rate: 0.001}"
+    text = f"cool: {{title: cool}}\nlost: {{set: {lost}}}\nfast: {{set: {fast}}}\n"
+    arms = write(tmp_path / "arms.yaml", text)
     out = tmp_path / "out"
     study = command("arms", "demo", *TINY, "--arms", str(arms), "--out", str(out))
     done = run(study)
     assert done.returncode == 2, done.stderr
-    assert "nowhere.jsonl" in done.stderr
+    assert "warning: lost-seed-0: nowhere.jsonl" in done.stderr
+    assert "arms.yaml: could not be run: lost-seed-0 (" in done.stderr
     table = read_json(out / "arms.json")
     assert [row["arm"] for row in table["arms"]] == ["cool", "fast"]
     assert "cool" in (out / "arms.html").read_text()

@@ -14,6 +14,7 @@ from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
+from selfdistill.events import warn
 from selfdistill.recipe.load import changed_keys, parse_recipe, with_changes
 from selfdistill.recipe.schema import Recipe
 from selfdistill.recipe.text import read_yaml
@@ -91,16 +92,33 @@ def chosen(arms: Mapping[str, Arm], wanted: Sequence[str], option: str) -> dict[
 
 
 def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, arms: str, only: str) -> tuple[Arms, Page]:
-    """Run what is missing, and sum up all that is finished: see `cli.table.Study`."""
+    """Run what is missing, and sum up all that is finished: see `cli.table.Study`.
+
+    Raises:
+        UserError: a mistake in the arms; or, once the others are finished, some arm could not be run.
+    """
     given = read_arms(Path(arms))
     wanted = {cell_name(name, seed) for name in chosen(given, names(only), "--only") or given for seed in range(seeds)}
     cells = cells_of(recipe, given, range(seeds), arms)
     done = [cell for cell in cells if _evaluated(cell, out)]
     left = [cell for cell in cells if cell.name in wanted and cell not in done]
+    failed: list[str] = []
     for begin in range(0, len(left), jobs):
-        done += left[begin : begin + jobs]
-        execute(done, out, jobs=jobs)  # the finished ones too: the next take samples and scores from them
-        publish("arms", *_table(recipe, given, done, out), out)
+        batch = left[begin : begin + jobs]
+        try:
+            execute([*done, *batch], out, jobs=jobs)  # the finished ones too: samples and scores are taken from them
+        except UserError as error:  # an arm's own, e.g. a filter that leaves nothing: the next may do
+            warn(f"{', '.join(cell.name for cell in batch)}: {error}")
+            failed += [cell.name for cell in batch if not _evaluated(cell, out)]
+        done += [cell for cell in batch if _evaluated(cell, out)]
+        if done:
+            publish("arms", *_table(recipe, given, done, out), out)
+    if failed:
+        raise UserError(
+            f"could not be run: {', '.join(failed)}",
+            where=arms,
+            fix=f"the reasons stand above, and what is finished in {StudyDirectory(out).page('arms')}",
+        )
     return _table(recipe, given, done, out)
 
 
