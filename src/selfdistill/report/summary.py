@@ -99,11 +99,7 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "training": {"log": _training_log(directory)},
         "recipe": recipe,
         "links": {"explain": directory.explanation_page.name if directory.explanation_page.exists() else None},
-        "provenance": {
-            key: value
-            for key, value in manifest.items()
-            if key not in ("recipe", "stages", "files", "checksum", "compared")
-        },
+        "provenance": {key: value for key, value in manifest.items() if key not in _ELSEWHERE},
         "cost": cost(manifest["stages"]),
     }
     summary["unchecked"] = unchecked(summary)

@@ -17,7 +17,8 @@ from selfdistill.files import read_json
 from selfdistill.measure.evaluated import describe
 from selfdistill.measure.scores import ScoreTables
 from selfdistill.recipe.schema import Recipe
-from selfdistill.report.results import ArmRow, Arms, ArmScores, Best, Cost
+from selfdistill.report.arm_results import ArmRow, Arms, ArmScores
+from selfdistill.report.results import Best, Cost
 from selfdistill.run.integrity import check
 from selfdistill.run.manifest import read_manifest
 from selfdistill.studies.scores import best_scores, differences, greedy_gain, greedy_scores, over_seeds, read_runs

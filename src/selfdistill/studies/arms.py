@@ -18,12 +18,12 @@ from selfdistill.events import warn
 from selfdistill.recipe.load import changed_keys, parse_recipe, with_changes
 from selfdistill.recipe.schema import Recipe
 from selfdistill.recipe.text import read_yaml
+from selfdistill.report.arm_results import Arms
 from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.page import Page
-from selfdistill.report.results import Arms
 from selfdistill.run.manifest import finished, read_manifest
 from selfdistill.studies.arm_table import Row, summarise
-from selfdistill.studies.cells import Cell
+from selfdistill.studies.cells import Cell, sample_key, train_key
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
 from selfdistill.studies.lists import names
@@ -103,23 +103,40 @@ def study(recipe: Recipe, out: Path, *, seeds: int, jobs: int, arms: str, only: 
     done = [cell for cell in cells if _evaluated(cell, out)]
     left = [cell for cell in cells if cell.name in wanted and cell not in done]
     failed: list[str] = []
+    found: tuple[Arms, Page] | None = None
     for begin in range(0, len(left), jobs):
         batch = left[begin : begin + jobs]
         try:
-            execute([*done, *batch], out, jobs=jobs)  # the finished ones too: samples and scores are taken from them
+            execute([*_givers(done, batch), *batch], out, jobs=jobs)
         except UserError as error:  # an arm's own, e.g. a filter that leaves nothing: the next may do
             warn(f"{', '.join(cell.name for cell in batch)}: {error}")
             failed += [cell.name for cell in batch if not _evaluated(cell, out)]
         done += [cell for cell in batch if _evaluated(cell, out)]
         if done:
-            publish("arms", *_table(recipe, given, done, out), out)
+            found = _table(recipe, given, done, out)
+            publish("arms", *found, out)
     if failed:
         raise UserError(
             f"could not be run: {', '.join(failed)}",
             where=arms,
             fix=f"the reasons stand above, and what is finished in {StudyDirectory(out).page('arms')}",
         )
-    return _table(recipe, given, done, out)
+    return found or _table(recipe, given, done, out)
+
+
+def _givers(done: Sequence[Cell], batch: Sequence[Cell]) -> list[Cell]:
+    """Those finished cells that a batch can take something from, each stage once: opening all of them takes time."""
+    givers: dict[str, Cell] = {}
+    for cell in batch:
+        for key in (
+            lambda each: each.recipe.seed,
+            lambda each: sample_key(each.recipe),
+            lambda each: train_key(each.recipe),
+        ):
+            same = [each for each in done if key(each) == key(cell)]
+            with_targets = [each for each in same if each.recipe.training.stores_targets]
+            givers |= {each.name: each for each in (*same[:1], *with_targets[:1])}
+    return list(givers.values())
 
 
 def _table(recipe: Recipe, arms: Mapping[str, Arm], done: Sequence[Cell], out: Path) -> tuple[Arms, Page]:

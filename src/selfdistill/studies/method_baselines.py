@@ -15,9 +15,9 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_json
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.arm_results import Arms
 from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.page import Page
-from selfdistill.report.results import Arms
 from selfdistill.run import stages, start
 from selfdistill.run.manifest import finished
 from selfdistill.studies import share

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfdistill.measure.words import VERDICTS, number, percent, percent_interval, point_interval
+from selfdistill.report.arm_results import Arms, ArmScores
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.pages.page import Page, Section, Table, table
-from selfdistill.report.results import Arms, ArmScores
 
 
 def arms_page(summary: Arms, kicker: str) -> Page:
