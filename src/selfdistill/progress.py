@@ -21,7 +21,9 @@ LINE_EVERY = 15.0
 class Update(Protocol):
     """Reports progress; see `Done.add`."""
 
-    def __call__(self, items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None) -> None:
+    def __call__(
+        self, items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None, there: int = 0
+    ) -> None:
         """Add to what was done."""
         ...
 
@@ -40,11 +42,22 @@ class Done:
     tokens: int = 0
     _made: int = field(default=0, init=False)
     """Items that came with tokens; others cost nothing: they were there, or repeat another."""
+    _there: int = field(default=0, init=False)
+    """Items that an earlier, interrupted attempt had done: they count as done, but say nothing about the rate."""
     _cut_off: int = field(default=0, init=False)
 
-    def add(self, items: int, tokens: int, cut_off: int, total: int | None) -> None:
-        """Count items and tokens more, how many of the items were cut off at `longest`, the total once it is known."""
-        self.items += items
+    def add(self, items: int, tokens: int, cut_off: int, total: int | None, there: int = 0) -> None:
+        """Count more.
+
+        Args:
+            items: that were done since the last call.
+            tokens: of them, and of items that are not done yet.
+            cut_off: how many of the items were cut off at `longest`.
+            total: of items, once it is known.
+            there: items beside these that an earlier attempt had done.
+        """
+        self.items += items + there
+        self._there += there
         self.tokens += tokens
         self._made += items if tokens else 0
         self._cut_off += cut_off
@@ -62,13 +75,14 @@ class Done:
 
     def rate(self, seconds: float) -> str:
         """Tokens a second where tokens are counted, else items a second, or seconds an item where they are slow."""
-        if seconds <= 0 or not (self.items or self.tokens):
+        done = self.items - self._there
+        if seconds <= 0 or not (done or self.tokens):
             return ""
         if self.tokens:
             return f"{self.tokens / seconds:,.0f} tokens/s"
-        if self.items >= seconds:
-            return f"{self.items / seconds:,.1f} {self.unit}/s"
-        return f"{seconds / self.items:,.1f} s/{self.unit.removesuffix('s')}"
+        if done >= seconds:
+            return f"{done / seconds:,.1f} {self.unit}/s"
+        return f"{seconds / done:,.1f} s/{self.unit.removesuffix('s')}"
 
     def seconds_left(self, seconds: float) -> float | None:
         """Of work that took so long until now; None where nothing can be said.
@@ -80,7 +94,8 @@ class Done:
         if self.total is None or self.finished or seconds <= 0:
             return None
         if not self.tokens or self.longest is None:
-            return seconds / self.items * (self.total - self.items) if self.items else None
+            done = self.items - self._there
+            return seconds / done * (self.total - self.items) if done else None
         ends = self.ends
         mean = self.tokens / ends * -math.expm1(-ends * self.longest / self.tokens) if ends else float(self.longest)
         expected = mean * (self.total - (self.items - self._made))
@@ -122,12 +137,12 @@ def _live(title: str, done: Done) -> Iterator[Update]:
         task = bar.add_task(title, total=done.total, rate="", left="")
         started = time.perf_counter()
 
-        def update(items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None) -> None:
-            done.add(items, tokens, cut_off, total)
+        def update(items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None, there: int = 0) -> None:
+            done.add(items, tokens, cut_off, total, there)
             seconds = time.perf_counter() - started
             left = done.seconds_left(seconds)
             shown = "" if left is None else f"{_bound(done)}{timedelta(seconds=round(left))} left"
-            bar.update(task, advance=items, total=done.total, rate=done.rate(seconds), left=shown)
+            bar.update(task, completed=done.items, total=done.total, rate=done.rate(seconds), left=shown)
 
         yield update
 
@@ -139,9 +154,11 @@ class _Lines:
         self._title, self._done = title, done
         self._started = self._last = time.perf_counter()
 
-    def __call__(self, items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None) -> None:
+    def __call__(
+        self, items: int = 0, tokens: int = 0, cut_off: int = 0, total: int | None = None, there: int = 0
+    ) -> None:
         done = self._done
-        done.add(items, tokens, cut_off, total)
+        done.add(items, tokens, cut_off, total, there)
         now = time.perf_counter()
         if now - self._last < LINE_EVERY and not (items and done.finished):
             return

@@ -97,6 +97,18 @@ def test_slow_steps_are_seconds_a_step(items: int, tokens: int, seconds: float, 
     assert done.rate(seconds) == shown
 
 
+def test_what_an_earlier_attempt_did_is_no_speed_of_this_one() -> None:
+    """A training resumes behind step 20 of 50; each step takes 100 seconds."""
+    done = Done(None, "steps")
+    done.add(0, 0, 0, 50, there=20)
+    assert done.rate(20) == ""
+    assert done.seconds_left(20) is None
+    done.add(1, 0, 0, 50)
+    assert done.rate(100) == "100.0 s/step"
+    assert done.seconds_left(100) == pytest.approx(2900)
+    assert done.items == 21
+
+
 def test_lines_of_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
     with progress("sampling", 3, "samples", longest=50) as update:

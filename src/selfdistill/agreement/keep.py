@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from selfdistill.files import append_records, read_records
 from selfdistill.problems.formats.humaneval import preamble_of
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.processes import is_main_process
+from selfdistill.progress import Update
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, Problem, Prompt, Sample, StdinTests, Tests
 
@@ -42,7 +43,7 @@ def find_agreements(
     *,
     chat: bool,
     written: Mapping[str, str] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Update | None = None,
 ) -> None:
     """Append to `path` what is missing of the prompts' agreements. Of several processes one runs the programs.
 
@@ -53,7 +54,7 @@ def find_agreements(
         path: JSON Lines of `Agreement`.
         chat: whether completions are answers from which the code must be extracted.
         written: by prompt, what the model wrote when it was asked for inputs.
-        progress: told how many prompts were done since the last call.
+        progress: told of prompts, those that were there first.
 
     Raises:
         UserError: the isolation asked for is not available on this machine.
@@ -64,7 +65,7 @@ def find_agreements(
         return
     done = {record.key for record in read_records(path, Agreement)}
     if progress:
-        progress(len(done))
+        progress(there=len(done))
     waiting = _candidates(recipe, [p for p in prompts if p.prompt_id not in done], samples, written or {}, chat=chat)
     while some := list(islice(waiting, _TOGETHER)):
         found = []

@@ -13,7 +13,7 @@ from selfdistill.grading.isolation import isolation_report
 from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import load_renderer
-from selfdistill.progress import progress
+from selfdistill.progress import Update, progress
 from selfdistill.recipe import Recipe
 from selfdistill.records import Problem, Prompt, Sample
 from selfdistill.run.engine import settled
@@ -113,7 +113,7 @@ def grade_group(
     problems: Sequence[Problem],
     *,
     chat: bool,
-    progress: Callable[[int], None],
+    progress: Update,
 ) -> None:
     """The verdicts on the completions of systems that answer alike, in prose or not: see `grade_systems`."""
     grade_systems(

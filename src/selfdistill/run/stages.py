@@ -127,8 +127,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             write_json(directory.training_data, counts.to_json())
         steps = [0]
 
-        def stepped(step: int, total: int) -> None:
-            update(items=step - steps[0], total=total)
+        def stepped(step: int, total: int, there: int) -> None:
+            update(items=step - steps[0] - there, total=total, there=there)
             steps[0] = step
 
         trained = train_student(

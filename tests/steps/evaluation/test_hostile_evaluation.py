@@ -27,8 +27,8 @@ def test_good_programs_among_hostile_ones_are_graded_right(tmp_path):
         append_records(path, [sample for sample in samples if "\ud800" not in sample.text])
     counted = Counter[str]()
 
-    def progress(count: int) -> None:
-        counted["verdicts"] += count
+    def progress(items: int = 0, there: int = 0) -> None:
+        counted["verdicts"] += items + there
 
     grade_systems(systems, [PROBLEM], SETTINGS, chat=False, progress=progress)
     for _, path, verdicts in systems:

@@ -5,7 +5,7 @@ One stream, because systems often write the same program and the grader remember
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from selfdistill.grading.answers import Answer, grade_answers
 from selfdistill.grading.limits import Limits, Submission
 from selfdistill.grading.pool import grade
 from selfdistill.problems.programs.extract import answer_of
+from selfdistill.progress import Update
 from selfdistill.records import Problem, Sample, Verdict
 from selfdistill.steps.evaluation.cluster import grade_on_cluster
 
@@ -32,7 +33,7 @@ def grade_systems(
     *,
     chat: bool,
     cluster: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Update | None = None,
 ) -> None:
     """Append the missing verdicts of every system.
 
@@ -42,14 +43,14 @@ def grade_systems(
         settings: limits, rules, isolation.
         chat: whether completions are answers to instructions, from which the code must be extracted.
         cluster: a Ray cluster's address; the programs then run there.
-        progress: called with the number of verdicts since the last call.
+        progress: told of verdicts, those that were there first.
 
     Raises:
         UserError: the sandbox that the recipe asks for is not available.
     """
     done = {name: {verdict.key for verdict in read_records(verdicts, Verdict)} for name, _, verdicts in systems}
     if progress:
-        progress(sum(map(len, done.values())))
+        progress(there=sum(map(len, done.values())))
     files = {name: verdicts for name, _, verdicts in systems}
     waiting: dict[str, list[Verdict]] = {name: [] for name in files}
     answers = _answers(systems, {problem.task_id: problem for problem in problems}, done, settings, chat=chat)

@@ -23,7 +23,7 @@ COMPLETE = "complete"
 class TrainingLog(TrainerCallback):
     """Appends loss and learning rate of every step to a JSON Lines file, and reports progress."""
 
-    def __init__(self, path: Path, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(self, path: Path, progress: Callable[[int, int, int], None] | None) -> None:
         self._path = path
         self._progress = progress
         self._started = time.perf_counter()
@@ -42,10 +42,17 @@ class TrainingLog(TrainerCallback):
         append_records(self._path, [record])
         emit("training step", **record)
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Steps of an earlier attempt, up to its last whole checkpoint."""
+        self._tell(state, there=state.global_step)
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Progress on screen."""
+        self._tell(state, there=0)
+
+    def _tell(self, state: Any, *, there: int) -> None:
         if self._progress and state.is_world_process_zero:
-            self._progress(state.global_step, state.max_steps)
+            self._progress(state.global_step, state.max_steps, there)
 
 
 class MarkCheckpoints(TrainerCallback):

@@ -94,7 +94,7 @@ def train_student(
     name: str,
     log: Path,
     card: str,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train from the base, or from the last whole checkpoint, and put the student at `directory`.
 
@@ -109,7 +109,8 @@ def train_student(
         name: the run's, for trackers.
         log: JSON Lines of steps.
         card: the model card's text.
-        progress: called with the numbers of finished and planned steps.
+        progress: called with the numbers of finished and planned steps, and how many of the finished ones an earlier
+            attempt had done, which is told once, at the beginning.
 
     Returns:
         With adapters `adapted_weights`, how many numbers they are on, and `weights`, how many there are; else nothing.
