@@ -52,6 +52,18 @@ def test_a_shard_repeats_in_bfloat16_where_many_logits_are_equal(tmp_path, reque
     assert first == engine.generate(decoded(requests, SAMPLING), max_new_tokens=64)
 
 
+def test_recorded_steps_draw_what_launched_ones_do(tmp_path, requests, capsys):
+    settings = ModelSettings(path=str(make_model(tmp_path)), dtype="float32", device="cuda")
+    launched, recorded = (
+        load_engine(settings, EngineSettings(kind="transformers", batch_size=16, cuda_graphs=graphs)).generate(
+            decoded(requests, SAMPLING), max_new_tokens=64
+        )
+        for graphs in (False, True)
+    )
+    assert launched == recorded
+    assert "cuda_graphs" not in capsys.readouterr().err, "steps could not be recorded"
+
+
 def test_the_peak_of_a_block_is_its_own():
     torch.zeros(2**28, dtype=torch.uint8, device="cuda")
     facts: dict[str, int] = {}

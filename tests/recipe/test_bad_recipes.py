@@ -209,6 +209,7 @@ CANNOT_BE = [
     ("engine={kind: openai, base_url: nonsense}", "engine: base_url nonsense is no http:// or https:// address"),
     ("engine={kind: openai, base_url: 'ftp://x'}", "engine: base_url ftp://x is no http:// or https:// address"),
     ("engine={kind: transformers, options: {a: 1}}", "engine: options goes with kind: vllm or auto"),
+    ("engine={kind: vllm, cuda_graphs: true}", "engine: cuda_graphs goes with kind: transformers or auto"),
     ("engine={kind: transformers, batch_invariant: true}", "engine: batch_invariant goes with kind: vllm or auto"),
     ("prompts.source=mixture", "prompts: mixture goes with source: mixture"),
     ("prompts.mixture=[{source: a}]", "prompts: mixture goes with source: mixture"),

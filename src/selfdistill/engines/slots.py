@@ -8,6 +8,7 @@ with the prompt: it is the row's first step, and its logits come with everybody 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from selfdistill.engines.cache import RoomyLayer, make_cache
+from selfdistill.engines.graphs import Graphs
 from selfdistill.engines.padding import padded
 
 Prompt = tuple[int, ...]
 ROOM = 64
-"""Positions added to all slots at once, at least; on a GPU also what the width of a step is rounded up to."""
+"""Positions added to all slots at once, at least; on a GPU also what a step's width is rounded up to: shapes repeat."""
 PREFILL_TOKENS = 16_384
 """Prompt tokens read in one forward pass, at most, which bounds its memory; a single longer prompt is read whole."""
 
@@ -52,7 +54,14 @@ class SlotSteps:
 
     logits: Tensor
 
-    def __init__(self, model: Any, prompts: Sequence[Prompt], context: int, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        prompts: Sequence[Prompt],
+        context: int,
+        options: Mapping[str, Any],
+        graphs: Graphs | None = None,
+    ) -> None:
         """Begin.
 
         Args:
@@ -60,6 +69,7 @@ class SlotSteps:
             prompts: token ids, none empty, one a slot.
             context: positions that the model has.
             options: what the model's forward takes beside, e.g. `logits_to_keep`.
+            graphs: records steps and replays them.
         """
         kinds = slot_kinds(model)
         if kinds is None:
@@ -67,10 +77,12 @@ class SlotSteps:
         self._model = model
         self._options = dict(options)
         self._windows = kinds
+        self._graphs = graphs
         self._last_position = context - 1
-        self._round = ROOM if model.device.type == "cuda" else 1
+        self._round = ROOM if graphs or model.device.type == "cuda" else 1
         self._cache = _SlotCache(len(make_cache(model.config).layers), len(prompts), model.device)
         self._positions = np.zeros(len(prompts), dtype=np.int64)
+        self._inputs = self._room(len(prompts))
         self._run(self._begin(dict(enumerate(prompts)), torch.zeros(len(prompts), dtype=torch.long)))
 
     def forward(self, tokens: Tensor, new: Mapping[int, Prompt] | None = None) -> None:
@@ -83,22 +95,36 @@ class SlotSteps:
         """Drop all rows but these; True."""
         self._cache.keep(indices)
         self._positions = self._positions[indices.cpu().numpy()]
+        self._inputs = self._room(len(indices))
         return True
 
+    def _room(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Where each step finds its tokens and positions, (rows,) each: a recorded step reads the same place again."""
+        tokens, positions = torch.zeros((2, rows), dtype=torch.long, device=self._model.device)
+        return tokens, positions
+
     def _run(self, tokens: Tensor) -> None:
-        device = self._model.device
         width = -(-(int(self._positions.max()) + 1) // self._round) * self._round
-        positions = torch.from_numpy(self._positions).to(device)
+        for room, values in zip(self._inputs, (tokens, torch.from_numpy(self._positions)), strict=True):
+            room.copy_(values)
+        step = partial(self._step, *self._inputs, width)
+        # Slots are given more room, or fewer, by making all of them anew, so the key has to say which they are.
+        key = (len(self._positions), width, self._cache.made)
+        self.logits = self._graphs.run(key, step) if self._graphs else step()
+
+    def _step(self, tokens: Tensor, positions: Tensor, width: int) -> Tensor:
+        """Logits (rows, vocabulary) after one token (rows,) a row at these positions (rows,)."""
         self._cache.step(positions, width)
         output = self._model(
-            input_ids=tokens.to(device).unsqueeze(1),
+            input_ids=tokens.unsqueeze(1),
             attention_mask=self._masks(positions, width),
             position_ids=positions.unsqueeze(1),
             past_key_values=self._cache,
             use_cache=True,
             **self._options,
         )
-        self.logits = output.logits[:, -1]
+        logits: Tensor = output.logits[:, -1]
+        return logits
 
     def _masks(self, positions: Tensor, width: int) -> Any:
         """(rows, 1, 1, width), what each row's token sees; by kind of layer where there are several."""
@@ -162,6 +188,7 @@ class _SlotLayer(DynamicLayer):
         """Drop all slots but these."""
         if self._buffers is not None:
             self._buffers = self._buffers[0].index_select(0, indices), self._buffers[1].index_select(0, indices)
+            self._cache.made += 1
 
     def _with_room(self, width: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         old = self._buffers
@@ -174,6 +201,7 @@ class _SlotLayer(DynamicLayer):
             for buffer, before in zip(made, old or (), strict=False):
                 buffer[:, :, : before.shape[-2]] = before
             self._buffers = made[0], made[1]
+            self._cache.made += 1
         assert self._buffers is not None
         return self._buffers
 
@@ -185,6 +213,8 @@ class _SlotCache(Cache):
         self.rows = torch.arange(rows, device=device)
         self.positions = torch.zeros(rows, dtype=torch.long, device=device)
         self.width = 0
+        self.made = 0
+        """How often the memory of a layer's slots was made anew."""
         super().__init__(layers=[_SlotLayer(self) for _ in range(layers)])
 
     def step(self, positions: Tensor, width: int) -> None:

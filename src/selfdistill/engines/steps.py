@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
 from selfdistill.engines.cache import holds_states, join, keep_rows, make_cache, rows_can_leave
+from selfdistill.engines.graphs import Graphs
 from selfdistill.engines.padding import padded
 from selfdistill.engines.slots import Prompt, SlotSteps
 
@@ -66,7 +67,7 @@ class Steps(Protocol):
         ...
 
 
-def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int) -> Steps:
+def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int, graphs: Graphs | None = None) -> Steps:
     """Run the prompts through the model.
 
     Args:
@@ -74,13 +75,14 @@ def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int) -> St
         model: a causal language model.
         prompts: token ids, not empty; of one length unless the mode allows others.
         context: positions that the model has.
+        graphs: records steps and replays them, where the mode's steps keep their shapes: slots.
 
     Raises:
         NotImplementedError: the model does not bear the mode, and shows it at once.
     """
     match mode:
         case Mode.SLOTS:
-            return SlotSteps(model, prompts, context, last_logits(model, 1))
+            return SlotSteps(model, prompts, context, last_logits(model, 1), graphs)
         case Mode.EQUAL | Mode.SINGLE:
             return _OwnState(model, prompts)
         case Mode.UNCACHED:

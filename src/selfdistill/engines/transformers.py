@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.collect import Collector
 from selfdistill.engines.drawing import Drawing
+from selfdistill.engines.graphs import Graphs
 from selfdistill.engines.probe import choose_mode, probe_ids
 from selfdistill.engines.slots import Prompt
 from selfdistill.engines.steps import Mode, start
@@ -51,6 +52,8 @@ class TransformersEngine:
     """How rows share a batch: what `probe.choose_mode` found."""
     tokenizer: Any = None
     """Needed by syntax constraints and stop strings."""
+    cuda_graphs: bool = False
+    """Whether steps are recorded and replayed."""
 
     def generate(
         self,
@@ -105,7 +108,8 @@ class _Batch:
         engine, requests = self._engine, self._requests
         rows = np.array(list(islice(self._waiting, engine.batch_size)))
         """The request in each place, (places,); some have ended and wait to leave."""
-        steps = start(engine.mode, engine.model, [requests[row].token_ids for row in rows], engine.context)
+        prompts = [requests[row].token_ids for row in rows]
+        steps = start(engine.mode, engine.model, prompts, engine.context, Graphs() if engine.cuda_graphs else None)
         uniforms = UniformRows([_stream(requests[row]) for row in rows])
         drawing = Drawing(requests, engine.tokenizer, engine.end_of_turn)
         active = len(rows)
@@ -189,4 +193,5 @@ def load(
         batch_size=engine.batch_size,
         mode=mode,
         tokenizer=tokenizer,
+        cuda_graphs=engine.cuda_graphs and model.device.type == "cuda",
     )

@@ -70,6 +70,9 @@ class EngineSettings(Section):
     """Passed to `vllm.LLM` as they are, e.g. `{tensor_parallel_size: 4, max_model_len: 40960}`."""
     batch_invariant: bool = False
     """vLLM's kernels give the same floats whatever shares a batch, so that draws repeat on a GPU; slower."""
+    cuda_graphs: bool = False
+    """On a CUDA GPU the transformers engine records a step and replays it, in place of launching its kernels one by
+    one. Each recording is checked against a launched step. Off, as it has not been measured on a GPU yet."""
     base_url: str | None = None
     """Where a server has the base model, e.g. `http://127.0.0.1:8000/v1`."""
     student_base_url: str | None = None
@@ -103,4 +106,6 @@ class EngineSettings(Section):
             raise ValueError(f"options goes with kind: {', '.join(takers)} or auto")
         if self.batch_invariant and self.kind not in ("vllm", "auto"):
             raise ValueError("batch_invariant goes with kind: vllm or auto")
+        if self.cuda_graphs and self.kind not in ("transformers", "auto"):
+            raise ValueError("cuda_graphs goes with kind: transformers or auto")
         return self
