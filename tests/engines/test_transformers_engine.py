@@ -11,6 +11,7 @@ import torch
 from selfdistill.decoding.distribution import decode, dense, draw
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
+from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
@@ -77,6 +78,29 @@ def test_equals_a_loop_without_cache_and_batch(settings, requests, batch_size):
             torch.testing.assert_close(row, supports[step], atol=1e-5, rtol=0)
             assert completion.logprobs[step] == pytest.approx(float(row[drawn[step]].log()), abs=1e-4)
     assert 0 < stopped < len(requests), "the test needs rows that end early and rows that do not"
+
+
+def test_a_prompt_is_read_once_for_all_that_begin_with_it(settings, requests, monkeypatch):
+    """Seven completions of each prompt, in three places: most begin when the prompt was read long before."""
+    engine = load_engine(settings, EngineSettings(batch_size=3))
+    engine = replace(engine, end_of_turn=tuple(range(0, 260, 16)))
+    assert isinstance(engine, TransformersEngine)
+    several = [replace(each, stream=(*each.stream[:-1], draw)) for draw in range(7) for each in requests]
+    read: list[int] = []
+    forward = engine.model.forward
+
+    def counted(*args, input_ids, **kwargs):
+        read.append(input_ids.numel() if input_ids.shape[1] > 1 else 0)
+        return forward(*args, input_ids=input_ids, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.model, "forward", counted)
+        completions = engine.generate(decoded(several, SAMPLING), max_new_tokens=12)
+    distinct = sum(len(request.token_ids) - 1 for request in requests if len(request.token_ids) > 2)
+    assert distinct <= sum(read) < 1.5 * distinct, "each prompt once, and some padding"
+    model = load_model(settings)
+    for request, completion in zip(several, completions, strict=True):
+        assert list(completion.token_ids) == one_at_a_time(model, request, SAMPLING, 12, engine.end_of_turn)[0]
 
 
 def test_greedy_equals_generate(settings, requests):

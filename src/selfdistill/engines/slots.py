@@ -2,12 +2,13 @@
 
 In a slot, positions are counted from the row's own first token, so rows need no padding to a common start, and one
 row's arrival moves no other. A mask hides what lies beyond a row's own length. The last token of a prompt is not read
-with the prompt: it is the row's first step, and its logits come with everybody else's.
+with the prompt: it is the row's first step, and its logits come with everybody else's. A prompt that several rows begin
+with is read once, also where one of them comes later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,8 @@ from selfdistill.engines.graphs import Graphs
 from selfdistill.engines.padding import padded
 
 Prompt = tuple[int, ...]
+KeysValues = tuple[Tensor, Tensor]
+"""Of prompts in one layer, (prompts, heads, length, size) each."""
 ROOM = 64
 """Positions added to all slots at once, at least; on a GPU also what a step's width is rounded up to: shapes repeat."""
 PREFILL_TOKENS = 16_384
@@ -60,6 +63,7 @@ class SlotSteps:
         prompts: Sequence[Prompt],
         context: int,
         options: Mapping[str, Any],
+        again: Callable[[Prompt], bool] = lambda _: False,
         graphs: Graphs | None = None,
     ) -> None:
         """Begin.
@@ -69,6 +73,7 @@ class SlotSteps:
             prompts: token ids, none empty, one a slot.
             context: positions that the model has.
             options: what the model's forward takes beside, e.g. `logits_to_keep`.
+            again: whether another row will begin with a prompt that has been begun; what was read of it is kept then.
             graphs: records steps and replays them.
         """
         kinds = slot_kinds(model)
@@ -78,6 +83,8 @@ class SlotSteps:
         self._options = dict(options)
         self._windows = kinds
         self._graphs = graphs
+        self._again = again
+        self._read_before: dict[Prompt, list[KeysValues]] = {}
         self._last_position = context - 1
         self._round = ROOM if graphs or model.device.type == "cuda" else 1
         self._cache = _SlotCache(len(make_cache(model.config).layers), len(prompts), model.device)
@@ -144,22 +151,38 @@ class SlotSteps:
         for row in rows:
             self._positions[row] = len(new[row]) - 1
         tokens[rows] = torch.tensor([new[row][-1] for row in rows], device=tokens.device)
-        for part in _parts([row for row in rows if len(new[row]) > 1], new):
-            self._read([new[row][:-1] for row in part], part)
+        begun: dict[Prompt, list[int]] = {}
+        for row in rows:
+            if len(new[row]) > 1:
+                begun.setdefault(new[row], []).append(row)
+        for prompt, read in self._read_before.items():
+            if prompt in begun:
+                same = begun.pop(prompt)
+                self._cache.fill(same, [0] * len(same), read)
+        for part in _parts(list(begun)):
+            self._read({prompt: begun[prompt] for prompt in part})
+        for prompt in [prompt for prompt in self._read_before if not self._again(prompt)]:
+            del self._read_before[prompt]
         return tokens
 
-    def _read(self, prompts: Sequence[Prompt], rows: Sequence[int]) -> None:
-        """Padded on the right, where causal attention never looks; what padding leaves behind is masked later."""
-        ids = padded(prompts).to(self._model.device)
+    def _read(self, begun: Mapping[Prompt, Sequence[int]]) -> None:
+        """Prompts and the rows that begin with each. Padded on the right, where causal attention never looks."""
+        ids = padded([prompt[:-1] for prompt in begun]).to(self._model.device)
         cache = DynamicCache()
         self._model(
             input_ids=ids,
-            position_ids=torch.arange(ids.shape[1], device=ids.device).expand(len(prompts), -1),
+            position_ids=torch.arange(ids.shape[1], device=ids.device).expand(len(begun), -1),
             past_key_values=cache,
             use_cache=True,
             **self._options,
         )
-        self._cache.fill(torch.tensor(rows, device=self._model.device), cache)
+        read = [(layer.keys, layer.values) for layer in cache.layers]
+        which = [index for index, rows in enumerate(begun.values()) for _ in rows]
+        self._cache.fill([row for rows in begun.values() for row in rows], which, read)
+        for index, prompt in enumerate(begun):
+            if self._again(prompt):  # not as a view, which would hold all that was read with it
+                own = slice(index, index + 1), slice(None), slice(len(prompt) - 1)
+                self._read_before[prompt] = [(keys[own].clone(), values[own].clone()) for keys, values in read]
 
 
 class _SlotLayer(DynamicLayer):
@@ -221,10 +244,17 @@ class _SlotCache(Cache):
         """Of the next forward pass."""
         self.positions, self.width = positions, width
 
-    def fill(self, rows: Tensor, cache: DynamicCache) -> None:
-        """Take the prompts of these slots over from an ordinary cache."""
-        for own, layer in zip(self._own(), cache.layers, strict=True):
-            own.fill(rows, layer.keys, layer.values)
+    def fill(self, rows: Sequence[int], which: Sequence[int], read: Sequence[KeysValues]) -> None:
+        """Begin slots with what was read of prompts.
+
+        Args:
+            rows: the slots.
+            which: for each, the place of its prompt in what was read.
+            read: layer by layer. What lies beyond a shorter prompt is rubbish, which masks hide.
+        """
+        slots, places = torch.tensor([rows, which], device=self.rows.device)
+        for own, (keys, values) in zip(self._own(), read, strict=True):
+            own.fill(slots, keys[places], values[places])
 
     def keep(self, indices: Tensor) -> None:
         """Drop all rows but these."""
@@ -247,13 +277,13 @@ def _as_the_model_wants(seen: Tensor, model: Any) -> Tensor:
     )
 
 
-def _parts(rows: Sequence[int], prompts: Mapping[int, Prompt]) -> Iterator[list[int]]:
-    """Rows by rising length, in parts of no more than `PREFILL_TOKENS` with their padding."""
-    part: list[int] = []
-    for row in rows:
-        if part and (len(part) + 1) * len(prompts[row]) > PREFILL_TOKENS:
+def _parts(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
+    """Prompts of rising length, in parts of no more than `PREFILL_TOKENS` with their padding."""
+    part: list[Prompt] = []
+    for prompt in prompts:
+        if part and (len(part) + 1) * len(prompt) > PREFILL_TOKENS:
             yield part
             part = []
-        part.append(row)
+        part.append(prompt)
     if part:
         yield part

@@ -7,7 +7,7 @@ bears is its `Mode`, which `probe.choose_mode` finds; here each mode is carried 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from itertools import groupby
 from typing import Any, Protocol
@@ -67,7 +67,14 @@ class Steps(Protocol):
         ...
 
 
-def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int, graphs: Graphs | None = None) -> Steps:
+def start(
+    mode: Mode,
+    model: Any,
+    prompts: Sequence[Prompt],
+    context: int,
+    again: Callable[[Prompt], bool] = lambda _: False,
+    graphs: Graphs | None = None,
+) -> Steps:
     """Run the prompts through the model.
 
     Args:
@@ -75,6 +82,7 @@ def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int, graph
         model: a causal language model.
         prompts: token ids, not empty; of one length unless the mode allows others.
         context: positions that the model has.
+        again: whether a later row will begin with a prompt that has been begun, where the mode refills rows.
         graphs: records steps and replays them, where the mode's steps keep their shapes: slots.
 
     Raises:
@@ -82,7 +90,7 @@ def start(mode: Mode, model: Any, prompts: Sequence[Prompt], context: int, graph
     """
     match mode:
         case Mode.SLOTS:
-            return SlotSteps(model, prompts, context, last_logits(model, 1), graphs)
+            return SlotSteps(model, prompts, context, last_logits(model, 1), again, graphs)
         case Mode.EQUAL | Mode.SINGLE:
             return _OwnState(model, prompts)
         case Mode.UNCACHED:

@@ -8,6 +8,7 @@ alone, so a shard repeats bit for bit. What the model runs on at each step is in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -74,11 +75,15 @@ class TransformersEngine:
     def _batches(self, requests: Sequence[Request]) -> Iterator[list[int]]:
         """Indices of requests, by length; of equal length where the mode wants it. All in one where rows are refilled.
 
+        Those with the same prompt are next to each other, so that it is read once and not kept for long.
+
         Every decoding finds its rows in the same order, so whether it shares a batch with another changes little.
         """
         lengths = [len(request.token_ids) for request in requests]
-        order = sorted(range(len(requests)), key=lambda row: (lengths[row], row))
-        groups = [order] if self.mode.any_length else [list(same) for _, same in groupby(order, lengths.__getitem__)]
+        firsts: dict[Prompt, int] = {}
+        same = [firsts.setdefault(request.token_ids, row) for row, request in enumerate(requests)]
+        order = sorted(range(len(requests)), key=lambda row: (lengths[row], same[row], row))
+        groups = [order] if self.mode.any_length else [list(rows) for _, rows in groupby(order, lengths.__getitem__)]
         size = 1 if self.mode is Mode.SINGLE else len(order) if self.mode.refills else self.batch_size
         for group in groups:
             for first in range(0, len(group), size):
@@ -95,6 +100,7 @@ class _Batch:
         self._engine = engine
         self._requests = requests
         self._waiting = iter(range(len(requests)))
+        self._to_begin = Counter(request.token_ids for request in requests)
         self._limits = np.array([min(max_new_tokens, engine.context - len(r.token_ids)) for r in requests])
         self._drawn = np.zeros(len(requests), dtype=np.int64)
         self._collector = Collector(len(requests), keep_targets=targets)
@@ -108,8 +114,9 @@ class _Batch:
         engine, requests = self._engine, self._requests
         rows = np.array(list(islice(self._waiting, engine.batch_size)))
         """The request in each place, (places,); some have ended and wait to leave."""
-        prompts = [requests[row].token_ids for row in rows]
-        steps = start(engine.mode, engine.model, prompts, engine.context, Graphs() if engine.cuda_graphs else None)
+        prompts = [self._begin(row) for row in rows]
+        graphs = Graphs() if engine.cuda_graphs else None
+        steps = start(engine.mode, engine.model, prompts, engine.context, self._comes_again, graphs)
         uniforms = UniformRows([_stream(requests[row]) for row in rows])
         drawing = Drawing(requests, engine.tokenizer, engine.end_of_turn)
         active = len(rows)
@@ -162,8 +169,16 @@ class _Batch:
         for place, row in zip(free.tolist(), self._waiting, strict=False):
             rows[place] = row
             uniforms.replace(place, _stream(self._requests[row]))
-            new[place] = self._requests[row].token_ids
+            new[place] = self._begin(row)
         return new
+
+    def _begin(self, row: int) -> Prompt:
+        prompt = self._requests[row].token_ids
+        self._to_begin[prompt] -= 1
+        return prompt
+
+    def _comes_again(self, prompt: Prompt) -> bool:
+        return self._to_begin[prompt] > 0
 
 
 def _stream(request: Request) -> np.random.Generator:
