@@ -215,8 +215,11 @@ def _most_telling(error: ValidationError) -> Any:
 
 def _fault(fault: Any, key: str, where: str) -> UserError:
     if fault["type"] == "extra_forbidden":
-        *parents, last = key.split(".")
-        known = _known_keys(parents)
+        last = str(fault["loc"][-1]) if fault["loc"] else ""  # it may hold a dot itself
+        known = _known_keys(key.removesuffix(last).removesuffix(".").split("."))
+        name, colon, value = last.partition(":")
+        if colon and name in known:
+            return UserError(f"unknown key {key}", where=where, fix=f"a space after the colon: {name}: {value}")
         nearest = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}" if known else None
         return UserError(f"unknown key {key or repr(key)}", where=where, fix=hint)
@@ -242,8 +245,8 @@ def _shown(value: Any) -> str:
 
 def _known_keys(parents: Sequence[str]) -> tuple[str, ...]:
     section: Any = Recipe
-    for parent in parents:
-        if not is_section(section):  # inside a list
+    for parent in filter(None, parents):
+        if not is_section(section) or parent not in section.model_fields:  # inside a list or an unknown key
             return ()
         section = section.model_fields[parent].annotation
     return tuple(section.model_fields) if is_section(section) else ()
