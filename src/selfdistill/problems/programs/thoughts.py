@@ -26,7 +26,7 @@ _OPENING_HERE = re.compile(rf"(?:\s*\n)?[ \t]*({_TAG})", re.IGNORECASE)
 _CLOSING_OF = {one.lower(): re.compile(re.escape(other), re.IGNORECASE) for one, other in _TAGS.items()}
 _CHANNEL = re.compile(r"<\|channel\|>\s*+(\w++)[^<]*+<\|message\|>")  # in one way only, so in linear time
 _CLOSING = re.compile(r"^(?P<before>.*)</think>(?P<after>.*)$", re.MULTILINE)
-_MOST = 100
+_MOST = 16
 """Thoughts of one answer; a text with more of them is none."""
 SPECIAL_MARKS = (*_TAGS, *_TAGS.values(), "<|channel|>", "<|message|>")
 """Marks that a tokenizer may count among its special tokens; they stay in a completion's text."""
