@@ -96,6 +96,23 @@ def test_schemas_that_never_end_and_answers_that_cannot_be_written() -> None:
         verdict.detail.encode()
 
 
+def test_numbers_of_any_size_are_divided() -> None:
+    """jsonschema divides floats: it raises on what is beyond them, and takes 0.07 for no multiple of 0.01."""
+    schemas = {"hundredth": {"multipleOf": 0.01}, "three": {"multipleOf": 3}}
+    answers = ["0.07", "0.071", f"3{'0' * 4_000}", f"-1{'0' * 4_000}", "1e999", "-1e999", "[]", "0"]
+    submissions = [
+        Submission(f"{name} {answer[:5]}", answer, SchemaTests(schema))
+        for name, schema in schemas.items()
+        for answer in answers
+    ]
+    verdicts = {v.key: v for v in grade(submissions, limits=LIMITS, isolation="process", workers=1)}
+    assert not [verdict for verdict in verdicts.values() if verdict.outcome is Outcome.HARNESS_ERROR]
+    assert {key for key, verdict in verdicts.items() if verdict.passed} == {
+        *(f"hundredth {answer}" for answer in ("0.07", "30000", "-1000", "[]", "0")),
+        *(f"three {answer}" for answer in ("30000", "[]", "0")),
+    }
+
+
 def _verdict(program: str, tests: StdinTests | CallTests, limits: Limits, rules: str = "judge") -> Verdict:
     (verdict,) = grade([Submission("x", program, tests)], limits=limits, rules=rules, workers=1)  # type: ignore[arg-type]
     return verdict
