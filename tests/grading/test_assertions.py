@@ -53,6 +53,8 @@ SCRIPTS = [
     "assert 0 < candidate(1) < 3",
     "assert candidate(10 ** 10 ** 10) == 1",
     "assert candidate('x' * 10 ** 9) == 1",
+    "assert candidate([[0] * 10 ** 5] * 10 ** 5) == 1",
+    "assert candidate('a' * 'b') == 1",
     "assert candidate('%1000000000d' % 1) == 1",
     "assert candidate(1) is 1000",
     "assert math.sqrt(candidate(1)) == 1",
