@@ -67,11 +67,11 @@ def test_what_a_check_raises_is_a_harness_fault_unless_the_answer_was_too_deep()
         checker.close()
 
 
+@pytest.mark.timeout(60)
 def test_a_number_is_read_in_linear_time() -> None:
-    line = " ".join(["1" * 9_999 + "x"] * 50)
-    began = time.monotonic()
+    """Quadratic, it takes minutes."""
+    line = " ".join(["1" * 9_999 + "x"] * 2_000)
     assert not output_matches(line.encode(), line.replace("x", "y"), "judge")
-    assert time.monotonic() - began < 2.0  # quadratic, it takes many
 
 
 def _schema(key: str, schema: dict[str, object], answer: object) -> Submission:
