@@ -125,9 +125,7 @@ def test_a_study(monkeypatch, tmp_path):
     assert rows[0]["characters"] != rows[1]["characters"]
     assert "Prompts differ by seed" in (tmp_path / "prompt-lengths.html").read_text()
     assert f"| 0 | 3 | {rows[0]['characters']} |" in done.output
-    without = CliRunner().invoke(app, [*asked[:-2]], env={"COLUMNS": "200"})
-    assert without.exit_code == 2
-    assert "--of-words" in without.output
+    assert "--of-words" in str(CliRunner().invoke(app, [*asked[:-2]]).exception)
 
 
 def test_the_page_names_files_and_tables_that_are_there():

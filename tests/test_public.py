@@ -15,6 +15,7 @@ import selfdistill
 from selfdistill.cli.app import app
 from selfdistill.cli.commands import PANELS
 from selfdistill.cli.load import load
+from selfdistill.errors import UserError
 from tests.conftest import REPOSITORY
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "typer", "rich", "matplotlib")
@@ -65,10 +66,27 @@ def test_the_list_of_commands_imports_none_of_them():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_mistyped_command_names_the_one_that_is_meant():
-    done = CliRunner().invoke(app, ["reprot"], env={"COLUMNS": "200"})
-    assert done.exit_code == 2
-    assert "No such command 'reprot'. Did you mean 'report'" in done.output
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("reprot", "no such command 'reprot'. Did you mean 'report'"),
+        ("grade a.jsonl --benchmark humaneval --out x --workers x", "invalid value for '--workers': .*integer"),
+        ("grade a.jsonl --benchmark humaneval --out x --seconds 1,5", "invalid value for '--seconds': .*number"),
+        ("grade a.jsonl --benchmark humaneval --out x --memory-mb 1.5", "invalid value for '--memory-mb': .*integer"),
+        ("grade a.jsonl", r"missing option '--benchmark' \(.* grade --help lists what there is\)"),
+        ("grade a.jsonl --wrokers 2", "no such option: --wrokers"),
+        ("grade", "missing argument"),
+        ("run --set", "option '--set' requires an argument"),
+        ("--log xml recipes", "invalid value for '--log'"),
+        ("--nosuch", "no such option: --nosuch"),
+    ],
+)
+def test_a_mistyped_command_line_is_one_line(arguments, message):
+    """The program prints a UserError as every other one, and ends with code 2."""
+    done = CliRunner().invoke(app, arguments.split())
+    assert isinstance(done.exception, UserError)
+    assert re.match(message, str(done.exception))
+    assert not done.output
 
 
 @pytest.mark.parametrize("command", [each.name for each in LISTED])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfdistill.agreement.asked import asked_of
-from selfdistill.agreement.examples import example_calls, sample_inputs
+from selfdistill.agreement.examples import calls_in, example_calls, sample_inputs
 from selfdistill.agreement.inputs import inputs_of
 from selfdistill.agreement.kinds import ANY, Kind, kind_of
 from selfdistill.problems.benchmarks import load_benchmark
@@ -52,6 +52,11 @@ def test_the_last_function_that_a_prompt_begins_is_asked_for():
     asked = asked_of(HUMANEVAL)
     assert (asked.entry_point, asked.prelude) == ("below", False)
     assert [(each.name, each.type) for each in asked.parameters] == [("values", "list[int]"), ("most", "int")]
+
+
+def test_calls_with_arguments_that_are_none_or_too_large_are_no_examples():
+    text = "f([[0] * 10**5] * 10**5) and f('a' * 'b') and f(1 / 0) and f({[]: 1}) and f([1] * 2)"
+    assert calls_in(text, {"f"}) == [([1, 1],)]
 
 
 def test_calls_with_literal_arguments_are_examples():

@@ -10,7 +10,7 @@ import random
 
 from selfdistill.grading import Submission
 from selfdistill.records import AssertTests, CallCase, CallTests, StdinCase, StdinTests, Tests
-from tests.grading import parts
+from tests.grading import more_parts, parts
 
 CALLS = CallTests("solve", (CallCase((3,), 13), CallCase((10,), 27)))
 STDIN = StdinTests((StdinCase("3\n", "13\n"), StdinCase("10\n", "27\n")))
@@ -174,7 +174,7 @@ ANSWERS = [
 ]
 """Expressions over `n`; the first alone is right."""
 
-PARTS |= parts.PARTS
+PARTS |= parts.PARTS | more_parts.PARTS
 ANSWERS += parts.ANSWERS
 _MODULES = [
     "_thread", "atexit", "builtins", "ctypes", "decimal", "faulthandler", "fcntl", "fractions", "functools", "gc",

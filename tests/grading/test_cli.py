@@ -161,3 +161,10 @@ def test_a_benchmark_with_an_id_twice_is_refused(tmp_path: Path) -> None:
     completions = lines(tmp_path / "completions.jsonl", [{"task_id": "T/0", "completion": "    return x\n"}])
     with pytest.raises(UserError, match="more than once, such as T/1"):
         grade(completions, str(lines(tmp_path / "twice.jsonl", [*ROWS, ROWS[1]])), tmp_path / "out.jsonl")
+
+
+def test_a_benchmark_with_an_id_that_no_file_can_hold_is_refused(tmp_path: Path) -> None:
+    completions = lines(tmp_path / "completions.jsonl", [{"task_id": "T/\ud800", "completion": "    return x\n"}])
+    odd = lines(tmp_path / "odd.jsonl", [*ROWS, {**ROWS[1], "task_id": "T/\ud800"}])
+    with pytest.raises(UserError, match=r"odd\.jsonl: the id 'T/\\ud800' holds half of a character"):
+        grade(completions, str(odd), tmp_path / "out.jsonl")

@@ -5,8 +5,10 @@ Who can do what depends on the user, so `test_ordinary_user.py` runs this file o
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import queue
 import resource
 import signal
 import subprocess
@@ -22,6 +24,8 @@ import pytest
 
 from selfdistill.grading import Limits, Submission, cgroups, grade
 from selfdistill.grading.isolation import DESCRIPTORS
+from selfdistill.grading.jobs import Run, run_job
+from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import AssertTests, CallCase, CallTests, Outcome, SchemaTests, StdinCase, StdinTests, Verdict
 from tests.grading import corpus
 from tests.grading.attacks import CALLS, CHECK, SCRIPT, STDIN
@@ -239,6 +243,25 @@ def test_a_script_that_runs_again_shares_its_tests_limit() -> None:
     (verdict,) = grade([Submission("x", program, tests)], limits=Limits(seconds_per_test=1.0), workers=1)
     assert verdict.outcome is Outcome.TIMEOUT
     assert 1.0 <= verdict.seconds < 2.0
+
+
+def test_a_program_that_ends_in_time_is_not_late_because_the_grader_is() -> None:
+    """Another thread may hold the interpreter over the deadline; what the program did by then counts."""
+    limits, found = Limits(seconds_per_test=1.5), queue.SimpleQueue[Run]()
+    program = b"import time\nfor _ in range(30):\n    print(1, flush=True)\n    time.sleep(0.01)"
+    sandbox = Sandbox("full", limits)
+    sandbox.start()
+    try:
+        job = {"kind": "stdin", "program": program}
+        grader = threading.Thread(target=lambda: found.put(run_job(sandbox, job, limits, stdin="")))
+        grader.start()
+        time.sleep(0.1)
+        ctypes.PyDLL(None).sleep(2)  # with the interpreter's lock
+        grader.join()
+    finally:
+        sandbox.close()
+    run = found.get()
+    assert (run.ended, run.output) == ("exit", b"1\n" * 30)
 
 
 FILLS_THE_COUNT = """# {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -74,14 +73,13 @@ def test_results_of_calls() -> None:
     assert {name: verdict.passed for name, verdict in verdicts.items()} == {n: r[2] for n, r in RESULTS.items()}
 
 
-@pytest.mark.parametrize("byte", [b"R", b"\0", b"\1"])
-def test_a_reply_that_dribbles_has_one_limit(byte: bytes) -> None:
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("byte", "count"), [(b"R", 2_000), (b"\1", 2_000), (b"\0", 20)])
+def test_a_reply_that_dribbles_has_one_limit(byte: bytes, count: int) -> None:
+    """If each byte were a sign of life, the first two would take 100 seconds. Four zeros are a whole empty reply."""
     program = f"import os, time\nwhile True: os.write(3, {byte!r}); time.sleep(0.05)"
-    tests = StdinTests(tuple(StdinCase(f"{n}\n", "1\n") for n in range(20)))
-    began = time.monotonic()
-    verdict = graded([Submission("x", program, tests)], seconds=0.5)["x"]
-    assert not verdict.passed
-    assert time.monotonic() - began < 5.0, "ten seconds if each byte were a sign of life"
+    tests = StdinTests(tuple(StdinCase(f"{n}\n", "1\n") for n in range(count)))
+    assert not graded([Submission("x", program, tests)], seconds=0.5)["x"].passed
 
 
 def test_each_test_and_the_program_itself_have_the_limit() -> None:

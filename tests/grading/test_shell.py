@@ -39,6 +39,7 @@ PASS = {
     "detached stdout": f"{READ}import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), 'utf-8')\nprint(n)",
     "printed by C": f"{READ}import ctypes\nctypes.CDLL(None).printf(b'%d', n)",
     "names of a main module": f"{READ}assert __annotations__ == {{}} and __spec__ is __cached__ is None and __loader__.name == '__main__'\nprint(n)",
+    "the name localhost": f"{READ}import socket\nserver = socket.create_server(('localhost', 0))\nclient = socket.create_connection(('localhost', server.getsockname()[1]))\nserver.accept()[0].send(b'1')\nassert client.recv(1) == b'1'\nprint(n)",
     "main module": f"{READ}import __main__\nfrom __main__ import n as m\nprint(m)",
 }
 FAIL = {

@@ -138,6 +138,33 @@ def test_what_cannot_be_an_answer_has_no_program(text: str) -> None:
     assert programs_of(problem, text, chat=True) == Programs(None, None)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x </think>\n" * 30_000,
+        "```\n```\nx </think>\n" * 20_000,
+        "a\n<think></think>\n" * 20_000,
+        "```\n<think>\n```\n" * 20_000,
+        "```python\nx = [" + "1, " * 100_000,
+        "```python\nx" + "`` " * 100_000,
+        "<|channel|>" + "a" * 300_000,
+        "<|channel|> " * 30_000,
+        " \n" * 100_000 + "<think",
+        "> " * 150_000,
+        "[ANSWER]" * 40_000,
+    ],
+    ids=["ends", "ends in code", "thoughts", "tags in code", "long line", "ticks", "channel", "channels", "blank",
+         "quoted", "answers"],
+)  # fmt: skip
+def test_hostile_text_is_read_in_linear_time(text: str) -> None:
+    """It is read in the grader's own process; where the time is quadratic in its length, each takes minutes."""
+    call = Problem("p", "", AssertTests("assert f(3) == 3", "f"))
+    prediction = Problem("p", "", PredictionTests("output", "def f(x): return x", "3", "3"))
+    for problem in (call, prediction):
+        programs_of(problem, text, chat=True)
+
+
 def test_a_docstring_with_fences_stays_whole() -> None:
     code = 'def f(x):\n    """Say\n\n    ```\n    f(3)\n    ```\n    """\n    return x\n'
     assert extract_code(f"```python\n{code}```\n") == code

@@ -144,6 +144,9 @@ def test_a_program_of_nothing_else_is_left_alone() -> None:
         "def f(x): return x\n" + "print(f(1))\n" * 9_000,
         "def f(x): return x\n" + "def t(): pass\n" * 4_000 + "t()\n" * 4_000,
         "def f(x): return x\n" + "g()\n" * 40_000,
+        "def f(x): return x0\n" + "".join(f"x{i} = x{i + 1}\n" for i in range(9_000)),
+        "def f(x): return x0\n" + "".join(f"x{i}.append(x{i + 1})\n" for i in range(6_000)),
+        "def f(x): return x0()\n" + "".join(f"def x{i}(): return x{i + 1}()\n" for i in range(4_000)),
     ],
     ids=[
         "brackets",
@@ -158,8 +161,12 @@ def test_a_program_of_nothing_else_is_left_alone() -> None:
         "loop",
         "calls",
         "many",
+        "chain",
+        "chain of changes",
+        "chain of calls",
     ],
 )
+@pytest.mark.timeout(60)  # quadratic, the last ones take minutes
 def test_hostile_text_costs_little_and_raises_nothing(source: str) -> None:
     assert isinstance(needed_program(source, {"f"}), str)
 

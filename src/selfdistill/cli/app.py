@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any
@@ -13,7 +15,10 @@ from typer.core import TyperCommand, TyperGroup
 from selfdistill.cli.commands import PANELS
 from selfdistill.cli.load import load
 from selfdistill.cli.table import Command, Listed
+from selfdistill.errors import UserError
 from selfdistill.events import VARIABLE
+
+_UsageError: Any = typer.BadParameter.__base__  # of typer's own click, or of the package click, as the version has it
 
 
 class Log(StrEnum):
@@ -37,6 +42,29 @@ class Commands(TyperGroup):
         """The command itself in place of its line in the list."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, _loaded(self._listed[name]) if name else command, rest
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        """Reads the program's own options."""
+        with _one_line():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Reads a command's arguments and options, and runs it."""
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Make what typer would put into a box the line that every other mistake gets."""
+    try:
+        yield
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        what = " ".join(error.format_message().split()).removesuffix(".")
+        command = error.ctx.command_path if error.ctx else "selfdistill"
+        raise UserError(what[:1].lower() + what[1:], fix=f"{command} --help lists what there is") from None
 
 
 def _loaded(listed: Listed) -> Any:

@@ -23,7 +23,7 @@ from selfdistill.grading.inside import plain
 from selfdistill.records import AssertTests
 
 _LARGEST = 1_000_000
-"""Elements of a constant, and base or exponent of a power, that a script's arithmetic may make."""
+"""Elements of a constant, those of its elements included, and base of a power, that a script's arithmetic may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,16 @@ def _refuse_large(operator: ast.operator, left: Any, right: Any) -> None:
     if isinstance(operator, ast.Pow) and not (abs(left) <= _LARGEST and abs(right) <= 1000):
         raise ValueError("a large power")
     if isinstance(operator, ast.Mult):
-        lengths = [len(each) for each in (left, right) if hasattr(each, "__len__")]
+        sizes = [_size(each) for each in (left, right) if hasattr(each, "__len__")]
         counts = [each for each in (left, right) if not hasattr(each, "__len__")]
-        if lengths and lengths[0] * counts[0] > _LARGEST:
+        if sizes and counts and sizes[0] * counts[0] > _LARGEST:
             raise ValueError("a large repetition")
+
+
+def _size(value: Any) -> int:
+    """Elements of a value, and of its elements: `[[0] * 10**5] * 10**5` takes little memory until it is written."""
+    if isinstance(value, (list, tuple, set)):
+        return 1 + sum(map(_size, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value)) + sum(map(_size, value.values()))
+    return len(value) if isinstance(value, (str, bytes)) else 1

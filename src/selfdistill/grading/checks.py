@@ -47,6 +47,15 @@ def check_document(text: str, schema: dict[str, Any]) -> Result:
     return judge_document(text, schema)
 
 
+def check_compiles(program: str) -> Result:
+    """Whether it compiles, which is as costly as its text wants: nested `finally` blocks double their code each."""
+    try:
+        compile(program, "program", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return Outcome.SYNTAX_ERROR, type(error).__name__
+    return Outcome.PASSED, ""
+
+
 def check_replies(cases: Sequence[StdinCase | CallCase], replies: Sequence[bytes], report: Report) -> list[Result]:
     """The replies of one process to several tests under `livecodebench` rules, up to the first that is wrong."""
     results: list[Result] = []

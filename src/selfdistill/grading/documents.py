@@ -7,7 +7,9 @@ but a schema's patterns and unique items can take for ever, so the grader runs t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import jsonschema
@@ -53,4 +55,16 @@ def _key(value: Any) -> Hashable:
     return (bool, value) if isinstance(value, bool) else value
 
 
-_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"uniqueItems": _unique_items})
+def _multiple_of(validator: Any, divisor: float, number: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """`multipleOf` on numbers as they are written: 0.07 is seven times 0.01. jsonschema divides floats, which rounds,
+    and raises on an int that is beyond them."""
+    if not validator.is_type(number, "number"):
+        return
+    # Beyond the floats, such as 1e999, Python reads an infinity.
+    if (isinstance(number, float) and math.isinf(number)) or Fraction(repr(number)) % Fraction(repr(divisor)):
+        yield jsonschema.ValidationError("is not a multiple")
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, {"uniqueItems": _unique_items, "multipleOf": _multiple_of}
+)

@@ -127,28 +127,29 @@ def _collect(
     """Read until the process has ended; stop it at the deadline, or when it has written too much."""
     deadline, limit = began + limits.seconds_per_test, limits.output_mb << 20
     control, ended = sandbox.fileno(), "exit"
-    written: dict[int, list[bytes]] = {reader: [] for reader in readers}
-    sizes = dict.fromkeys(readers, 0)
+    written = {reader: bytearray() for reader in readers}
     poll = select.poll()
     for descriptor in (control, *readers):
         poll.register(descriptor, select.POLLIN)
     ready: set[int] = set()
     replies = ReplyCounter(tests + 1)  # the first says that the program is loaded
     while control not in ready:
-        ready = {descriptor for descriptor, _event in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
-        for reader in ready & sizes.keys():
+        left = deadline - time.monotonic()
+        ready = {descriptor for descriptor, _event in poll.poll(max(0.0, left) * 1000)}
+        for reader in ready & written.keys():
             try:
                 data = os.read(reader, 1 << 18)
             except BlockingIOError:  # the program has opened the pipe itself and was faster
                 continue
             if tests and replies.feed(data):
-                deadline = time.monotonic() + limits.seconds_per_test
+                left = limits.seconds_per_test
+                deadline = time.monotonic() + left
             if not data:
                 poll.unregister(reader)
-            written[reader].append(data)
-            sizes[reader] += len(data)
-        flooded = max(sizes.values()) > limit
-        if control not in ready and (flooded or time.monotonic() >= deadline):
+            written[reader] += data
+        flooded = max(map(len, written.values())) > limit
+        # Looked at once more after the deadline: it may have ended in time while this thread waited for its turn.
+        if control not in ready and (flooded or left <= 0):
             ended = "output limit" if flooded else "timeout"
             break
     try:
@@ -157,19 +158,18 @@ def _collect(
         ended, report = "memory limit", _stop(sandbox)
     seconds = time.monotonic() - began
     if ended == "exit":
-        ended = _drain(written, sizes, limit)
-    reply, output = b"".join(written[readers[0]]), b"".join(written[readers[-1]])
+        ended = _drain(written, limit)
+    reply, output = bytes(written[readers[0]]), bytes(written[readers[-1]])
     return Run(ended, report, output, reply, seconds)  # type: ignore[arg-type]
 
 
-def _drain(written: dict[int, list[bytes]], sizes: dict[int, int], limit: int) -> Ended:
+def _drain(written: dict[int, bytearray], limit: int) -> Ended:
     """Read what is left in the pipes; their writers are gone."""
-    for reader, parts in written.items():
+    for reader, found in written.items():
         with suppress(BlockingIOError):  # only with `process` isolation, where an orphan may hold the other end
-            while sizes[reader] <= limit and (data := os.read(reader, 1 << 18)):
-                parts.append(data)
-                sizes[reader] += len(data)
-    return "output limit" if max(sizes.values()) > limit else "exit"
+            while len(found) <= limit and (data := os.read(reader, 1 << 18)):
+                found += data
+    return "output limit" if max(map(len, written.values())) > limit else "exit"
 
 
 def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:

@@ -124,6 +124,7 @@ def _read_only_files(inside: Path) -> list[str]:
         arguments += ["--perms", "0755", "--dir", directory]  # bubblewrap's own choice may shut programs out
     for source in bound:
         arguments += ["--ro-bind-try", source, _seen_at(source)]
+    arguments += ["--ro-bind", str(inside / "hosts"), "/etc/hosts"]  # the name localhost
     return [*arguments, "--ro-bind", str(inside), str(HARNESS / inside.name)]
 
 

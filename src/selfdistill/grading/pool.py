@@ -63,16 +63,18 @@ class _Memo:
 
     def get(self, submission: Submission) -> Verdict | None:
         """The verdict of an identical submission, under this one's key and with no time of its own."""
+        key = _memo_key(submission)  # not under the lock: a program may be long
         with self._lock:
-            found = self._verdicts.get(_memo_key(submission))
+            found = self._verdicts.get(key)
         return replace(found[1], key=submission.key, seconds=0.0) if found else None
 
     def put(self, submission: Submission, verdict: Verdict) -> None:
         """Remember a verdict. The tests are kept as well, so that their identity stays theirs."""
         if verdict.outcome is Outcome.HARNESS_ERROR:
             return
+        key = _memo_key(submission)
         with self._lock:
-            self._verdicts[_memo_key(submission)] = (submission.tests, verdict)
+            self._verdicts[key] = (submission.tests, verdict)
             if len(self._verdicts) > _MEMO_SIZE:
                 self._verdicts.popitem(last=False)
 

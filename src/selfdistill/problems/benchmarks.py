@@ -93,6 +93,9 @@ def load_benchmark(
     repeated = [task_id for task_id, count in Counter(problem.task_id for problem in problems).items() if count > 1]
     if repeated:
         raise UserError(f"has {len(repeated)} ids more than once, such as {repeated[0]}", where=name_or_path)
+    odd = next((each.task_id for each in problems if any("\ud800" <= char <= "\udfff" for char in each.task_id)), None)
+    if odd is not None:
+        raise UserError(f"the id {odd!r} holds half of a character, which no file can", where=name_or_path)
     if not problems:
         raise UserError("no problems are left", where=name_or_path, fix="widen --since, --until or --difficulty")
     return problems

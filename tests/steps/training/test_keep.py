@@ -48,6 +48,18 @@ def test_what_does_not_compile_is_refused(tmp_path):
     assert found == dict.fromkeys(("broken", "nul"), "does not compile")
 
 
+def test_what_would_compile_for_hours_is_refused(tmp_path):
+    """Each `finally` block is compiled twice, and so is what stands in it."""
+    text = (
+        "".join(f"\n{' ' * depth}try: pass\n{' ' * depth}finally:" for depth in range(1, 20)) + "\n" + " " * 20 + "pass"
+    )
+    samples = [Sample("right", 0, (1,), "stop", (), text), SAMPLES[0]]
+    recipe = load_recipe("demo", ["training.keep=compiles"])
+    grading, source = recipe.evaluation.grading, recipe.prompts.source
+    found = judge_samples(recipe.training, grading, source, PROMPTS, samples, tmp_path / "verdicts.jsonl", chat=False)
+    assert found == {0: "does not compile"}
+
+
 def test_lint_also_refuses_unused_and_undefined_names(tmp_path):
     assert refused(tmp_path, "training.keep=lint").keys() >= {"broken", "undefined", "unused"}
     assert "right" not in refused(tmp_path, "training.keep=lint")

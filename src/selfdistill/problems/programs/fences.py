@@ -4,12 +4,15 @@ A fence is three or more backticks or tildes. It opens a block at the beginning 
 quotation, or at the end of a line of prose ("Here it is: ```python"); prose may follow a closing fence on its line
 ("``` This works"). Both happen in real answers, and LiveCodeBench, which takes every line with three backticks for a
 fence, reads them too.
+
+A text is whatever a model wrote, and read in the grader's own process: in time that grows with its length, no faster.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _MARKERS = r"(?:[ \t]*>)*[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -44,31 +47,36 @@ class _Open:
     start: int
 
 
-def blocks(text: str) -> list[Block]:
-    """The blocks of a text in order; only the last can be open."""
-    found: list[Block] = []
+def blocks(text: str, start: int = 0) -> Iterator[Block]:
+    """The blocks of a text from `start` on, in order; only the last can be open. Reads no further than it is asked."""
     opened: _Open | None = None
-    for start, end, line in _lines(text):
+    for begin, end, line in _lines(text, start):
         if opened is None:
             opened = _opening(line, end)
             continue
         closing = _closing(line, opened)
         if closing is None:
             continue
-        found.append(_block(text, opened, start, closed=True))
+        yield _block(text, opened, begin, closed=True)
         # A fence with a language does not close: the block before it was left open, and the next one begins.
         opened = _opening(line, end) if _LANGUAGE.match(closing) else None
     if opened is not None:
-        found.append(_block(text, opened, len(text), closed=False))
-    return found
+        yield _block(text, opened, len(text), closed=False)
 
 
-def _lines(text: str) -> Iterator[tuple[int, int, str]]:
+def in_a_block(found: Sequence[Block], position: int) -> bool:
+    """Whether a place in the text lies within one of its blocks, which are in order."""
+    before = bisect_right(found, position, key=lambda block: block.start)
+    return before > 0 and position < found[before - 1].end
+
+
+def _lines(text: str, start: int) -> Iterator[tuple[int, int, str]]:
     """Where each line begins, where the next one does, and the line."""
-    start = 0
-    for line in text.split("\n"):
-        yield start, start + len(line) + 1, line.removesuffix("\r")
-        start += len(line) + 1
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield start, end + 1, text[start:end].removesuffix("\r")
+        start = end + 1
 
 
 def _opening(line: str, code_start: int) -> _Open | None:
@@ -118,5 +126,8 @@ def _indent(line: str) -> int:
 def _without_fence_at_the_end(code: str, fence: str) -> str:
     """An open block's code may have its closing fence at the end of its last line: `return x` and then the
     backticks."""
-    match = re.search(rf"^(.*[^`\s].*?){re.escape(fence)}[ \t]*$", code, re.MULTILINE)
-    return f"{code[: match.end(1)]}\n" if match else code
+    for start, _end, line in _lines(code, 0):
+        before = line.rstrip(" \t")
+        if before.endswith(fence) and before.removesuffix(fence).replace("`", "").strip():
+            return f"{code[: start + len(before) - len(fence)]}\n"
+    return code

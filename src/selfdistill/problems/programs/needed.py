@@ -24,6 +24,8 @@ _LONGEST = 200_000
 _MOST_STATEMENTS = 10_000
 _MOST_PARSED = 2_000_000
 """Characters parsed in all while the leading lines that parse are looked for."""
+_MOST_WORK = 200_000
+"""Statements and names looked at in all: a chain of definitions in the wrong order would take time quadratic in it."""
 _INPUT_OR_EXIT = frozenset(
     {"input", "exit", "quit", "breakpoint", "sys.exit", "os._exit", "sys.stdin.read", "sys.stdin.readline"}
 )
@@ -55,7 +57,7 @@ def needed_program(source: str, tested: Iterable[str], *, given_lines: int = 0) 
         given_lines: leading lines that the model was given; a program of these alone is no answer.
 
     Returns:
-        the reduced source; `source` itself where it binds none of the names, or cannot be read.
+        the reduced source; `source` itself where it binds none of the names, or cannot be read, or not in time.
     """
     if len(source) > _LONGEST:
         return source
@@ -107,6 +109,7 @@ def _kept(statements: Sequence[Statement], tested: frozenset[str]) -> set[int] |
     while True:
         everything = bool(needed & _BY_NAME_AT_RUN_TIME)
         left = [position for position in range(len(statements)) if position not in kept]
+        program.count(len(statements))
         more = [at for at in left if _is_needed(statements[at], program, needed, everything=everything)]
         if not more:
             more = _only_fillers(statements, program, needed, kept)
@@ -165,6 +168,17 @@ class _Program:
                 called |= each.called_when_called
                 changed |= each.changes_when_called | (each.passes_when_called - tested)
         self._known: dict[frozenset[str], tuple[set[str], set[str]]] = {}
+        self._work = 0
+
+    def count(self, work: int) -> None:
+        """Note what was looked at.
+
+        Raises:
+            ValueError: it is too much by now.
+        """
+        self._work += work
+        if self._work > _MOST_WORK:
+            raise ValueError("too much to look at")
 
     def called(self, statement: Statement) -> set[str]:
         """Names that are called when a statement runs."""
@@ -172,8 +186,9 @@ class _Program:
 
     def changes(self, statement: Statement) -> set[str]:
         """Names of what may change when a statement runs. Modules are left alone; a tested function is no argument."""
-        own = set(statement.changes | (statement.passes - self.tested))
-        return (own | self._through_calls(statement.called)[1]) - self._imported
+        found = (statement.changes | (statement.passes - self.tested)) | self._through_calls(statement.called)[1]
+        self.count(len(found))
+        return set(found - self._imported)
 
     def changes_in_any_way(self, statement: Statement) -> set[str]:
         """The same, and what its functions change when somebody calls them."""
@@ -190,6 +205,7 @@ class _Program:
                 waiting += calls - names
                 names |= calls
                 changed |= changes
+            self.count(len(names) + len(changed))
             known = self._known[called] = (names, changed)
         return known
 

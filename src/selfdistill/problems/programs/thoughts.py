@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from selfdistill.problems.programs.fences import blocks
+from selfdistill.problems.programs.fences import Block, blocks, in_a_block
 
 _TAGS = {
     "<think>": "</think>",
@@ -20,10 +20,14 @@ _TAGS = {
     "<seed:think>": "</seed:think>",
     "<|begin_of_thought|>": "<|end_of_thought|>",
 }
-_OPENING = re.compile(rf"^[ \t]*({'|'.join(map(re.escape, _TAGS))})", re.IGNORECASE | re.MULTILINE)
-_CLOSING_OF = {opening.lower(): closing for opening, closing in _TAGS.items()}
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+_TAG = "|".join(map(re.escape, _TAGS))
+_OPENING = re.compile(rf"^[ \t]*({_TAG})", re.IGNORECASE | re.MULTILINE)
+_OPENING_HERE = re.compile(rf"(?:\s*\n)?[ \t]*({_TAG})", re.IGNORECASE)
+_CLOSING_OF = {one.lower(): re.compile(re.escape(other), re.IGNORECASE) for one, other in _TAGS.items()}
+_CHANNEL = re.compile(r"<\|channel\|>\s*+(\w++)[^<]*+<\|message\|>")  # in one way only, so in linear time
 _CLOSING = re.compile(r"^(?P<before>.*)</think>(?P<after>.*)$", re.MULTILINE)
+_MOST = 16
+"""Thoughts of one answer; a text with more of them is none."""
 SPECIAL_MARKS = (*_TAGS, *_TAGS.values(), "<|channel|>", "<|message|>")
 """Marks that a tokenizer may count among its special tokens; they stay in a completion's text."""
 
@@ -44,31 +48,42 @@ def without_thought(text: str) -> str | None:
     if text.lstrip().startswith("<|channel|>"):
         channels = list(_CHANNEL.finditer(text))
         return text[channels[-1].end() :] if channels and channels[-1][1] == "final" else None
-    found = False
-    while (opening := _next_opening(text)) is not None:
-        closing = re.compile(re.escape(_CLOSING_OF[opening[1].lower()]), re.IGNORECASE).search(text, opening.end())
-        if closing is None:
+    start = count = 0
+    while (opening := _next_opening(text, start)) is not None:
+        closing = _CLOSING_OF[opening[1].lower()].search(text, opening.end())
+        if closing is None or count == _MOST:
             return None
-        text, found = text[closing.end() :], True
-    ends = [] if found else [match for match in _CLOSING.finditer(text) if _ends_thought(match, text)]
-    return text[ends[-1].start("after") :] if ends else text
+        start, count = closing.end(), count + 1
+    if start:
+        return text[start:]
+    end = _last_end(text)
+    return text if end is None else text[end.start("after") :]
 
 
-def _next_opening(text: str) -> re.Match[str] | None:
-    """The first opening tag at the beginning of a line and outside of code."""
-    code = None
-    for opening in _OPENING.finditer(text):
-        if not text[: opening.start()].strip():
-            return opening
-        code = blocks(text) if code is None else code
-        if not any(block.start <= opening.start() < block.end for block in code):
+def _next_opening(text: str, start: int) -> re.Match[str] | None:
+    """The first opening tag from `start` on that is first of all, or at the beginning of a line and outside of code."""
+    first = _OPENING_HERE.match(text, start)
+    if first is not None:
+        return first
+    code = blocks(text, start)
+    block = next(code, None)
+    for opening in _OPENING.finditer(text, start):
+        while block is not None and block.end <= opening.start():
+            block = next(code, None)
+        if block is None or opening.start() < block.start:
             return opening
     return None
 
 
-def _ends_thought(closing: re.Match[str], text: str) -> bool:
-    before, after = closing["before"].strip(), closing["after"].strip()
-    if not before and not after:
-        return True
-    in_code = any(block.start <= closing.start() < block.end for block in blocks(text))
-    return not in_code and not (before and after)
+def _last_end(text: str) -> re.Match[str] | None:
+    """The last closing tag that ends a thought whose opening tag is not in the text."""
+    code: list[Block] | None = None
+    for closing in reversed(list(_CLOSING.finditer(text))):
+        before, after = closing["before"].strip(), closing["after"].strip()
+        if not before and not after:
+            return closing
+        if not (before and after):
+            code = list(blocks(text)) if code is None else code
+            if not in_a_block(code, closing.start()):
+                return closing
+    return None

@@ -19,8 +19,12 @@ from typing import TYPE_CHECKING
 from selfdistill import embedded
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
+from selfdistill.grading.checker import Checker
+from selfdistill.grading.checks import check_compiles
 from selfdistill.grading.limits import Limits, Submission
+from selfdistill.grading.outcomes import Result
 from selfdistill.grading.pool import grade
+from selfdistill.grading.workers import tried
 from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.problems.programs.extract import answer_of, assemble_program
 from selfdistill.processes import is_main_process
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from selfdistill.recipe.training import TrainingSettings
 
 APPEND_EVERY = 256
+_COMPILING = Limits(seconds_per_test=2.0, memory_mb=512)
 _VERIFIER = "set training.verifier to a benchmark with them"
 
 
@@ -68,7 +73,7 @@ def judge_samples(
     by_id = {prompt.prompt_id: prompt for prompt in prompts}
     programs = [_program(by_id[sample.prompt_id], sample, chat=chat) for sample in samples]
     if keep == "compiles":
-        return {index: "does not compile" for index, text in enumerate(programs) if not _compiles(text)}
+        return dict.fromkeys(_not_compiling(programs), "does not compile")
     return dict.fromkeys(_lint(programs), "lint")
 
 
@@ -92,15 +97,20 @@ def _program(prompt: Prompt, sample: Sample, *, chat: bool) -> str | None:
     )
 
 
-def _compiles(program: str | None) -> bool:
-    """Only parsed and compiled, never run."""
-    if program is None:
-        return False
+def _not_compiling(programs: Sequence[str | None]) -> list[int]:
+    """Indices of the programs that do not compile. They are compiled where that can be killed, and never run."""
+    checker = Checker(_COMPILING)
+
+    def compiles(program: str) -> list[Result]:
+        return checker.check_apart(0.0, check_compiles, program)[0]
+
     try:
-        compile(program, "sample", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True
+        found = [
+            tried(partial(compiles, program), checker.close)[0] if program is not None else None for program in programs
+        ]
+    finally:
+        checker.close()
+    return [index for index, results in enumerate(found) if not results or results[0][0] is not Outcome.PASSED]
 
 
 def _lint(programs: Sequence[str | None]) -> list[int]:
