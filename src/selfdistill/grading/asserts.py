@@ -11,9 +11,10 @@ from selfdistill.grading import jobs
 from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.checker import Checker
 from selfdistill.grading.checks import check_assertions
+from selfdistill.grading.ended import Result
 from selfdistill.grading.limits import Limits
-from selfdistill.grading.official import split_replies
-from selfdistill.grading.outcomes import Result, failure, stopped
+from selfdistill.grading.outcomes import failure, stopped
+from selfdistill.grading.replies import split_replies
 from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import AssertTests, Outcome
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from selfdistill.grading import jobs
 from selfdistill.grading.checker import Checker
+from selfdistill.grading.ended import Result
 from selfdistill.grading.inside import plain
 from selfdistill.grading.limits import Limits
-from selfdistill.grading.official import split_replies
-from selfdistill.grading.outcomes import Result, failure, stopped
+from selfdistill.grading.outcomes import failure, stopped
+from selfdistill.grading.replies import split_replies
 from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import DoctestExample, DoctestTests, Outcome
 

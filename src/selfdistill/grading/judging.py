@@ -19,10 +19,11 @@ from selfdistill.grading.asserts import run_calls
 from selfdistill.grading.checker import IN_PLACE, Checker
 from selfdistill.grading.checks import check_call, check_document, check_output, check_value
 from selfdistill.grading.doctests import run_examples
+from selfdistill.grading.ended import Report, Result, Run
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
-from selfdistill.grading.outcomes import Result, failure, stopped, text, unanswered
-from selfdistill.grading.sandbox import Report, Sandbox
+from selfdistill.grading.outcomes import failure, stopped, text, unanswered
+from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import (
     AssertTests,
     CallCase,
@@ -126,7 +127,7 @@ def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -
     return _checked(bench, run, len(run.reply), check_call, run.reply, case, compare, bench.rules)
 
 
-def _checked(bench: Bench, run: jobs.Run, size: int, check: Callable[..., Result], *args: Any) -> tuple[Result, float]:
+def _checked(bench: Bench, run: Run, size: int, check: Callable[..., Result], *args: Any) -> tuple[Result, float]:
     """The result of comparing `size` bytes that the run gave, and the seconds of both."""
     (result,), seconds = bench.checker.check(size, run.seconds, check, *args)
     return result, run.seconds + seconds
@@ -154,7 +155,7 @@ def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Resul
     return _script_result(run, report), spent + run.seconds
 
 
-def _script_result(run: jobs.Run, report: Report) -> Result:
+def _script_result(run: Run, report: Report) -> Result:
     if run.ended != "exit":
         return stopped(run.ended)
     tag, detail = run.reply[:1], text(run.reply[1:])

@@ -14,7 +14,7 @@ from selfdistill.grading.inside import plain
 from selfdistill.grading.isolation import require
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
-from selfdistill.grading.official import split_replies
+from selfdistill.grading.replies import split_replies
 from selfdistill.grading.sandbox import Sandbox
 from selfdistill.grading.workers import over_workers, tried, worker_count
 

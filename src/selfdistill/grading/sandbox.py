@@ -23,6 +23,7 @@ from selfdistill.errors import HarnessError
 from selfdistill.grading import namespaces
 from selfdistill.grading.cgroups import Group, make_group
 from selfdistill.grading.descriptors import hand_over, memory_file
+from selfdistill.grading.ended import Report
 from selfdistill.grading.inside import protocol
 from selfdistill.grading.limits import Isolation, Limits
 
@@ -40,19 +41,6 @@ _numbers = itertools.count()
 _open: set[Sandbox] = set()
 """What an interpreter that ends must not leave behind, whoever holds it then."""
 _ending = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How one job's process ended."""
-
-    status: int
-    """As of `os.waitpid`."""
-    peak_memory: int
-    """Bytes."""
-    cpu_seconds: float
-    dirty: bool
-    """It left files that could not simply be removed: the sandbox must be replaced."""
 
 
 class Sandbox:
