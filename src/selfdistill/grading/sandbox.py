@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from selfdistill.errors import HarnessError
-from selfdistill.grading import namespaces
+from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.cgroups import Group, make_group
 from selfdistill.grading.descriptors import hand_over, memory_file
 from selfdistill.grading.ended import Report
@@ -158,7 +158,9 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
     sockets = (their_jobs.fileno(), their_events.fileno())
     if isolation == "full":
         wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, their_information, gate)
-        zygote = namespaces.zygote_command(namespaces.HARNESS, sockets, role, limits, wrapper.uid)
+        zygote = namespaces.zygote_command(
+            namespaces.HARNESS, sockets, role, limits, wrapper.uid, memory_counted=cgroups.available()
+        )
         command, inherited = [*wrapper.command, *zygote], (*sockets, *wrapper.descriptors)
     else:
         command, inherited = namespaces.zygote_command(_INSIDE.parent, sockets, role, limits), sockets
