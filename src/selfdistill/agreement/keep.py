@@ -24,7 +24,7 @@ from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, Problem, Prompt, Sample, StdinTests, Tests
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 _TOGETHER = 128
 """Prompts whose inputs and programs are held at once; their records are written together."""

@@ -15,7 +15,7 @@ from selfdistill.records import Prompt
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 _CALLS = """Here is a programming problem, which you are not to solve.
 

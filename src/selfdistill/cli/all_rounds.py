@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfdistill.cli.show import show
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.report.pages.rounds import rounds_page
 
 

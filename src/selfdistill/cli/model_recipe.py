@@ -16,8 +16,9 @@ from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import ModelSize, model_size
 from selfdistill.plan.recipe_text import Wanted, recipe_text
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 

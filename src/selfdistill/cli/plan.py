@@ -17,7 +17,8 @@ from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured, last_prediction
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 

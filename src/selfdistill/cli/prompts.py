@@ -21,8 +21,9 @@ from selfdistill.models.load import resolve_path
 from selfdistill.problems.prepare import PromptCounts, select
 from selfdistill.problems.render import load_renderer
 from selfdistill.problems.statement import Statement
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.recipe.prompt_sources import MIXTURE
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.fingerprints import fingerprint_model
 from selfdistill.run.self_written import check_self, is_self_written, write_self
 

@@ -10,7 +10,7 @@ import typer
 from selfdistill.cli.all_rounds import run_all
 from selfdistill.cli.options import RecipeArgument, SeedsOption, SetOption
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe.load import load_recipe
 
 
 def rounds(

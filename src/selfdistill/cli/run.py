@@ -11,8 +11,9 @@ from selfdistill.cli.models import is_model, recipe_name
 from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
 from selfdistill.events import warn
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import Recipe, builtin_recipes, load_recipe, with_whole_grid
+from selfdistill.recipe.load import builtin_recipes, load_recipe, with_whole_grid
 from selfdistill.recipe.one_card import known_models
+from selfdistill.recipe.schema import Recipe
 
 
 def demo(

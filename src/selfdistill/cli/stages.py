@@ -12,7 +12,8 @@ from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
 from selfdistill.cli.result import print_result
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import Recipe, load_recipe, with_whole_grid
+from selfdistill.recipe.load import load_recipe, with_whole_grid
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.manifest import read_recipe
 from selfdistill.run.mirror import push as mirror_run
 

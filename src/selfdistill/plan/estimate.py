@@ -19,9 +19,9 @@ from selfdistill.plan.model import ModelSize
 from selfdistill.plan.workload import Workload
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.engine import EngineSettings
     from selfdistill.recipe.sampling import SamplingSettings
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.recipe.training import TrainingSettings
 
 BYTES_A_TOKEN = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selfdistill import embedded
+from selfdistill.embedded.problems import problems as program_problems
 from selfdistill.embedded.structured import structured_problems
 from selfdistill.errors import UserError
 from selfdistill.problems.benchmarks import load_benchmark
@@ -51,7 +51,7 @@ def limited(problems: tuple[Problem, ...], limit: int | None) -> tuple[Problem, 
 
 def embedded_problems(family: str, split: str) -> tuple[Problem, ...]:
     """The embedded problems of one family in FAMILIES."""
-    return structured_problems(split) if family == "json" else embedded.problems(split, family)  # type: ignore[arg-type]
+    return structured_problems(split) if family == "json" else program_problems(split, family)  # type: ignore[arg-type]
 
 
 def render_problem(problem: Problem, renderer: Renderer) -> Prompt:

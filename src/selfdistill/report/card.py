@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from selfdistill.measure.words import percent_interval
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.report.claims import of_card
 
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#|~!&$]")

@@ -14,7 +14,7 @@ from selfdistill.errors import UserError
 from selfdistill.files import read_records
 from selfdistill.models.load import read_tokenizer
 from selfdistill.progress import progress
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.sampling.generate import Job, generate_samples

@@ -26,7 +26,7 @@ from selfdistill.models.load import resolve_device
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 VARIABLE = "SELFDISTILL_STAGE_PROCESSES"
 """`always`, `never`, or `auto`: where the model's device is not the CPU."""

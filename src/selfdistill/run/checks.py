@@ -20,7 +20,7 @@ from selfdistill.run.timing import timed_stage
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:

@@ -28,7 +28,7 @@ from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.systems import System, make_systems
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def compared_systems(recipe: Recipe) -> tuple[System, ...]:

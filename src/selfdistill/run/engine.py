@@ -11,7 +11,7 @@ from dataclasses import asdict
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.choose import announce, choose
 from selfdistill.engines.precision import choose_dtype
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.manifest import read_manifest, settled_kind, update_manifest, with_engine
 
 

@@ -14,7 +14,7 @@ from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Problem, Prompt, Sample
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file

@@ -27,7 +27,7 @@ from selfdistill.run.integrity import check
 from selfdistill.run.manifest import read_recipe
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.steps.evaluation.systems import System
 
 

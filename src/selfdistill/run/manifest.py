@@ -17,8 +17,9 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import as_json, checksum, read_json, write_json
 from selfdistill.processes import is_main_process
-from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
 from selfdistill.recipe.engine import ENGINES
+from selfdistill.recipe.load import changed_keys, parse_recipe, recipe_digest
+from selfdistill.recipe.schema import Recipe
 
 FORMAT = 2
 """Of a run directory: what its files are called, and the keys of its recipe."""

@@ -20,7 +20,8 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError, first_line
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
-from selfdistill.recipe import Recipe, changed_keys, parse_recipe
+from selfdistill.recipe.load import changed_keys, parse_recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.fingerprints import fingerprint_file
 from selfdistill.run.manifest import read_manifest, require_format
 from selfdistill.urls import filesystem

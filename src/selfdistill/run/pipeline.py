@@ -13,7 +13,7 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.files import read_json
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run import apart, reporting, stages, start
 from selfdistill.run.checks import check_contamination, measure_regressions
 from selfdistill.run.engine import settled

@@ -19,7 +19,7 @@ from selfdistill.steps.evaluation.evaluate import systems_of
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.records import Prompt
 
 

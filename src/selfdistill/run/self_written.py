@@ -20,8 +20,8 @@ from selfdistill.recipe.prompt_sources import SELF
 from selfdistill.steps.sampling.user_turns import turns, write_turns
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.prompts import PromptSettings
+    from selfdistill.recipe.schema import Recipe
 
 
 def is_self_written(settings: PromptSettings) -> bool:

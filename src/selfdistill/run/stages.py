@@ -21,7 +21,7 @@ from selfdistill.models.load import read_tokenizer
 from selfdistill.problems.render import load_renderer
 from selfdistill.processes import is_main_process, process_count
 from selfdistill.progress import progress
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.report.card import model_card
 from selfdistill.report.pages.explain import write_explain

@@ -21,8 +21,8 @@ from selfdistill.models.load import resolve_device, resolve_path
 from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import split_syntax
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt
 from selfdistill.run import apart
 from selfdistill.run.engine import settled

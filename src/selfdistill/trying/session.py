@@ -20,7 +20,7 @@ from selfdistill.trying.sides import Growing, Side, answers
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Rendered, Renderer
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 TYPED = "typed"
 """The name of a question that is none of the evaluation's problems."""

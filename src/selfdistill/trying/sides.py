@@ -24,7 +24,7 @@ from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.regressions import RegressionSettings
+    from selfdistill.recipe.schema import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
     from selfdistill.engines.base import Progress
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:

@@ -18,7 +18,7 @@ from selfdistill.steps.sampling.watch import Limit
 if TYPE_CHECKING:
     from selfdistill.directory import TaskFiles
     from selfdistill.engines.base import Progress
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def sample_problems(

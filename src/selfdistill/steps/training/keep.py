@@ -16,7 +16,7 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfdistill import embedded
+from selfdistill.embedded.problems import prompt_problems
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
 from selfdistill.grading.limits import Limits, Submission
@@ -175,7 +175,7 @@ def _grade(
 def _problems(training: TrainingSettings, source: str) -> Sequence[Problem]:
     if training.verifier is not None:
         return load_benchmark(training.verifier)
-    return tuple(embedded.prompt_problems()) if source.startswith("embedded") else ()
+    return tuple(prompt_problems()) if source.startswith("embedded") else ()
 
 
 def _key(sample: Sample) -> str:

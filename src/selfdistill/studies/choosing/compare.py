@@ -24,8 +24,8 @@ from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
 from selfdistill.run import reporting
 from selfdistill.run.integrity import check, seal

@@ -18,8 +18,8 @@ from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_records
 from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, Estimate, intervals
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Verdict
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.words import answers

@@ -20,7 +20,7 @@ from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run import evaluating, reporting
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal

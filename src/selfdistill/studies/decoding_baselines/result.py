@@ -17,8 +17,8 @@ from selfdistill.decoding.families import PLAIN
 from selfdistill.directory import RunDirectory
 from selfdistill.measure.scores import ScoreTables, read_scores
 from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, intervals, means
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import label
+from selfdistill.recipe.schema import Recipe
 from selfdistill.studies.decoding_baselines.choose import Choice, Model, scores_of
 from selfdistill.studies.decoding_baselines.words import answers
 
