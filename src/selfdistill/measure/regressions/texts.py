@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from selfdistill.embedded.problems import held_out
+from selfdistill.embedded.corpus import held_out
 from selfdistill.errors import UserError
 from selfdistill.problems.sources import read_statements
 from selfdistill.recipe.prompts import Columns, PromptSettings
