@@ -23,7 +23,7 @@ from selfdistill.progress import progress
 from selfdistill.recipe.contamination import KINDS, ContaminationSettings
 from selfdistill.recipe.prompts import Columns, PromptSettings
 from selfdistill.run.integrity import check, seal
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 _LISTED = 20
 

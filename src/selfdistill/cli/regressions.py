@@ -15,7 +15,8 @@ from selfdistill.measure.words import number, percent, point_interval, sentence
 from selfdistill.report.regressions import regressions as found
 from selfdistill.run import reporting
 from selfdistill.run.checks import measure_regressions
-from selfdistill.run.manifest import finished, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import read_recipe
 
 
 def regressions(

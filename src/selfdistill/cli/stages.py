@@ -14,8 +14,8 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
 from selfdistill.recipe.load import load_recipe, with_whole_grid
 from selfdistill.recipe.schema import Recipe
-from selfdistill.run.manifest import read_recipe
 from selfdistill.run.mirror import push as mirror_run
+from selfdistill.run.own_recipe import read_recipe
 
 
 def sample(

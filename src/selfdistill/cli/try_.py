@@ -16,7 +16,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
 from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.render import load_renderer
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 
 def try_(

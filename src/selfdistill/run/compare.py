@@ -23,7 +23,8 @@ from selfdistill.report import write_report
 from selfdistill.run.evaluating import grade_group, sample_group, write_systems
 from selfdistill.run.fingerprints import fingerprint_model
 from selfdistill.run.integrity import check, check_student, seal
-from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
+from selfdistill.run.manifest import set_fingerprint, update_manifest
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.systems import System, make_systems
 

@@ -24,7 +24,7 @@ from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import Renderer
 from selfdistill.records import Outcome, Prompt, Sample, Verdict
 from selfdistill.run.integrity import check
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 if TYPE_CHECKING:
     from selfdistill.recipe.schema import Recipe

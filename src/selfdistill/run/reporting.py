@@ -12,7 +12,7 @@ from selfdistill.events import emit
 from selfdistill.files import read_json, write_text
 from selfdistill.report.card import model_card
 from selfdistill.run.integrity import Name, check
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 _READ: tuple[Name, ...] = (
     "prompts",

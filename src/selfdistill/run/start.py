@@ -28,8 +28,9 @@ from selfdistill.run import apart
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.integrity import check, check_student, seal, sealed
-from selfdistill.run.manifest import finished, open_manifest, set_fingerprint
+from selfdistill.run.manifest import finished, set_fingerprint
 from selfdistill.run.mirror import pull
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.run.prediction import predict
 from selfdistill.run.self_written import check_self, is_self_written, write_self
 from selfdistill.run.timing import timed_stage

@@ -31,7 +31,8 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.report.results import Preview, PreviewPoint
 from selfdistill.run import evaluating, start
-from selfdistill.run.manifest import open_manifest, read_manifest
+from selfdistill.run.manifest import read_manifest
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.steps.evaluation.grade import verdict_key
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.directory import StudyDirectory

@@ -29,7 +29,8 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
 from selfdistill.run import reporting
 from selfdistill.run.integrity import check, seal
-from selfdistill.run.manifest import finished, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import read_recipe
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
 

@@ -24,7 +24,8 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.run import evaluating, reporting
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
-from selfdistill.run.manifest import finished, open_manifest, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import open_manifest, read_recipe
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, choose
 from selfdistill.studies.decoding_baselines.result import result
