@@ -9,7 +9,8 @@ from selfdistill.engines.stream import Contexts
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
 from selfdistill.steps.sampling.targets import read_targets
 from selfdistill.studies.rounds import measure_certainty
 
@@ -34,7 +35,7 @@ def test_every_round_draws_from_streams_of_its_own(tmp_path):
     for number in (1, 2, 3):
         recipe = load_recipe("demo", [*lines, f"rounds.number={number}"])
         directory = start.begin(recipe, tmp_path / f"round-{number}")
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
         drawn[number] = [sample.token_ids for sample in read_records(directory.samples, Sample)]
     for one, other in ((1, 2), (1, 3), (2, 3)):
         same = sum(first == second for first, second in zip(drawn[one], drawn[other], strict=True))

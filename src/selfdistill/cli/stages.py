@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import selfdistill
 from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
 from selfdistill.cli.result import print_result
 from selfdistill.directory import RunDirectory, exclusive
@@ -78,11 +79,11 @@ def report(directory: DirectoryArgument) -> None:
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
     recipe = given or read_recipe(RunDirectory(path))  # a mistake shows before what takes seconds to import
     quiet_libraries()
-    from selfdistill.run import stages, start
+    from selfdistill.run import start
 
     if given is not None:
         start.check_recipe(given)
     directory = start.begin(recipe, path)
-    work: Callable[[Recipe, RunDirectory], None] = getattr(stages, name)
+    work: Callable[[Recipe, RunDirectory], None] = getattr(selfdistill, name)
     with exclusive(directory):
         work(recipe, directory)
