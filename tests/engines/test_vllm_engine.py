@@ -20,7 +20,8 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import MinP, TopNSigma

@@ -10,7 +10,7 @@ from transformers import AutoConfig
 from run.small import command, run
 from selfdistill.cli import init
 from selfdistill.cli.run import recipe_for
-from selfdistill.models.load import context_length
+from selfdistill.models.configs import context_length
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import PROMPT, fit
 from selfdistill.plan.gpus import GPUS

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from selfdistill.errors import UserError
 from selfdistill.files import write_text
-from selfdistill.models.load import context_length, load_config, read_tokenizer
+from selfdistill.models.configs import context_length, load_config
 from selfdistill.models.recommended import recommended
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import fit
 from selfdistill.plan.gpus import gpu_named

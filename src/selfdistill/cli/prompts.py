@@ -17,7 +17,7 @@ from selfdistill.files import record_line, write_bytes, write_json
 from selfdistill.libraries import quiet_libraries
 from selfdistill.measure.contamination.run import prompt_filter
 from selfdistill.measure.diversity import Diversity, diversity
-from selfdistill.models.load import resolve_path
+from selfdistill.models.paths import resolve_path
 from selfdistill.problems.prepare import PromptCounts, select
 from selfdistill.problems.render import load_renderer
 from selfdistill.problems.statement import Statement

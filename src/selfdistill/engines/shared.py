@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.models.load import load_model, resolve_device
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.load import load_model
 from selfdistill.recipe.engine import ENGINES
 
 if TYPE_CHECKING:

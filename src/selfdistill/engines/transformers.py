@@ -26,7 +26,9 @@ from selfdistill.engines.slots import Prompt
 from selfdistill.engines.steps import Mode, start
 from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.events import warn
-from selfdistill.models.load import context_length, end_of_turn_ids, load_model, read_tokenizer
+from selfdistill.models.configs import context_length
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import end_of_turn_ids, read_tokenizer
 from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from selfdistill.explain.movers import Movers
 from selfdistill.explain.records import ExplainResult, Graded, Mover, PreviewGap, Program
 from selfdistill.explain.sums import Sums
 from selfdistill.explain.view import Viewer
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.explain import AnalysisSettings
 from selfdistill.recipe.model import ModelSettings

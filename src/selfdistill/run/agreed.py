@@ -12,7 +12,7 @@ from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample

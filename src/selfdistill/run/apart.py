@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from selfdistill import events
 from selfdistill.errors import KilledError, StageError, UserError
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory

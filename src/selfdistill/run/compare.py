@@ -14,7 +14,8 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.choose import settle
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.grading.isolation import require
-from selfdistill.models.load import read_tokenizer, resolve_path
+from selfdistill.models.paths import resolve_path
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
 from selfdistill.problems.render import Renderer, load_renderer
 from selfdistill.progress import progress

@@ -11,7 +11,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import read_records, record_line, write_bytes, write_json
 from selfdistill.grading.isolation import isolation_report
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.evaluation import load_problems, render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.processes import require_one_process

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import gpu_named
 from selfdistill.plan.machine import device_name

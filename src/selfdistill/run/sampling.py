@@ -9,7 +9,7 @@ from selfdistill.agreement.model_inputs import asks_for_inputs
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_records
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.render import load_renderer
 from selfdistill.processes import require_one_process
 from selfdistill.progress import progress

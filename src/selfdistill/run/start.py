@@ -17,7 +17,8 @@ from selfdistill.grading.isolation import require
 from selfdistill.measure.contamination.run import prompt_filter
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.models.attention import check_attention
-from selfdistill.models.load import resolve_device, resolve_path
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.paths import resolve_path
 from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import load_renderer

@@ -15,7 +15,7 @@ from selfdistill.measure.regressions.loading import Loaded, decodings, measured
 from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 

@@ -21,7 +21,8 @@ from trl import pack_dataset
 from selfdistill.errors import UserError
 from selfdistill.events import say, warn
 from selfdistill.files import read_records, write_records
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.processes import weights_are_sharded
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.model import ModelSettings
