@@ -25,11 +25,10 @@ def model(tmp_path) -> ModelSettings:
 @pytest.fixture
 def loads(monkeypatch) -> list[str]:
     made: list[str] = []
-    load = load_model
 
     def counted(settings, path=None, **how):
         made.append(path or settings.path)
-        return load(settings, path, **how)
+        return load_model(settings, path, **how)
 
     for user in (shared, transformers):
         monkeypatch.setattr(user, "load_model", counted)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.all_rounds import run_all
 from selfdistill.cli.options import RecipeArgument, SeedsOption, SetOption
+from selfdistill.cli.show import show
 from selfdistill.libraries import quiet_libraries
 from selfdistill.recipe.load import load_recipe
 
@@ -34,4 +34,6 @@ def rounds(
     changes = [*(overrides or ()), *([f"rounds.count={count}"] if count else [])]
     recipes = [load_recipe(recipe, [*changes, f"seed={seed}"]) for seed in range(seeds)]
     quiet_libraries()
-    run_all(recipes, out)
+    from selfdistill.studies.rounds import study
+
+    show("rounds", *study(recipes, out), out)

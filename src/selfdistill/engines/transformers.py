@@ -54,6 +54,11 @@ class TransformersEngine:
     tokenizer: Any = None
     """Needed by syntax constraints and stop strings."""
 
+    @property
+    def plain_model(self) -> Any:
+        """See `HoldsModel`."""
+        return self.model
+
     def generate(
         self,
         requests: Sequence[Request],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from selfdistill.records import Outcome
 
@@ -37,3 +37,15 @@ class Run:
     reply: bytes
     """What it wrote to its channel."""
     seconds: float
+
+
+class RunJob(Protocol):
+    """Runs one job of a worker's in its sandbox for programs, under its limits: `jobs.run_job`."""
+
+    def __call__(self, job: dict[str, Any], *, tests: int = 0) -> Run:
+        """Run it to its end; with `tests`, the time limit is that of each of them.
+
+        Raises:
+            HarnessError: the sandbox failed; says nothing about the program.
+        """
+        ...

@@ -12,11 +12,12 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from selfdistill.errors import HarnessError
+from selfdistill.grading.children import SandboxMemoryError
 from selfdistill.grading.descriptors import memory_file
 from selfdistill.grading.ended import Ended, Report, Run
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.replies import ReplyCounter
-from selfdistill.grading.sandbox import Sandbox, SandboxMemoryError
+from selfdistill.grading.sandbox import Sandbox
 
 SCRIPT_GRACE_SECONDS = 0.2
 """How long a test script may take to see that its program is gone."""

@@ -49,6 +49,10 @@ class Bench:
         self.checker = Checker(limits)
         self.limits, self.rules = limits, rules
 
+    def run_job(self, job: dict[str, Any], *, stdin: str | None = None, tests: int = 0) -> Run:
+        """One job of a program: see `jobs.run_job`."""
+        return jobs.run_job(self.programs, job, self.limits, stdin=stdin, tests=tests)
+
     def close(self) -> None:
         """End the sandboxes and the process."""
         self.programs.close()
@@ -88,7 +92,7 @@ def _detail(number: int, result: tuple[Outcome, str, float]) -> str:
 def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[tuple[Result, float]]:
     tests = submission.tests
     if isinstance(tests, (StdinTests, CallTests)) and bench.rules == "livecodebench":
-        yield from livecodebench_results(bench.programs, bench.checker, program, tests, bench.limits)
+        yield from livecodebench_results(bench.run_job, bench.checker, program, tests)
     elif isinstance(tests, StdinTests):
         for case in tests.cases:
             yield _stdin(bench, {"kind": "stdin", "program": program}, case)
@@ -99,7 +103,7 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
     elif isinstance(tests, DoctestTests):
-        yield run_examples(bench.programs, bench.checker, program, tests, bench.limits)
+        yield run_examples(bench.run_job, bench.checker, program, tests)
     elif isinstance(tests, SchemaTests):
         yield _document(bench, program, tests)
     else:
@@ -107,7 +111,7 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
 
 
 def _stdin(bench: Bench, job: dict[str, Any], case: StdinCase) -> tuple[Result, float]:
-    run = jobs.run_job(bench.programs, job, bench.limits, stdin=case.input)
+    run = bench.run_job(job, stdin=case.input)
     if run.ended != "exit":
         return stopped(run.ended), run.seconds
     if run.report.status != 0:
@@ -119,7 +123,7 @@ def _stdin(bench: Bench, job: dict[str, Any], case: StdinCase) -> tuple[Result, 
 
 
 def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -> tuple[Result, float]:
-    run = jobs.run_job(bench.programs, job, bench.limits)
+    run = bench.run_job(job)
     tags = (b"R", b"N") if compare == "is given" else (b"R",)
     result = unanswered(run, tags)
     if result is not None:
@@ -143,7 +147,7 @@ def _document(bench: Bench, program: bytes, tests: SchemaTests) -> tuple[Result,
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
     result, spent = None, 0.0
     if assertions_of(tests) is not None:
-        result, spent = run_calls(bench.programs, bench.checker, program, tests, bench.limits)
+        result, spent = run_calls(bench.run_job, bench.checker, program, tests)
     if result is not None:
         return result, spent
     left = bench.limits.seconds_per_test - spent
@@ -172,7 +176,7 @@ def _prediction(bench: Bench, answer_text: bytes, tests: PredictionTests) -> tup
     with _literal_faults():
         expected = ast.literal_eval(tests.expected)
     job = {"kind": tests.target, "program": tests.function.encode(), "expression": answer_text.decode(errors="replace")}
-    run = jobs.run_job(bench.programs, job, bench.limits)
+    run = bench.run_job(job)
     result = unanswered(run)
     if result is not None:
         return result, run.seconds

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from selfdistill.grading import jobs
 from selfdistill.grading.checker import Checker
 from selfdistill.grading.checks import check_replies
-from selfdistill.grading.ended import Result
-from selfdistill.grading.limits import Limits
+from selfdistill.grading.ended import Result, RunJob
 from selfdistill.grading.outcomes import failure, stopped
 from selfdistill.grading.replies import split_replies
-from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import CallCase, CallTests, Outcome, StdinCase, StdinTests
 
 
 def livecodebench_results(
-    sandbox: Sandbox, checker: Checker, program: bytes, tests: StdinTests | CallTests, limits: Limits
+    run_job: RunJob, checker: Checker, program: bytes, tests: StdinTests | CallTests
 ) -> Iterator[tuple[Result, float]]:
     """Outcome, detail and seconds of each test up to the first that fails, as in the official harness."""
     is_call = isinstance(tests, CallTests)
@@ -31,7 +28,7 @@ def livecodebench_results(
         "tests": [case.args if isinstance(case, CallCase) else case.input for case in cases],
         "prelude": True,
     }
-    run = jobs.run_job(sandbox, job, limits, tests=len(cases))
+    run = run_job(job, tests=len(cases))
     replies = split_replies(run.reply, len(cases))
     spent = run.seconds / max(1, len(replies))  # of one test's limit
     results, checking = checker.check(len(run.reply), spent, check_replies, cases, replies, run.report)

@@ -22,6 +22,13 @@ from typing import IO, Literal
 from selfdistill.errors import HarnessError
 from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.cgroups import Group, make_group
+from selfdistill.grading.children import (
+    END_SECONDS,
+    START_SECONDS,
+    SandboxKilledError,
+    SandboxMemoryError,
+    ends_within,
+)
 from selfdistill.grading.descriptors import hand_over, memory_file
 from selfdistill.grading.ended import Report
 from selfdistill.grading.inside import protocol
@@ -30,12 +37,8 @@ from selfdistill.grading.limits import Isolation, Limits
 Role = Literal["programs", "official", "scripts"]
 """What runs there: programs, programs under the `livecodebench` rules, test scripts."""
 
-START_SECONDS = 30.0
-"""A cold machine may need seconds for the first start."""
 KILL_SECONDS = 0.2
 """How long a program's end is waited for when its sandbox is killed; it mostly takes some milliseconds."""
-END_SECONDS = 10.0
-"""How long killed sandboxes are waited for at the end: the kernel must free what their programs held."""
 _INSIDE = Path(__file__).with_name("inside")
 _numbers = itertools.count()
 _open: set[Sandbox] = set()
@@ -129,14 +132,6 @@ class Sandbox:
         _open.discard(self)
 
 
-class SandboxMemoryError(HarnessError):
-    """The sandbox is gone, and it is the program's doing."""
-
-
-class SandboxKilledError(HarnessError):
-    """The zygote was killed from outside. Nothing in the sandbox can do that, but it can make the kernel do it."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
@@ -225,19 +220,6 @@ def _buried(running: _Running, seconds: float) -> bool:
     if running.group is not None:
         running.group.remove()
     return True
-
-
-def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether a child of ours has ended, waiting this long at most. Unlike `Popen.wait` it does not poll."""
-    if process.poll() is not None:
-        return True
-    descriptor = os.pidfd_open(process.pid)
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
-    finally:
-        os.close(descriptor)
 
 
 @atexit.register

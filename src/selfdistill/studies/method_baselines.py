@@ -23,8 +23,8 @@ from selfdistill.run.manifest import finished
 from selfdistill.run.sampling import sample
 from selfdistill.run.training import train
 from selfdistill.studies import share
+from selfdistill.studies.arm import Arm, cell_name, cells_of, chosen
 from selfdistill.studies.arm_table import Row, summarise
-from selfdistill.studies.arms import Arm, cell_name, cells_of, chosen
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute

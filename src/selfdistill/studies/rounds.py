@@ -22,6 +22,8 @@ from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.report.pages.page import Page
+from selfdistill.report.pages.rounds import rounds_page
 from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
 from selfdistill.run import reporting, start
@@ -57,6 +59,20 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
             reporting.write_report(directory)
         done.append(directory)
     return done
+
+
+def study(recipes: Sequence[Recipe], out: Path) -> tuple[Rounds, Page]:
+    """The rounds of each seed, then the page over all of them.
+
+    Args:
+        recipes: one a seed, otherwise the same.
+        out: holds the rounds, or a directory of rounds a seed where there are several.
+    """
+    places = [out / f"seed-{recipe.seed}" if len(recipes) > 1 else out for recipe in recipes]
+    for recipe, place in zip(recipes, places, strict=True):
+        run_rounds(recipe, place)
+    summary = summarise(recipes[0], places)
+    return summary, rounds_page(summary)
 
 
 def round_directory(out: Path, number: int) -> RunDirectory:
