@@ -70,7 +70,7 @@ def test_answers_grow_by_a_token_and_are_the_engines(run):
     recipe = sd.load_recipe("demo", ["evaluation.limit=4", *GREEDY])
     problem = load_problems(recipe.evaluation)[0]
     from selfdistill.engines.base import Request
-    from selfdistill.problems.evaluation import render_problem
+    from selfdistill.problems.prompted import render_problem
 
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     side, _ = open_sides(recipe, sd.RunDirectory(run), renderer)

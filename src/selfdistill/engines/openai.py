@@ -22,7 +22,8 @@ from selfdistill.engines.asking import BrokenAnswerError, Server
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.errors import UserError
 from selfdistill.models.configs import context_length, load_config
-from selfdistill.models.tokenizers import end_of_turn_ids, read_tokenizer
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.seeds import integer_seed
 

@@ -27,8 +27,9 @@ from selfdistill.engines.steps import Mode, start
 from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.events import warn
 from selfdistill.models.configs import context_length
+from selfdistill.models.endings import end_of_turn_ids
 from selfdistill.models.load import load_model
-from selfdistill.models.tokenizers import end_of_turn_ids, read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:

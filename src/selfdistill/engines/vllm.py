@@ -27,8 +27,8 @@ from selfdistill.engines.base import Completion, Progress, Request, SparseTarget
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K, MAX_LOGPROBS, TIES
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
 from selfdistill.errors import NotNumbersError, UserError
+from selfdistill.models.endings import end_of_turn_ids
 from selfdistill.models.paths import resolve_path
-from selfdistill.models.tokenizers import end_of_turn_ids
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.seeds import integer_seed
 

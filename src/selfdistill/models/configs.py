@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from selfdistill.errors import UserError
@@ -48,16 +47,3 @@ def context_length(config: Any) -> int:
     text = config.get_text_config(decoder=True)
     names = ("max_position_embeddings", "max_seq_len", "max_target_positions")  # the others are MPT's and Whisper's
     return next((int(limit) for name in names if (limit := getattr(text, name, None))), 2**31 - 1)
-
-
-def generation_config(path: str, revision: str | None) -> Any:
-    """As transformers makes it when it loads the model; a checkpoint need not have one."""
-    from transformers import GenerationConfig
-
-    resolved = resolve_path(path)
-    try:
-        return GenerationConfig.from_pretrained(resolved, revision=revision)
-    except Exception as error:  # it is not there, or says nothing that makes sense
-        if (Path(resolved) / "generation_config.json").exists() or not isinstance(error, OSError):
-            raise cannot_load("generation configuration", path, error) from error
-        return GenerationConfig.from_model_config(load_config(path, revision))

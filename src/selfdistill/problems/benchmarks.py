@@ -21,6 +21,7 @@ from selfdistill.problems.formats.hub import Hub
 from selfdistill.problems.held_out import held_out
 from selfdistill.problems.repository import is_repository
 from selfdistill.records import Problem
+from selfdistill.seeds import digest
 from selfdistill.urls import is_url, suffixes
 
 Row = dict[str, Any]
@@ -96,6 +97,13 @@ def load_benchmark(
     if not problems:
         raise UserError("no problems are left", where=name_or_path, fix="widen --since, --until or --difficulty")
     return problems
+
+
+def limited(problems: tuple[Problem, ...], limit: int | None) -> tuple[Problem, ...]:
+    """A random subset in the same order, the same for every seed of a run: runs are paired problem by problem."""
+    by_digest = sorted(problems, key=lambda problem: digest(0, "problems", problem.task_id))
+    chosen = {problem.task_id for problem in by_digest[:limit]}
+    return tuple(problem for problem in problems if problem.task_id in chosen)
 
 
 def _problems(

@@ -11,8 +11,8 @@ from selfdistill.errors import UserError
 from selfdistill.grading.answers import grade_answers
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.pool import grade
-from selfdistill.problems.evaluation import render_problem
 from selfdistill.problems.programs.extract import answer_of, programs_of
+from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import Rendered
 from selfdistill.records import AssertTests, Problem
 from selfdistill.trying.programs import run_program

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from selfdistill.measure.regressions.harness import require_harness
 from selfdistill.measure.regressions.records import OWN, Measured
 from selfdistill.measure.regressions.texts import task_documents
-from selfdistill.problems.benchmarks import load_benchmark
-from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_problems, limited, render_problem
+from selfdistill.problems.benchmarks import limited, load_benchmark
+from selfdistill.problems.embedded_benchmarks import FAMILIES, embedded_problems
+from selfdistill.problems.prompted import check_lengths, render_problem
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import Task, task
 from selfdistill.records import Problem, Prompt

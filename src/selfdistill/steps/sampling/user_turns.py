@@ -8,10 +8,10 @@ ends where the model goes on to an answer; what is no request is named with its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import read_records
 from selfdistill.problems.requests import ANSWER_BEGINS, fault, trimmed
 from selfdistill.problems.user_turn import openings
@@ -21,31 +21,28 @@ from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
+    from selfdistill.engines.base import Engine
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe.engine import EngineSettings
-    from selfdistill.recipe.model import ModelSettings
 
 _LIMIT = Limit("writing prompts", "prompts.self_written.max_new_tokens")
 
 
 def write_turns(
-    model: ModelSettings,
-    engine: EngineSettings,
+    engine: Callable[[tuple[int, ...]], AbstractContextManager[Callable[[], Engine]]],
     renderer: Renderer,
     path: Path,
     *,
     seed: int,
-    cluster: str | None = None,
+    shard_size: int,
 ) -> None:
     """Append what is missing of the turns that the recipe asks for.
 
     Args:
-        model: the recipe's model section.
-        engine: the recipe's engine section.
+        engine: an engine for as long as it is needed, which ends an answer at these ids as well: `on_demand`.
         renderer: of the model, with the recipe's prompts section.
         path: JSON Lines of `Sample`.
         seed: the recipe's.
-        cluster: a Ray cluster's address, where engines run there.
+        shard_size: completions written together.
 
     Raises:
         UserError: the model has no chat template, or it cannot be used.
@@ -57,14 +54,14 @@ def write_turns(
     ends = (*renderer.end_of_answer, *opened.ends)
     with (
         progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update,
-        on_demand(model, engine, None, cluster, tuple(sorted(set(ends)))) as load,
+        engine(tuple(sorted(set(ends)))) as load,
     ):
         generate_samples(
             job,
             path,
             load_engine=load,
             tokenizer=renderer.tokenizer,
-            shard_size=engine.shard_size,
+            shard_size=shard_size,
             progress=update,
         )
 
