@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 
-from selfdistill.errors import UserError
-
 
 def process_count() -> int:
     """Processes that train together; 1 without a launcher."""
@@ -28,13 +26,3 @@ def weights_are_sharded() -> bool:
 def is_main_process() -> bool:
     """Whether this one writes the run's files."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def require_one_process(stage: str) -> None:
-    """Refuse a launcher of several processes, which only training is for.
-
-    Raises:
-        UserError: there are several.
-    """
-    if process_count() > 1:
-        raise UserError(f"{stage} does not run under accelerate launch or torchrun; only train does")

@@ -15,7 +15,7 @@ import selfdistill as sd
 from selfdistill import embedded
 from selfdistill.cli.app import app
 from selfdistill.errors import UserError
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.trying.programs import run_program
 from selfdistill.trying.screen import SideBySide

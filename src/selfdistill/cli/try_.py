@@ -14,7 +14,7 @@ from rich.console import Console
 from selfdistill.cli.options import DirectoryArgument
 from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.run.own_recipe import read_recipe
 

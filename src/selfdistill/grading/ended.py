@@ -39,6 +39,14 @@ class Run:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The output of a call that raised, or of a whole program that failed."""
+
+    name: str = ""
+    """Of the exception's type."""
+
+
 class RunJob(Protocol):
     """Runs one job of a worker's in its sandbox for programs, under its limits: `jobs.run_job`."""
 

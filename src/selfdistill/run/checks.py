@@ -11,7 +11,7 @@ from selfdistill.measure.contamination.run import compare_run, write_contaminati
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.measure.regressions.measure import measure, work
 from selfdistill.measure.regressions.records import MODELS
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
 from selfdistill.run.engine import settled

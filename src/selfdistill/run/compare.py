@@ -16,7 +16,7 @@ from selfdistill.engines.on_demand import on_demand
 from selfdistill.grading.isolation import require
 from selfdistill.models.paths import resolve_path
 from selfdistill.models.tokenizers import read_tokenizer
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prompted import check_lengths, render_problem
 from selfdistill.problems.render import Renderer, load_renderer
 from selfdistill.progress import progress

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
+from selfdistill.faults import require_one_process
 from selfdistill.files import read_records, record_line, write_bytes, write_json
 from selfdistill.grading.isolation import isolation_report
 from selfdistill.models.tokenizers import read_tokenizer
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import load_renderer
-from selfdistill.processes import require_one_process
 from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Problem, Prompt, Sample

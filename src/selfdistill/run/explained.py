@@ -20,7 +20,7 @@ from selfdistill.measure.evaluated import read_systems
 from selfdistill.measure.scores import read_scores
 from selfdistill.measure.statistics import means
 from selfdistill.models.tokenizers import read_tokenizer
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import Renderer
 from selfdistill.progress import progress as shown_progress

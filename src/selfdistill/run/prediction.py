@@ -13,7 +13,7 @@ from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import Workload
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.run.manifest import update_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from selfdistill.agreement.model_inputs import asks_for_inputs
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
+from selfdistill.faults import require_one_process
 from selfdistill.files import read_records
 from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.render import load_renderer
-from selfdistill.processes import require_one_process
 from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample

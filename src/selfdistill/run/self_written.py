@@ -58,13 +58,19 @@ def write_self(recipe: Recipe, samples: Path, rows: Path) -> None:
     if rows.is_file():
         return
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    write_turns(
-        lambda ends: on_demand(recipe.model, recipe.engine, None, recipe.cluster, ends),
-        renderer,
-        samples,
-        seed=recipe.seed,
-        shard_size=recipe.engine.shard_size,
-    )
+    prompts, opened = openings(renderer)
+    ends = tuple(sorted({*renderer.end_of_answer, *opened.ends}))
+    with on_demand(recipe.model, recipe.engine, None, recipe.cluster, ends) as engine:
+        write_turns(
+            prompts,
+            recipe.prompts.self_written,
+            samples,
+            stop=opened.stop,
+            engine=engine,
+            tokenizer=renderer.tokenizer,
+            seed=recipe.seed,
+            shard_size=recipe.engine.shard_size,
+        )
     similarity = recipe.prompts.self_written.similarity
     made = turns(samples, lambda texts: first_of_near(texts, similarity))
     write_bytes(rows, b"".join(map(record_line, made)))

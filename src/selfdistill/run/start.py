@@ -19,7 +19,7 @@ from selfdistill.measure.regressions.loading import load_task
 from selfdistill.models.attention import check_attention
 from selfdistill.models.devices import resolve_device
 from selfdistill.models.paths import resolve_path
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.prompted import check_lengths, render_problem
 from selfdistill.problems.render import load_renderer

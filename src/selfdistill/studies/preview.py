@@ -23,7 +23,7 @@ from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records, write_bytes, write_sealed
 from selfdistill.measure.statistics import SHARE, UNBOUNDED, intervals
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import Update, progress

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from selfdistill.errors import UserError
-from selfdistill.measure.regressions.loading import decodings, load_task
+from selfdistill.measure.regressions.loaded import decodings
+from selfdistill.measure.regressions.loading import load_task
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding

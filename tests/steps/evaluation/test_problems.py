@@ -9,9 +9,8 @@ import pytest
 
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.problems.benchmarks import limited
+from selfdistill.problems.benchmarks import limited, load_problems
 from selfdistill.problems.embedded_benchmarks import FAMILIES, embedded_problems
-from selfdistill.problems.evaluation import load_problems
 from selfdistill.problems.prompted import check_lengths
 from selfdistill.problems.prompted import render_problem as render
 from selfdistill.problems.render import Renderer

@@ -105,9 +105,18 @@ def written(tmp_path: Path, name: str, *, count: int = 4, batch: int = 4, seed: 
     path = tmp_path / name
     engine = EngineSettings(kind="transformers", batch_size=batch, shard_size=2)
     renderer, _ = load_renderer(model, how)
-    write_turns(
-        lambda ends: on_demand(model, engine, ends=ends), renderer, path, seed=seed, shard_size=engine.shard_size
-    )
+    prompts, opened = openings(renderer)
+    with on_demand(model, engine, ends=tuple(sorted({*renderer.end_of_answer, *opened.ends}))) as load:
+        write_turns(
+            prompts,
+            how.self_written,
+            path,
+            stop=opened.stop,
+            engine=load,
+            tokenizer=renderer.tokenizer,
+            seed=seed,
+            shard_size=engine.shard_size,
+        )
     return path, list(read_records(path, Sample))
 
 

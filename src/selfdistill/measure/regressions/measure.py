@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import shared_model
-from selfdistill.measure.regressions.loading import Loaded, decodings, measured
+from selfdistill.measure.regressions.loaded import Loaded, decodings, measured
 from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register

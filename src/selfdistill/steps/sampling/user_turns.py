@@ -7,63 +7,51 @@ ends where the model goes on to an answer; what is no request is named with its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfdistill.files import read_records
 from selfdistill.problems.requests import ANSWER_BEGINS, fault, trimmed
-from selfdistill.problems.user_turn import openings
 from selfdistill.progress import progress
-from selfdistill.records import Sample
+from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
     from selfdistill.engines.base import Engine
-    from selfdistill.problems.render import Renderer
+    from selfdistill.recipe.prompt_sources import SelfWritten
 
 _LIMIT = Limit("writing prompts", "prompts.self_written.max_new_tokens")
 
 
 def write_turns(
-    engine: Callable[[tuple[int, ...]], AbstractContextManager[Callable[[], Engine]]],
-    renderer: Renderer,
+    prompts: Sequence[Prompt],
+    settings: SelfWritten,
     path: Path,
     *,
+    stop: tuple[str, ...],
+    engine: Callable[[], Engine],
+    tokenizer: Any,
     seed: int,
     shard_size: int,
 ) -> None:
     """Append what is missing of the turns that the recipe asks for.
 
     Args:
-        engine: an engine for as long as it is needed, which ends an answer at these ids as well: `on_demand`.
-        renderer: of the model, with the recipe's prompts section.
+        prompts: what the turns begin after, with their first words.
+        settings: the recipe's section.
         path: JSON Lines of `Sample`.
+        stop: strings that the template puts after a turn.
+        engine: loads what generates; it ends a turn at the template's tokens.
+        tokenizer: the model's.
         seed: the recipe's.
         shard_size: completions written together.
-
-    Raises:
-        UserError: the model has no chat template, or it cannot be used.
     """
-    settings = renderer.settings.self_written
-    prompts, opened = openings(renderer)
-    stop = (*opened.stop, *ANSWER_BEGINS)
-    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stop, _LIMIT)
-    ends = (*renderer.end_of_answer, *opened.ends)
-    with (
-        progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update,
-        engine(tuple(sorted(set(ends)))) as load,
-    ):
-        generate_samples(
-            job,
-            path,
-            load_engine=load,
-            tokenizer=renderer.tokenizer,
-            shard_size=shard_size,
-            progress=update,
-        )
+    stops = (*stop, *ANSWER_BEGINS)
+    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stops, _LIMIT)
+    with progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update:
+        generate_samples(job, path, load_engine=engine, tokenizer=tokenizer, shard_size=shard_size, progress=update)
 
 
 def turns(path: Path, first: Callable[[list[str]], list[bool]]) -> Iterator[dict[str, str]]:

@@ -21,7 +21,7 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_records, write_json
 from selfdistill.measure.evaluated import read_systems
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe.agreement import AgreementSettings

@@ -18,7 +18,7 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe.schema import Recipe
 from selfdistill.run import evaluating, reporting
