@@ -27,16 +27,15 @@ FEW = ("prompts.limit=32", "evaluation.limit=4", "evaluation.grid.temperatures=[
 def test_a_gpu_decides_unless_the_environment_does(monkeypatch):
     import torch
 
-    recipe = load_recipe("demo")
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert not wanted(recipe)
+    assert not wanted("auto")
     monkeypatch.setattr("selfdistill.run.apart.resolve_device", lambda device: torch.device("cuda"))
-    assert wanted(recipe)
+    assert wanted("auto")
     monkeypatch.setenv(VARIABLE, "never")
-    assert not wanted(recipe)
+    assert not wanted("auto")
     monkeypatch.setenv(VARIABLE, "sometimes")
     with pytest.raises(UserError, match="STAGE_PROCESSES is 'sometimes'"):
-        wanted(recipe)
+        wanted("auto")
 
 
 def test_a_mistake_is_the_same_one_line(tmp_path):

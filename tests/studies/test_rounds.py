@@ -84,10 +84,10 @@ def test_fresh_prompts_and_samples_of_the_first_base(tmp_path):
 def test_the_base_keeps_its_own_support_as_far_as_top_p_says(tmp_path):
     recipe = load_recipe("demo", ["model.device=cpu"])
     contexts = [Contexts((260, 274, 385, 278), (9, 62, 260, 442, 9, 385, 10, 0))]
-    entropy, kept_mass = measure_certainty(recipe, "embedded", contexts)
+    entropy, kept_mass = measure_certainty(recipe.model, "embedded", recipe.sampling.decoding, contexts)
     assert 0 < kept_mass <= 1
     whole = load_recipe("demo", ["sampling.decoding.top_k=0", "sampling.decoding.top_p=1"])
-    same, everything = measure_certainty(whole, "embedded", contexts)
+    same, everything = measure_certainty(recipe.model, "embedded", whole.sampling.decoding, contexts)
     assert everything == pytest.approx(1, abs=1e-5)
     assert same == pytest.approx(entropy)
 

@@ -62,7 +62,18 @@ def _takes(recipe: Recipe, size: ModelSize, machine: Machine) -> str:
         min(600, limit / 2),
     )
     device = device_name("cpu") if machine.kind == "cpu" else machine.name
-    made = estimate(recipe, size, gpu_named(device), 1, work, known=all_measured(), device=device)
+    made = estimate(
+        recipe.engine,
+        recipe.sampling,
+        recipe.training,
+        recipe.evaluation,
+        size,
+        gpu_named(device),
+        1,
+        work,
+        known=all_measured(),
+        device=device,
+    )
     hours = ", ".join(f"{stage.name} {_time(stage.gpu_hours)}" for stage in made.stages)
     disk = sum(made.disk.values())
     return (

@@ -58,7 +58,23 @@ def plan(
     size = model_size(loaded.model.path, loaded.model.revision)
     device = device_name(gpu) if gpu == "cpu" else gpu
     known = all_measured()
-    _print(estimate(loaded, size, devices[gpu], gpus, work, tokens_per_second, known, device), gpus, gpu)
+    _print(
+        estimate(
+            loaded.engine,
+            loaded.sampling,
+            loaded.training,
+            loaded.evaluation,
+            size,
+            devices[gpu],
+            gpus,
+            work,
+            tokens_per_second,
+            known,
+            device,
+        ),
+        gpus,
+        gpu,
+    )
 
 
 def _known(value: int | None, option: str) -> int:

@@ -72,7 +72,7 @@ def report(directory: DirectoryArgument) -> None:
     from selfdistill.run import reporting
 
     reporting.write_report(run)
-    mirror_run(recipe, run)
+    mirror_run(recipe.storage, run)
     print_result(directory)
 
 

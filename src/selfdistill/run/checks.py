@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
 from selfdistill.measure.contamination.run import compare_run, write_contamination
+from selfdistill.measure.regressions.loaded import How
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.measure.regressions.measure import measure, work
 from selfdistill.measure.regressions.records import MODELS
@@ -36,6 +37,11 @@ def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
     seal(directory, "contamination")
 
 
+def how_to_measure(recipe: Recipe) -> How:
+    """What a recipe says of its other tasks."""
+    return How(recipe.checks.regressions, recipe.evaluation, recipe.model, recipe.engine, recipe.cluster, recipe.seed)
+
+
 def measure_regressions(
     recipe: Recipe, directory: RunDirectory, tasks: Sequence[str] = (), *, models: Sequence[str] = MODELS
 ) -> None:
@@ -60,12 +66,13 @@ def measure_regressions(
     if "student" in models:
         check(directory, "student")
     recipe = settled(recipe, directory)
+    how, settings = how_to_measure(recipe), recipe.checks.regressions
     renderer, context = load_renderer(recipe.model, recipe.prompts)
-    loaded = [load_task(recipe, name, renderer, context) for name in names]
+    loaded = [load_task(settings, recipe.evaluation.split, name, renderer, context) for name in names]
     with (
         kept_loaded(),
         timed_stage(directory, "regressions"),
-        progress("other tasks", work(recipe, loaded, models), "answers") as update,
+        progress("other tasks", work(how, loaded, models), "answers") as update,
     ):
-        measure(recipe, directory, loaded, renderer, context, update, models)
+        measure(how, directory, loaded, renderer, context, update, models)
     seal(directory, "regressions")

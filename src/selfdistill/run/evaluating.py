@@ -64,7 +64,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         grade_group(recipe, directory, systems, problems, chat=renderer.chat, progress=update)
         facts["programs"] = size * len(systems)
     seal(directory, "evaluation")
-    push(recipe, directory)
+    push(recipe.storage, directory)
 
 
 def write_systems(directory: RunDirectory, systems: Sequence[System], problems: Sequence[Problem]) -> None:
@@ -157,7 +157,7 @@ def _sample_systems(
                 tokenizer=tokenizer,
                 longest=longest,
             )
-            push(recipe, directory)
+            push(recipe.storage, directory)
 
 
 def _write_problems(directory: RunDirectory, problems: Any) -> None:

@@ -98,15 +98,15 @@ def pull(recipe: Recipe, directory: RunDirectory) -> None:
         _fetch(store, there, directory)
 
 
-def push(recipe: Recipe, directory: RunDirectory) -> None:
+def push(storage: str | None, directory: RunDirectory) -> None:
     """Copy what is new or changed to the recipe's storage; nothing if it names none.
 
     Raises:
         UserError: the store cannot be written to, or another machine has continued this run.
     """
-    if recipe.storage is None or not is_main_process():
+    if storage is None or not is_main_process():
         return
-    store = Store.of(recipe.storage, directory)
+    store = Store.of(storage, directory)
     here = _local_index(store, directory)
     files = {name: fingerprint_file(directory.root / name) for name in _files(directory.root)}
     with _explained(store):

@@ -48,7 +48,7 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
             run_stage("evaluate+regressions", recipe, directory)
             run_stage("explain", recipe, directory)
         reporting.write_report(directory)
-        push(recipe, directory)
+        push(recipe.storage, directory)
     return directory
 
 
@@ -59,7 +59,7 @@ def run_stage(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
         UserError: as the stage.
         StageError, KilledError: its own process failed, or was ended.
     """
-    if not (apart.wanted(recipe) and _is_done(stage, recipe, directory)):
+    if not (apart.wanted(recipe.model.device) and _is_done(stage, recipe, directory)):
         apart.run(stage, STAGES[stage], recipe, directory)
 
 

@@ -39,7 +39,18 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
         prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts) / len(prompts),
         completion_tokens=min(4000, recipe.sampling.max_new_tokens / 2),
     )
-    made = estimate(recipe, size, gpu_named(device), 1, work, known=all_measured(), device=device)
+    made = estimate(
+        recipe.engine,
+        recipe.sampling,
+        recipe.training,
+        recipe.evaluation,
+        size,
+        gpu_named(device),
+        1,
+        work,
+        known=all_measured(),
+        device=device,
+    )
     stages = {
         stage.name: {"tokens": round(stage.tokens), "seconds": round(3600 * stage.gpu_hours, 1), "by": stage.source}
         for stage in made.stages

@@ -71,9 +71,9 @@ def sample(recipe: Recipe, directory: RunDirectory) -> None:
             targets_dir=directory.targets if recipe.training.stores_targets else None,
             progress=update,
         )
-        if asks_for_inputs(recipe):
+        if asks_for_inputs(recipe.training):
             sample_inputs(recipe, directory, prompts, renderer, context, engine)
         facts["engine"] = recipe.engine.kind if settings.source == "model" else "transformers"
         facts["tokens"] = sum(len(record.token_ids) for record in read_records(directory.samples, Sample))
     seal(directory, "samples", "targets")
-    push(recipe, directory)
+    push(recipe.storage, directory)

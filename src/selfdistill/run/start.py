@@ -60,13 +60,13 @@ def check_recipe(recipe: Recipe) -> None:
         require_cluster(recipe.cluster)
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     _ = renderer.chat  # raises where a template is demanded and absent
-    if asks_for_inputs(recipe):
+    if asks_for_inputs(recipe.training):
         require_chat(renderer)
     problems = load_problems(recipe.evaluation)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
     for name in recipe.checks.regressions.tasks:
-        load_task(recipe, name, renderer, context)
+        load_task(recipe.checks.regressions, recipe.evaluation.split, name, renderer, context)
 
 
 def _check_models(recipe: Recipe, *, sampled: bool) -> None:

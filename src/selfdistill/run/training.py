@@ -81,7 +81,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
     seal(directory, "training", "student")
-    push(recipe, directory)
+    push(recipe.storage, directory)
 
 
 def _all_samples(directory: RunDirectory, expected: int) -> list[Sample]:

@@ -56,10 +56,10 @@ def test_only_what_changed_travels(tmp_path, storage, monkeypatch):
     sent: list[str] = []
     put = mirror.Store.put
     monkeypatch.setattr(mirror.Store, "put", lambda store, source, name: (sent.append(name), put(store, source, name)))
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     assert sent == []
     (directory.root / "note.txt").write_text("by hand")
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     assert sent == ["note.txt", mirror.INDEX]
 
 
@@ -77,14 +77,14 @@ def test_a_copy_that_broke_off_is_not_seen_and_made_good(tmp_path, storage, monk
         sample(recipe, directory)
     monkeypatch.setattr(mirror.Store, "put", put)
     assert mirror.Store.of(storage, directory).index() is None
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     _, second = begun(storage, tmp_path / "two" / "run")
     assert second.samples.read_bytes() == directory.samples.read_bytes()
 
 
 def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
     recipe, directory = begun(storage, tmp_path / "one" / "run")
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     with pytest.raises(UserError, match=r"another recipe; changed: seed"):
         begun(storage, tmp_path / "two" / "run", "seed=5")
     assert not (tmp_path / "two" / "run").exists()
@@ -96,10 +96,10 @@ def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
 
 def test_two_machines_cannot_go_on_with_one_run(tmp_path, storage):
     recipe, first = begun(storage, tmp_path / "one" / "run")
-    mirror.push(recipe, first)
+    mirror.push(recipe.storage, first)
     _, second = begun(storage, tmp_path / "two" / "run")
     sample(recipe, second)
-    for go_on in (lambda: mirror.push(recipe, first), lambda: begun(storage, first.root)):
+    for go_on in (lambda: mirror.push(recipe.storage, first), lambda: begun(storage, first.root)):
         with pytest.raises(UserError, match="another machine has continued this run"):
             go_on()
 

@@ -13,7 +13,30 @@ from selfdistill.records import Problem, Prompt
 from selfdistill.seeds import digest
 
 if TYPE_CHECKING:
+    from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.evaluation import EvaluationSettings
+    from selfdistill.recipe.model import ModelSettings
     from selfdistill.recipe.regressions import RegressionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The sections of a recipe that say how both models are measured on other tasks."""
+
+    settings: RegressionSettings
+    evaluation: EvaluationSettings
+    """Its student's decoding, its limit on an answer, and how its programs are graded."""
+    model: ModelSettings
+    engine: EngineSettings
+    cluster: str | None
+    """A Ray cluster's address, where engines run there."""
+    seed: int
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """Those that the recipe asks for, each once: by default greedy and the student's own."""
+        wanted = self.settings.decodings or (Decoding(temperature=0), self.evaluation.student)
+        return tuple({decoding.slug: decoding for decoding in wanted}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +47,6 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
-
-
-def decodings(settings: RegressionSettings, student: Decoding) -> tuple[Decoding, ...]:
-    """Those that the recipe asks for, each once: by default greedy and the student's own."""
-    wanted = settings.decodings or (Decoding(temperature=0), student)
-    return tuple({decoding.slug: decoding for decoding in wanted}.values())
 
 
 def measured(settings: RegressionSettings, loaded: Loaded, chosen: Sequence[Decoding]) -> Measured:

@@ -15,22 +15,29 @@ from selfdistill.records import Problem
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe.schema import Recipe
+    from selfdistill.recipe.regressions import RegressionSettings
 
 
-def load_task(recipe: Recipe, name: str, renderer: Renderer, context: int) -> Loaded:
+def load_task(settings: RegressionSettings, split: str, name: str, renderer: Renderer, context: int) -> Loaded:
     """A task's items.
+
+    Args:
+        settings: the recipe's section.
+        split: of the embedded problems.
+        name: one that a recipe can name.
+        renderer: of the model.
+        context: tokens that the model can hold.
 
     Raises:
         UserError: it cannot be loaded, or a problem is longer than the model's context.
     """
-    each, settings = task(name), recipe.checks.regressions
+    each = task(name)
     if each.form == "text":
         return Loaded(each, documents=tuple(task_documents(each, settings.limit)))
     if each.form == "lm-eval":
         require_harness()
         return Loaded(each)
-    problems = limited(_task_problems(each, recipe.evaluation.split), settings.limit)
+    problems = limited(_task_problems(each, split), settings.limit)
     prompts = [render_problem(problem, renderer) for problem in problems]
     check_lengths(prompts, context)
     return Loaded(each, problems, tuple(prompts))
