@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from selfdistill.agreement.asked import Asked, asked_of
 from selfdistill.agreement.records import Agreement
@@ -27,6 +26,7 @@ from selfdistill.problems.render import load_renderer
 from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
+from selfdistill.report.compared import ChosenByAgreement
 from selfdistill.run import reporting
 from selfdistill.run.integrity import check, seal
 from selfdistill.run.manifest import finished
@@ -35,7 +35,7 @@ from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
 
 
-def compare_agreement(root: Path) -> dict[str, Any]:
+def compare_agreement(root: Path) -> ChosenByAgreement:
     """Agreement of every system that drew several samples a problem; writes agreement.json, and the report anew.
 
     Args:

@@ -21,6 +21,7 @@ from selfdistill.measure.evaluated import read_systems
 from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe.schema import Recipe
+from selfdistill.report.compared import Baselines
 from selfdistill.run import evaluating, reporting
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
@@ -32,7 +33,7 @@ from selfdistill.studies.decoding_baselines.result import result
 from selfdistill.studies.share import take_system
 
 
-def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: int | None = None) -> dict[str, Any]:
+def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: int | None = None) -> Baselines:
     """The whole comparison of one run; writes decoding-baselines.json into it, and the report anew where there is one.
 
     Args:
