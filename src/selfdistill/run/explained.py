@@ -96,7 +96,7 @@ def _graded(directory: RunDirectory, systems: dict[str, System]) -> list[Graded]
         name = systems[model].name
         verdicts = {verdict.key: verdict for verdict in read_records(directory.system_verdicts(name), Verdict)}
         for sample in read_records(directory.system_samples(name), Sample):
-            verdict = verdicts.get(f"{sample.prompt_id}/{sample.sample_index}")
+            verdict = verdicts.get(sample.key)
             if verdict is not None and verdict.outcome is not Outcome.HARNESS_ERROR:
                 graded.append(Graded(model, sample, verdict.passed, verdict.outcome.value))
     return graded

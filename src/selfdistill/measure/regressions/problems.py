@@ -72,6 +72,6 @@ def _shares(problems: Sequence[Problem], verdicts: Path) -> list[Score]:
     judged: defaultdict[str, list[bool]] = defaultdict(list)
     for verdict in read_records(verdicts, Verdict):
         if verdict.outcome is not Outcome.HARNESS_ERROR:
-            judged[verdict.key.rpartition("/")[0]].append(verdict.passed)
+            judged[verdict.task_id].append(verdict.passed)
     shares = {task_id: sum(passed) / len(passed) for task_id, passed in judged.items()}
     return [Score(problem.task_id, shares.get(problem.task_id)) for problem in problems]

@@ -87,9 +87,8 @@ def _passed(directory: RunDirectory, system: System) -> dict[str, dict[int, bool
     """By problem and sample index, whether it passes; harness errors are left out."""
     found: dict[str, dict[int, bool]] = {}
     for verdict in read_records(directory.system_verdicts(system.name), Verdict):
-        task_id, _, index = verdict.key.rpartition("/")
         if verdict.outcome is not Outcome.HARNESS_ERROR:
-            found.setdefault(task_id, {})[int(index)] = verdict.passed
+            found.setdefault(verdict.task_id, {})[verdict.sample_index] = verdict.passed
     return found
 
 
