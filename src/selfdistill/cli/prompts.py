@@ -38,7 +38,7 @@ def prompts(
         str | None, typer.Option(metavar="MODEL", help="Writes the source self; of others drops what it cannot hold.")
     ] = None,
     weights: Annotated[str | None, typer.Option(metavar="LIST", help="Shares of the sources, e.g. 2,1.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Keep so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Keep at most this many.")] = None,
     benchmark: Annotated[
         str | None, typer.Option(metavar="NAME_OR_FILE", help="Leave out prompts that are near to its problems.")
     ] = None,
@@ -47,7 +47,7 @@ def prompts(
         typer.Option("--held-out", metavar="FILE", help="Write a code base's functions with doctests there."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random draw comes from it.")] = 0,
-    show: Annotated[int, typer.Option(min=0, help="Print so many of them.")] = 3,
+    show: Annotated[int, typer.Option(min=0, help="Print this many of them.")] = 3,
     overrides: SetOption = None,
 ) -> None:
     """Write prompts to a file, and say how many were dropped, why, and how different the others are. Resumes.

@@ -16,7 +16,7 @@ from selfdistill.recipe.load import load_recipe
 def rounds(
     recipe: RecipeArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Holds the runs, rounds.json and rounds.html.")],
-    count: Annotated[int | None, typer.Option("--rounds", min=1, help="In the place of rounds.count.")] = None,
+    count: Annotated[int | None, typer.Option("--rounds", min=1, help="In place of rounds.count.")] = None,
     seeds: SeedsOption = 1,
     overrides: SetOption = None,
 ) -> None:

@@ -82,7 +82,7 @@ class Session:
         self._answers: tuple[str, ...] = ()
 
     def run(self, lines: Iterable[str], screen: Screen) -> None:
-        """Answer until the lines end or one is /quit. A user's mistake is said, and the session goes on."""
+        """Answer until the lines end or one is /quit. A user's mistake is said, and the session continues."""
         for line in _joined(lines):
             word, _, rest = line.partition(" ")
             if word in ("/quit", "/exit"):
