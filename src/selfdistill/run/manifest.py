@@ -7,19 +7,20 @@ told by `own_recipe.py`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import as_json, checksum, read_json, write_json
 from selfdistill.processes import is_main_process
+from selfdistill.run.recorded import Manifest
 
 FORMAT = 2
 """Of a run directory: what its files are called, and the keys of its recipe."""
 _RESTORE = "restore it from a copy, or choose another --out"
 
 
-def require_format(manifest: dict[str, Any], where: Path | str) -> None:
+def require_format(manifest: Manifest, where: Path | str) -> None:
     """Make sure that this version can read a run.
 
     Raises:
@@ -36,7 +37,7 @@ def require_format(manifest: dict[str, Any], where: Path | str) -> None:
     )
 
 
-def read_manifest(directory: RunDirectory) -> dict[str, Any]:
+def read_manifest(directory: RunDirectory) -> Manifest:
     """The manifest, as it was written.
 
     Raises:
@@ -50,14 +51,14 @@ def read_manifest(directory: RunDirectory) -> dict[str, Any]:
         raise UserError(
             "differs from what was written: its checksum does not fit", where=directory.manifest, fix=_RESTORE
         )
-    return manifest
+    return cast(Manifest, manifest)
 
 
-def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
+def update_manifest(directory: RunDirectory, key: str, value: object) -> None:
     """Set one top-level key; of processes that train together, only the main one does."""
     if not is_main_process():
         return
-    write_manifest(directory, {**read_manifest(directory), key: value})
+    write_manifest(directory, {**read_manifest(directory), key: value})  # type: ignore[misc]
 
 
 def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
@@ -86,7 +87,7 @@ def settled_kind(directory: RunDirectory) -> str | None:
     return named if named != "auto" else manifest.get("engine", {}).get("kind")
 
 
-def write_manifest(directory: RunDirectory, manifest: dict[str, Any]) -> None:
+def write_manifest(directory: RunDirectory, manifest: Manifest) -> None:
     """Write it whole, with its checksum."""
     plain = as_json(manifest)
     write_json(directory.manifest, {**plain, "checksum": checksum(plain)})

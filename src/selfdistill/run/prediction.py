@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from selfdistill.models.devices import resolve_device
 from selfdistill.plan.estimate import estimate
@@ -15,6 +15,7 @@ from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import Workload
 from selfdistill.problems.benchmarks import load_problems
 from selfdistill.run.manifest import update_manifest
+from selfdistill.run.recorded import PlanRecord, Predicted
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def predict(recipe: Recipe, directory: RunDirectory, prompts: Sequence[Prompt]) 
         update_manifest(directory, "plan", _prediction(recipe, prompts))
 
 
-def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
+def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> PlanRecord:
     device = device_name(str(resolve_device(recipe.model.device)))
     size = model_size(recipe.model.path, recipe.model.revision)
     work = Workload(
@@ -51,7 +52,7 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
         known=all_measured(),
         device=device,
     )
-    stages = {
+    stages: dict[str, Predicted] = {
         stage.name: {"tokens": round(stage.tokens), "seconds": round(3600 * stage.gpu_hours, 1), "by": stage.source}
         for stage in made.stages
     }

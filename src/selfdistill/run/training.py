@@ -63,7 +63,7 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             update(items=step - steps[0], total=total)
             steps[0] = step
 
-        trained = train_student(
+        adapted = train_student(
             recipe.model,
             recipe.training,
             recipe.sampling.decoding,
@@ -76,7 +76,8 @@ def train(recipe: Recipe, directory: RunDirectory) -> None:
             seed=recipe.seed,
             name=recipe.name,
         )
-        facts |= trained
+        if adapted is not None:
+            facts["adapted_weights"], facts["weights"] = adapted
         facts["steps"] = steps[0]
         facts["processes"] = process_count()
         facts["tokens"] = counts.prompt_tokens + counts.completion_tokens
