@@ -139,8 +139,18 @@ def _problem(chain: Chain, split: EvaluationSplit) -> Problem | None:
 
 
 def _prompt_chains() -> Iterator[tuple[str, Chain]]:
-    drawn = chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", TASK_LENGTHS)
-    return ((f"prompts/lists/{index:05d}", chain) for index, chain in enumerate(islice(drawn, PROMPT_COUNT)))
+    """Drawn as far as somebody asks, and kept: drawing all of them takes seconds, and every run of a study asks."""
+    known, more = _drawn_prompts()
+    for index in range(PROMPT_COUNT):
+        if index == len(known):
+            known.append(next(more))
+        yield f"prompts/lists/{index:05d}", known[index]
+
+
+@cache
+def _drawn_prompts() -> tuple[list[Chain], Iterator[Chain]]:
+    """Those that were drawn so far in this process, and what draws the next."""
+    return [], chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", TASK_LENGTHS)
 
 
 def _side_chains(family: Family) -> Iterator[tuple[str, Chain]]:
