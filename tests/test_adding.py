@@ -29,7 +29,8 @@ from selfdistill.recipe.training import TARGETS, TargetKind
 from selfdistill.records import Outcome, Sample
 from selfdistill.report import write_report
 from selfdistill.report.figures import FIGURES, Figure
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
 from selfdistill.steps.training.train import build_data
 from steps.training.material import make_material, train
 from steps.training.plain_torch import Example
@@ -44,7 +45,7 @@ def test_an_engine(monkeypatch, tmp_path):
     monkeypatch.setitem(ENGINES, "parrot", EngineKind("tests.adding.parrot"))
     recipe = load_recipe("demo", ["engine.kind=parrot", "training.targets=hard", "prompts.limit=3"])
     directory = start.begin(recipe, tmp_path / "run")
-    stages.sample(recipe, directory)
+    sample(recipe, directory)
     assert [sample.text for sample in read_records(directory.samples, Sample)] == [parrot.SAID] * 3
     assert read_json(directory.manifest)["stages"]["sample"]["engine"] == "parrot"
     two_stages = (Decoding(temperature=0.7), Decoding(temperature=1))

@@ -13,7 +13,7 @@ import pytest
 
 from selfdistill.problems.benchmarks import load_benchmark
 from selfdistill.recipe import load_recipe
-from selfdistill.studies.arms import cells_of, read_arms
+from selfdistill.studies.arm import cells_of, read_arms
 from tests.conftest import REPOSITORY
 
 FOLDER = REPOSITORY / "experiments" / "replication"

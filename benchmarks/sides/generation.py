@@ -121,7 +121,9 @@ def _generate(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
     """transformers' `model.generate` on batches of prompts of similar length, as ours are."""
     import torch
 
-    from selfdistill.models.load import end_of_turn_ids, load_model, load_tokenizer
+    from selfdistill.models.endings import end_of_turn_ids
+    from selfdistill.models.load import load_model
+    from selfdistill.models.tokenizers import load_tokenizer
 
     settings = recipe_of(spec, f"model.dtype={side.dtype}").model
     loaded = load_model(settings, model)

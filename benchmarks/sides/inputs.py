@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from selfdistill.engines.base import Request, SparseTargets
-from selfdistill.models.load import end_of_turn_ids, load_tokenizer, resolve_path
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.paths import resolve_path
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import Recipe, load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample

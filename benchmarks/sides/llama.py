@@ -23,7 +23,7 @@ def load(spec: Spec, side: Side, model: str) -> dict[str, Callable[[list[tuple[i
         import llama_cpp
     except ModuleNotFoundError as error:
         raise SkipSide("llama-cpp-python is not installed") from error
-    from selfdistill.models.load import end_of_turn_ids
+    from selfdistill.models.endings import end_of_turn_ids
 
     path = full_size(Path(spec.gguf), spec.work / f"{side.dtype}.gguf", side.dtype)
     llama_cpp.llama_log_set(_QUIET, None)

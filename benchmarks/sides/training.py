@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selfdistill.models.load import resolve_path
+from selfdistill.models.paths import resolve_path
 from sides.inputs import recipe_of, training_records
 from sides.spec import Side, Spec, cpu_seconds, peak_bytes, record
 
@@ -143,7 +143,8 @@ def _other(recipe: Any, side: Side, prompts: Any, samples: Any, made: Any, folde
     from trl import SFTTrainer, pack_dataset
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from selfdistill.models.load import load_model, load_tokenizer
+    from selfdistill.models.load import load_model
+    from selfdistill.models.tokenizers import load_tokenizer
     from selfdistill.steps.training.data import sequence
 
     class Steps(TrainerCallback):

@@ -16,7 +16,7 @@ ASK = "Answer with one JSON document and nothing else."
 
 def instructions() -> Iterator[Problem]:
     """The problems, `instructions/0` and so on."""
-    for number, (text, schema) in enumerate((*_facts(), *_forms())):
+    for number, (text, schema) in enumerate((*_facts(), *_described(), *_listed(), *_written(), *_nested())):
         yield Problem(f"instructions/{number}", f"{text} {ASK}", SchemaTests(schema))
 
 
@@ -48,28 +48,34 @@ def _facts() -> Iterator[tuple[str, dict[str, Any]]]:
         yield text, _object({key: {"const": value}})
 
 
-def _forms() -> Iterator[tuple[str, dict[str, Any]]]:
-    """A form that is asked for; what stands in it is free."""
-    text, whole, flag = {"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}
+_TEXT, _WHOLE, _FLAG = {"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}
+
+
+def _described() -> Iterator[tuple[str, dict[str, Any]]]:
+    """An object with these keys; what stands in it is free, as in all that follow."""
     yield (
         "Describe a person with the keys `name`, a text, and `age`, a whole number.",
-        _object({"name": text, "age": whole}),
+        _object({"name": _TEXT, "age": _WHOLE}),
     )
     yield (
         "Describe a book with the keys `title`, `author`, both texts, and `pages`, a whole number.",
-        _object({"title": text, "author": text, "pages": whole}),
+        _object({"title": _TEXT, "author": _TEXT, "pages": _WHOLE}),
     )
     yield (
         "Describe a point in the plane with the keys `x` and `y`, both numbers.",
         _object({"x": {"type": "number"}, "y": {"type": "number"}}),
     )
+
+
+def _listed() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A list of so many different items."""
     for count, things, key in (
         (3, "colours", "colours"), (4, "fruits", "fruits"), (5, "animals", "animals"), (2, "planets", "planets"),
         (3, "programming languages", "languages"), (4, "cities", "cities"), (6, "first names", "names"),
     ):  # fmt: skip
         yield (
             f"Name exactly {count} different {things}, as a list of texts under the key `{key}`.",
-            _object({key: _list(text, count)}),
+            _object({key: _list(_TEXT, count)}),
         )
     yield (
         "Give a list of exactly five different whole numbers between 1 and 10.",
@@ -79,6 +85,10 @@ def _forms() -> Iterator[tuple[str, dict[str, Any]]]:
         "Give a list of exactly three texts, each of one word in lower case, all different.",
         _list({"type": "string", "pattern": "^[a-z]+$"}, 3),
     )
+
+
+def _written() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A text of a form."""
     yield (
         "Say hello in one sentence of at most 40 characters, under the key `message`.",
         _object({"message": {"type": "string", "minLength": 1, "maxLength": 40}}),
@@ -91,17 +101,21 @@ def _forms() -> Iterator[tuple[str, dict[str, Any]]]:
         "Give the colour red as a hexadecimal code such as #00ff00, under the key `red`.",
         _object({"red": {"type": "string", "pattern": "^#[fF]{2}0000$"}}),
     )
+
+
+def _nested() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects in objects or lists, kinds of values, and the empty list."""
     yield (
         "Describe a task with the keys `task`, a text, `done`, true or false, and `priority`: low, medium or high.",
-        _object({"task": text, "done": flag, "priority": {"enum": ["low", "medium", "high"]}}),
+        _object({"task": _TEXT, "done": _FLAG, "priority": {"enum": ["low", "medium", "high"]}}),
     )
     yield (
         "Give a list of two people, each with the keys `name`, a text, and `age`, a whole number above 17.",
-        _list(_object({"name": text, "age": {"type": "integer", "minimum": 18}}), 2),
+        _list(_object({"name": _TEXT, "age": {"type": "integer", "minimum": 18}}), 2),
     )
     yield (
         "Describe a shop with the keys `name`, a text, and `open`: an object with `from` and `to`, whole numbers.",
-        _object({"name": text, "open": _object({"from": whole, "to": whole})}),
+        _object({"name": _TEXT, "open": _object({"from": _WHOLE, "to": _WHOLE})}),
     )
     yield (
         "Map the words `one`, `two` and `three` to their numbers, as one object.",

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from selfdistill.recipe import Recipe, load_recipe
     from selfdistill.recipe.decoding import Decoding
     from selfdistill.records import Outcome, Problem, Prompt, Sample, Verdict
+    from selfdistill.run.evaluating import evaluate
     from selfdistill.run.pipeline import run_recipe
     from selfdistill.run.reporting import write_report
-    from selfdistill.run.stages import evaluate, sample, train
+    from selfdistill.run.sampling import sample
     from selfdistill.run.start import begin
+    from selfdistill.run.training import train
 
 _HOME = {
     "Decoding": "selfdistill.recipe.decoding",
@@ -40,7 +42,7 @@ _HOME = {
     "begin": "selfdistill.run.start",
     "decode": "selfdistill.decoding.distribution",
     "draw": "selfdistill.decoding.distribution",
-    "evaluate": "selfdistill.run.stages",
+    "evaluate": "selfdistill.run.evaluating",
     "export_adapter": "selfdistill.export.student",
     "export_gguf": "selfdistill.export.student",
     "grade": "selfdistill.grading",
@@ -48,8 +50,8 @@ _HOME = {
     "load_recipe": "selfdistill.recipe",
     "pass_at_k": "selfdistill.measure.statistics",
     "run_recipe": "selfdistill.run.pipeline",
-    "sample": "selfdistill.run.stages",
-    "train": "selfdistill.run.stages",
+    "sample": "selfdistill.run.sampling",
+    "train": "selfdistill.run.training",
     "write_report": "selfdistill.run.reporting",
 }
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selfdistill.errors import UserError, first_line
+from selfdistill.processes import process_count
 
 _CONTINUE = "the same command continues from here"
 _SPACE = f"free some space; {_CONTINUE}"
@@ -153,3 +154,13 @@ def too_few_descriptors() -> UserError:
         f"too few file descriptors: this process may have {limit:,} files open",
         fix=f"raise the limit (ulimit -n {max(4096, 4 * limit)}), or set fewer evaluation.grading.workers",
     )
+
+
+def require_one_process(stage: str) -> None:
+    """Refuse a launcher of several processes, which only training is for.
+
+    Raises:
+        UserError: there are several.
+    """
+    if process_count() > 1:
+        raise UserError(f"{stage} does not run under accelerate launch or torchrun; only train does")

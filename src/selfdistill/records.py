@@ -56,6 +56,11 @@ class Sample:
     """The answer: the prompt's `answer_start`, then `token_ids` decoded without special tokens, cut before a stop
     string. For readers and for code extraction; never for training."""
 
+    @property
+    def key(self) -> str:
+        """Its verdict's key: `prompt_id/sample_index`."""
+        return f"{self.prompt_id}/{self.sample_index}"
+
 
 @dataclass(frozen=True, slots=True)
 class StdinCase:
@@ -211,6 +216,16 @@ class Verdict:
     """The rule by which the program was taken from the answer; None where there is but one way."""
     other: Outcome | None = None
     """The outcome under the other rule, where that runs another program."""
+
+    @property
+    def task_id(self) -> str:
+        """Of the problem, where the key is a sample's; an id may hold slashes itself."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def sample_index(self) -> int:
+        """Of the sample, where the key is one's."""
+        return int(self.key.rpartition("/")[2])
 
     @property
     def passed(self) -> bool:

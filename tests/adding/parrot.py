@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfdistill.engines.base import Completion, Progress, Request
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 

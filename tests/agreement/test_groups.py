@@ -7,7 +7,7 @@ import math
 import pytest
 
 from selfdistill.agreement.groups import groups_of, largest, same
-from selfdistill.grading.outputs import Raised
+from selfdistill.grading.ended import Raised
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,13 @@ def recipe(*changes):
     return load_recipe("demo", [*KEEP, count, "training.agreement.seconds=1.0", *changes])
 
 
+def agreed(given, prompts, samples, path, **how):
+    settings, grading = given.training.agreement, given.evaluation.grading
+    find_agreements(settings, grading, prompts, samples, path, seed=given.seed, **how)
+
+
 def found(path, given, prompts=PROMPTS, samples=SAMPLES, **how):
-    find_agreements(given, prompts, samples, path, chat=False, **how)
+    agreed(given, prompts, samples, path, chat=False, **how)
     return {record.key: record for record in read_records(path, Agreement)}
 
 
@@ -121,7 +126,7 @@ def test_a_chat_answer_is_called_with_leetcodes_imports_where_it_fills_starter_c
     )
     samples = [Sample("root", index, (1,), "stop", (), text) for index, text in enumerate(texts)]
     path = tmp_path / "a.jsonl"
-    find_agreements(recipe(), [prompt], samples, path, chat=True)
+    agreed(recipe(), [prompt], samples, path, chat=True)
     (record,) = read_records(path, Agreement)
     assert record.groups == ((0, 1),)
 

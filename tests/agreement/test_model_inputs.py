@@ -13,8 +13,9 @@ from selfdistill.files import read_records
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages, start
+from selfdistill.run import start
 from selfdistill.run.agreed import find_agreed
+from selfdistill.run.sampling import sample
 from selfdistill.studies.cells import sample_key
 from tiny_models import make_model
 
@@ -44,7 +45,7 @@ def recipe_of(tmp_path, *changes, chat=True):
 def test_one_answer_a_prompt_is_asked_for_and_kept(tmp_path):
     recipe = recipe_of(tmp_path, INPUTS)
     directory = start.begin(recipe, tmp_path / "run")
-    stages.sample(recipe, directory)
+    sample(recipe, directory)
     prompts, samples = (list(read_records(directory.prompts, Prompt)), list(read_records(directory.samples, Sample)))
     answers = list(read_records(directory.input_samples, Sample))
     assert len(prompts) == 4

@@ -13,7 +13,7 @@ from engines.fake_server import FakeServer
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.grading import Limits, Submission, grade
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

@@ -20,7 +20,7 @@ from selfdistill.decoding.syntax import masks
 from selfdistill.decoding.syntax.masks import SyntaxMasks
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import PythonSyntax
 from selfdistill.recipe.engine import EngineSettings

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from selfdistill import embedded
-from selfdistill.embedded import bugs, cases, chains, corpus, operations, programs, splits
+from selfdistill.embedded import bugs, cases, chains, corpus, near_misses, operations, programs, splits
+from selfdistill.embedded.chain import Chain, run
 from selfdistill.records import CallTests, Problem
 
 FAMILIES = ("lists", "scalars", "strings")
@@ -55,7 +56,7 @@ def test_every_style_passes_the_tests(style):
 
 def drawn_chains(split, family):
     problems = embedded.problems(split, family)
-    lengths = corpus.TASK_LENGTHS if family == "lists" else corpus.SIDE_LENGTHS
+    lengths = chains.TASK_LENGTHS if family == "lists" else chains.SIDE_LENGTHS
     wanted = {problem.metadata["chain"] for problem in problems}
     drawn = chains.draw_distinct(Random(f"{split}/{family}"), family, split, lengths)
     return tuple(islice((chain for chain in drawn if chain.key in wanted), len(problems)))
@@ -73,7 +74,7 @@ def test_tests_tell_a_wrong_chain_from_a_right_one():
             pool = pools.setdefault(chain.source, [])
             pool.extend(arguments)
             rng = Random(problem.task_id)
-            for mutant in {bugs.wrong_chain(chain, rng) for _ in range(6)} - {None}:
+            for mutant in {near_misses.wrong_chain(chain, rng) for _ in range(6)} - {None}:
                 if any(_differ(mutant, chain, each) for each in arguments):
                     caught += 1
                 elif any(_differ(mutant, chain, each) for each in pool[-400:]):
@@ -82,9 +83,9 @@ def test_tests_tell_a_wrong_chain_from_a_right_one():
     assert caught / (caught + missed) >= 0.99, (caught, missed)
 
 
-def _differ(mutant: chains.Chain, chain: chains.Chain, argument: Any) -> bool:
+def _differ(mutant: Chain, chain: Chain, argument: Any) -> bool:
     try:
-        return bool(chains.run(mutant, argument) != chains.run(chain, argument))
+        return bool(run(mutant, argument) != run(chain, argument))
     except ZeroDivisionError:  # a confused operation may have been given the constant 0
         return True
 

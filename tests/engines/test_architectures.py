@@ -30,7 +30,7 @@ from selfdistill.engines.steps import Mode
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.engines.transformers import TransformersEngine
 from selfdistill.errors import UserError
-from selfdistill.models.load import context_length
+from selfdistill.models.configs import context_length
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

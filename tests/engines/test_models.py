@@ -8,7 +8,8 @@ import torch
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
-from selfdistill.models.load import load_model, resolve_device, resolve_dtype
+from selfdistill.models.devices import resolve_device, resolve_dtype
+from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

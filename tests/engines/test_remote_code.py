@@ -12,7 +12,9 @@ import pytest
 
 import selfdistill
 from selfdistill.errors import UserError
-from selfdistill.models.load import empty_model, load_config, load_model, load_tokenizer
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import empty_model, load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
 

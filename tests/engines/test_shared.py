@@ -10,7 +10,8 @@ import pytest
 from selfdistill.engines import shared, transformers
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import kept_loaded, shared_model
-from selfdistill.models import load as models
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer, read_tokenizer
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 from tiny_models import make_model
@@ -24,11 +25,10 @@ def model(tmp_path) -> ModelSettings:
 @pytest.fixture
 def loads(monkeypatch) -> list[str]:
     made: list[str] = []
-    load = models.load_model
 
     def counted(settings, path=None, **how):
         made.append(path or settings.path)
-        return load(settings, path, **how)
+        return load_model(settings, path, **how)
 
     for user in (shared, transformers):
         monkeypatch.setattr(user, "load_model", counted)
@@ -91,10 +91,10 @@ def test_on_a_gpu_one_makes_room_for_the_next(model, monkeypatch):
 
 
 def test_a_tokenizer_is_read_once_until_its_files_change(model):
-    read = models.read_tokenizer
+    read = read_tokenizer
     first = read(model.path)
     assert read(model.path) is first
-    assert models.load_tokenizer(model.path) is not first  # for those who change it
+    assert load_tokenizer(model.path) is not first  # for those who change it
     settings = Path(model.path) / "tokenizer_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "model_max_length": 77}))
     assert read(model.path).model_max_length == 77

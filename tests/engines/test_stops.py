@@ -14,7 +14,7 @@ from selfdistill.engines.load import load_engine
 from selfdistill.engines.stops import StopStrings, cut_at_stop
 from selfdistill.engines.text import Detokenizer
 from selfdistill.files import read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

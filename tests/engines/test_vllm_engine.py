@@ -20,7 +20,8 @@ from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import MinP, TopNSigma
@@ -225,7 +226,7 @@ def test_what_nobody_waits_for_is_given_up(engine):
 
 
 def test_a_distribution_that_is_not_listed_whole_is_refused():
-    from selfdistill.engines.vllm import _targets
+    from selfdistill.engines.vllm_outputs import _targets
 
     listed = np.log(np.full((2, 4), 0.25))
     assert _targets(np.zeros((2, 4), np.int32), listed).support_sizes.tolist() == [4, 4]

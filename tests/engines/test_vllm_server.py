@@ -26,7 +26,8 @@ from run.test_other_models import overrides
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.files import read_json
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

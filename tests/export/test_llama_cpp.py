@@ -16,7 +16,8 @@ import torch
 from export.small_models import HARD, KINDS, byte_level, make_model, sentencepiece
 from selfdistill.export.student import export_gguf
 from selfdistill.models.gguf.splits import SPLITS
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.model import ModelSettings
 
 pytestmark = pytest.mark.engines

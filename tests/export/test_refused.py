@@ -19,8 +19,9 @@ from export.small_models import byte_level, make_model
 from selfdistill import embedded
 from selfdistill.errors import UserError
 from selfdistill.export.student import export_adapter, export_gguf
+from selfdistill.models.configs import load_config
 from selfdistill.models.gguf.splits import described, split_named
-from selfdistill.models.load import load_config, resolve_path
+from selfdistill.models.paths import resolve_path
 from tiny_models import make_tokenizer
 
 

@@ -10,8 +10,11 @@ from gguf import GGUFReader
 
 from export.small_models import HARD, KINDS, byte_level, make_model, messages, sentencepiece
 from selfdistill.export.student import export_gguf
+from selfdistill.models.configs import load_config
+from selfdistill.models.endings import end_of_turn_ids
 from selfdistill.models.gguf.splits import SPLITS
-from selfdistill.models.load import end_of_turn_ids, load_config, load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.model import ModelSettings
 
 READABLE = [kind for kind in KINDS if kind != "gemma"]

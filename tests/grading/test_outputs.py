@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from selfdistill.grading import Limits
-from selfdistill.grading.outputs import Raised, Task, run_tasks
+from selfdistill.grading.ended import Raised
+from selfdistill.grading.outputs import Task, run_tasks
 
 LIMITS = Limits(seconds_per_test=2.0)
 PROGRAMS = {

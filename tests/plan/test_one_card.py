@@ -10,7 +10,7 @@ from transformers import AutoConfig
 from run.small import command, run
 from selfdistill.cli import init
 from selfdistill.cli.run import recipe_for
-from selfdistill.models.load import context_length
+from selfdistill.models.configs import context_length
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import PROMPT, fit
 from selfdistill.plan.gpus import GPUS
@@ -83,7 +83,7 @@ def test_a_plan_of_it_is_finite_and_its_training_fits(name, gpu):
     recipe = load_recipe(name)
     size = model_size(recipe.model.path)
     work = Workload(4000, 164, 6, PROMPT, recipe.training.max_length - PROMPT)
-    made = estimate(recipe, size, GPUS[gpu], 1, work)
+    made = estimate(recipe.engine, recipe.sampling, recipe.training, recipe.evaluation, size, GPUS[gpu], 1, work)
     assert 0 < made.gpu_hours < math.inf
     held = memory(recipe.training, size, 1, work)
     assert sum(n for what, n in held.items() if what.startswith("training")) < GPUS[gpu].memory

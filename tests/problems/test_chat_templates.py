@@ -14,7 +14,8 @@ from selfdistill import events
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
-from selfdistill.models.load import end_of_turn_ids, load_tokenizer
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.problems.render import Renderer, load_renderer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings

@@ -9,7 +9,8 @@ import torch
 
 from export.small_models import HARD, messages
 from selfdistill.export.student import export_gguf
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.model import ModelSettings
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]

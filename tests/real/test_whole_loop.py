@@ -119,7 +119,8 @@ def test_greedy_answers_are_those_of_generate(run: RunDirectory, tokenizer, base
     samples = list(read_records(run.system_samples("base-greedy"), Sample))
     problems = [json.loads(line) for line in run.problems.read_text().splitlines()]
     recipe = load_recipe(str(run.root.parent / "recipe.yaml"))
-    from selfdistill.problems.evaluation import load_problems, render_problem
+    from selfdistill.problems.benchmarks import load_problems
+    from selfdistill.problems.prompted import render_problem
     from selfdistill.problems.render import load_renderer
 
     renderer, _ = load_renderer(recipe.model, recipe.prompts)

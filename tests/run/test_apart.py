@@ -13,11 +13,13 @@ import pytest
 from run.small import environment, results, run, run_command
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import StageError, UserError
-from selfdistill.files import read_json
+from selfdistill.files import append_records, read_json
 from selfdistill.recipe import load_recipe
+from selfdistill.records import Prompt
 from selfdistill.run import apart
 from selfdistill.run import pipeline as loop
 from selfdistill.run.apart import VARIABLE, run_apart, wanted
+from selfdistill.run.own_recipe import open_manifest
 from tiny_models import make_model
 
 APART = {**environment(), VARIABLE: "always"}
@@ -27,29 +29,33 @@ FEW = ("prompts.limit=32", "evaluation.limit=4", "evaluation.grid.temperatures=[
 def test_a_gpu_decides_unless_the_environment_does(monkeypatch):
     import torch
 
-    recipe = load_recipe("demo")
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert not wanted(recipe)
+    assert not wanted("auto")
     monkeypatch.setattr("selfdistill.run.apart.resolve_device", lambda device: torch.device("cuda"))
-    assert wanted(recipe)
+    assert wanted("auto")
     monkeypatch.setenv(VARIABLE, "never")
-    assert not wanted(recipe)
+    assert not wanted("auto")
     monkeypatch.setenv(VARIABLE, "sometimes")
     with pytest.raises(UserError, match="STAGE_PROCESSES is 'sometimes'"):
-        wanted(recipe)
+        wanted("auto")
 
 
-def test_a_mistake_is_the_same_one_line(tmp_path):
+def test_a_mistake_is_the_same_one_line(tmp_path, monkeypatch):
     """Found where a stage loads its model, not before."""
     model = make_model(tmp_path / "model")
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    arguments = run_command(tmp_path / "run", f"model.path={model}", *FEW)
-    here, there = (subprocess.run(arguments, env=env, capture_output=True, text=True) for env in (environment(), APART))
-    assert (here.returncode, there.returncode) == (2, 2)
-    assert "damaged or incomplete" in here.stderr
-    assert there.stderr.splitlines()[-1] == here.stderr.splitlines()[-1]
-    assert "Traceback" not in there.stderr
+    recipe, directory = load_recipe("demo", [f"model.path={model}", "model.device=cpu"]), RunDirectory(tmp_path / "run")
+    open_manifest(directory, recipe)
+    append_records(directory.prompts, [Prompt("p", "x", (1,))])
+    said = []
+    for processes in ("never", "always"):
+        monkeypatch.setenv(VARIABLE, processes)
+        with pytest.raises(UserError, match="damaged or incomplete") as caught:
+            loop.run_stage("sample", recipe, directory)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert not getattr(caught.value, "__notes__", [])  # no traceback of the child's
 
 
 def test_another_fault_brings_its_traceback(tmp_path):

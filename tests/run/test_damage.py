@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
+import selfdistill
 from run.damaged import DAMAGES, delete, flip, said, truncate, unlinked_copy
 from run.small import SMALL, results
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import Recipe, load_recipe
-from selfdistill.run import reporting, stages, start
+from selfdistill.run import reporting, start
+from selfdistill.run.evaluating import evaluate
 from selfdistill.run.pipeline import run_recipe
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.steps.evaluation import grade as grading
 from selfdistill.steps.sampling import generate
 from selfdistill.steps.training.callbacks import MarkCheckpoints
@@ -149,20 +153,20 @@ def half(tmp_path_factory, recipe) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("half")
     directory = start.begin(recipe, root / "run")
     with stopping_after(generate, "append_records", 1):
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
     kept = {"sample": unlinked_copy(directory.root, root / "sample")}
-    stages.sample(recipe, directory)
+    sample(recipe, directory)
     with stopping_after(MarkCheckpoints, "on_save", 1):
-        stages.train(recipe, directory)
+        train(recipe, directory)
     kept["train"] = unlinked_copy(directory.root, root / "train")
-    stages.train(recipe, directory)
+    train(recipe, directory)
     with stopping_after(grading, "append_records", 2):
-        stages.evaluate(recipe, directory)
+        evaluate(recipe, directory)
     return {**kept, "evaluate": unlinked_copy(directory.root, root / "evaluate")}
 
 
 def continued(stage: str, recipe: Recipe, root: Path) -> str | None:
-    return said(lambda: getattr(stages, stage)(recipe, start.begin(recipe, root)))
+    return said(lambda: getattr(selfdistill, stage)(recipe, start.begin(recipe, root)))
 
 
 def left(stage: str, root: Path) -> Any:

@@ -14,7 +14,7 @@ from selfdistill.files import read_json
 from selfdistill.models.load import load_model
 from selfdistill.recipe import Recipe, load_recipe
 from selfdistill.run.engine import settled
-from selfdistill.run.manifest import open_manifest
+from selfdistill.run.own_recipe import open_manifest
 from tiny_models import make_tokenizer
 
 

@@ -14,7 +14,7 @@ from selfdistill.recipe import load_recipe
 from selfdistill.run import engine as module
 from selfdistill.run import pipeline as loop
 from selfdistill.run.engine import settled
-from selfdistill.run.manifest import open_manifest
+from selfdistill.run.own_recipe import open_manifest
 
 AUTO = load_recipe("demo", ["prompts.limit=8"])
 

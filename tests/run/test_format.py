@@ -11,7 +11,8 @@ from selfdistill.cli.app import app
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
-from selfdistill.run.manifest import FORMAT, open_manifest
+from selfdistill.run.manifest import FORMAT
+from selfdistill.run.own_recipe import open_manifest
 
 RECIPE = load_recipe("demo", ["prompts.limit=8"])
 

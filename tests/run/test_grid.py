@@ -9,7 +9,8 @@ from selfdistill.directory import RunDirectory
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import changed_keys, load_recipe, with_whole_grid
 from selfdistill.records import Sample
-from selfdistill.run.manifest import open_manifest, read_recipe, update_manifest
+from selfdistill.run.manifest import update_manifest
+from selfdistill.run.own_recipe import open_manifest, read_recipe
 from selfdistill.run.timing import timed_together
 from selfdistill.steps.evaluation.evaluate import systems_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from run.small import command, run, run_command
 from selfdistill.files import read_json, read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.records import Prompt, Sample, Verdict
 from tiny_models import make_model
 

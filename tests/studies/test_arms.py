@@ -14,8 +14,8 @@ from selfdistill.measure.scores import ScoreTables
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.steps.evaluation.systems import make_systems
+from selfdistill.studies.arm import cells_of, read_arms
 from selfdistill.studies.arm_table import arm_scores
-from selfdistill.studies.arms import cells_of, read_arms
 
 TINY = [part for override in SMALL for part in ("--set", override)]
 WARM, GREEDY = (Decoding(temperature=0.7),), (Decoding(temperature=0),)

@@ -9,7 +9,8 @@ from selfdistill.engines.stream import Contexts
 from selfdistill.files import read_json, read_records
 from selfdistill.recipe import load_recipe
 from selfdistill.records import Prompt, Sample
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
 from selfdistill.steps.sampling.targets import read_targets
 from selfdistill.studies.rounds import measure_certainty
 
@@ -34,7 +35,7 @@ def test_every_round_draws_from_streams_of_its_own(tmp_path):
     for number in (1, 2, 3):
         recipe = load_recipe("demo", [*lines, f"rounds.number={number}"])
         directory = start.begin(recipe, tmp_path / f"round-{number}")
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
         drawn[number] = [sample.token_ids for sample in read_records(directory.samples, Sample)]
     for one, other in ((1, 2), (1, 3), (2, 3)):
         same = sum(first == second for first, second in zip(drawn[one], drawn[other], strict=True))
@@ -83,10 +84,10 @@ def test_fresh_prompts_and_samples_of_the_first_base(tmp_path):
 def test_the_base_keeps_its_own_support_as_far_as_top_p_says(tmp_path):
     recipe = load_recipe("demo", ["model.device=cpu"])
     contexts = [Contexts((260, 274, 385, 278), (9, 62, 260, 442, 9, 385, 10, 0))]
-    entropy, kept_mass = measure_certainty(recipe, "embedded", contexts)
+    entropy, kept_mass = measure_certainty(recipe.model, "embedded", recipe.sampling.decoding, contexts)
     assert 0 < kept_mass <= 1
     whole = load_recipe("demo", ["sampling.decoding.top_k=0", "sampling.decoding.top_p=1"])
-    same, everything = measure_certainty(whole, "embedded", contexts)
+    same, everything = measure_certainty(recipe.model, "embedded", whole.sampling.decoding, contexts)
     assert everything == pytest.approx(1, abs=1e-5)
     assert same == pytest.approx(entropy)
 

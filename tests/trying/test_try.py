@@ -15,7 +15,7 @@ import selfdistill as sd
 from selfdistill import embedded
 from selfdistill.cli.app import app
 from selfdistill.errors import UserError
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.trying.programs import run_program
 from selfdistill.trying.screen import SideBySide
@@ -57,8 +57,9 @@ def session(root: Path, *lines: str, stop: tuple[str, ...] = (), limit: int = 64
     recipe = sd.load_recipe("demo", ["evaluation.limit=4", *GREEDY, f"prompts.stop={list(stop)}"])
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     screen = Recorded()
-    sides = open_sides(recipe, directory, renderer)
-    Session(recipe, renderer, sides, load_problems(recipe.evaluation), limit).run(lines, screen)
+    sides = open_sides(recipe.model, recipe.evaluation, directory, renderer)
+    problems = load_problems(recipe.evaluation)
+    Session(recipe.evaluation.grading, renderer, sides, problems, limit=limit, seed=recipe.seed).run(lines, screen)
     return screen
 
 
@@ -70,10 +71,10 @@ def test_answers_grow_by_a_token_and_are_the_engines(run):
     recipe = sd.load_recipe("demo", ["evaluation.limit=4", *GREEDY])
     problem = load_problems(recipe.evaluation)[0]
     from selfdistill.engines.base import Request
-    from selfdistill.problems.evaluation import render_problem
+    from selfdistill.problems.prompted import render_problem
 
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    side, _ = open_sides(recipe, sd.RunDirectory(run), renderer)
+    side, _ = open_sides(recipe.model, recipe.evaluation, sd.RunDirectory(run), renderer)
     prompt = render_problem(problem, renderer)
     (whole,) = side.engine.generate([Request(prompt.token_ids, (0,), side.stages)], max_new_tokens=64)
     text = side.engine.tokenizer.decode(whole.token_ids, skip_special_tokens=True)
@@ -105,7 +106,7 @@ def test_one_side_ends_and_the_other_goes_on(run, tmp_path):
 def test_the_same_draws_where_both_have_the_same_distribution(run):
     recipe = sd.load_recipe("demo", ["evaluation.limit=4"])
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    sides = open_sides(recipe, sd.RunDirectory(run), renderer)
+    sides = open_sides(recipe.model, recipe.evaluation, sd.RunDirectory(run), renderer)
     prompt = renderer.render("Sort the list in ascending order.")
     drawn = {
         number: list(answers(sides, prompt, limit=40, stop=(), stream=(0, "try", number)))[-1] for number in range(6)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfdistill.grading.compare import TOLERANCE
+from selfdistill.grading.ended import Raised
 from selfdistill.grading.inside import plain
-from selfdistill.grading.outputs import Raised
 
 Outputs = tuple[Any, ...]
 """One an input, plain data or `Raised`."""

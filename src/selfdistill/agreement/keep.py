@@ -25,7 +25,7 @@ from selfdistill.recipe.agreement import AgreementSettings
 from selfdistill.records import AssertTests, CallTests, Problem, Prompt, Sample, StdinTests, Tests
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.evaluation import GradingSettings
 
 _TOGETHER = 128
 """Prompts whose inputs and programs are held at once; their records are written together."""
@@ -36,23 +36,27 @@ OUTSIDE, NOT_CHOSEN = "outside the largest group", "of the largest group, not ch
 
 
 def find_agreements(
-    recipe: Recipe,
+    settings: AgreementSettings,
+    grading: GradingSettings,
     prompts: Sequence[Prompt],
     samples: Sequence[Sample],
     path: Path,
     *,
     chat: bool,
+    seed: int,
     written: Mapping[str, str] | None = None,
     progress: Update | None = None,
 ) -> None:
     """Append to `path` what is missing of the prompts' agreements. Of several processes one runs the programs.
 
     Args:
-        recipe: its training section says which inputs, its grading section how programs are run.
+        settings: which inputs.
+        grading: how programs are run.
         prompts: those that were sampled.
         samples: all of theirs.
         path: JSON Lines of `Agreement`.
         chat: whether completions are answers from which the code must be extracted.
+        seed: the recipe's.
         written: by prompt, what the model wrote when it was asked for inputs.
         progress: told of prompts, those that were there first.
 
@@ -66,10 +70,10 @@ def find_agreements(
     done = {record.key for record in read_records(path, Agreement)}
     if progress:
         progress(there=len(done))
-    waiting = _candidates(recipe, [p for p in prompts if p.prompt_id not in done], samples, written or {}, chat=chat)
+    waiting = _candidates(grading, [p for p in prompts if p.prompt_id not in done], samples, written or {}, chat=chat)
     while some := list(islice(waiting, _TOGETHER)):
         found = []
-        for record in agreements(some, recipe.training.agreement, recipe.evaluation.grading, recipe.seed):
+        for record in agreements(some, settings, grading, seed):
             found.append(record)
             if progress:
                 progress(1)
@@ -126,7 +130,12 @@ def statistics(records: Mapping[str, Agreement], settings: AgreementSettings) ->
 
 
 def _candidates(
-    recipe: Recipe, prompts: Sequence[Prompt], samples: Sequence[Sample], written: Mapping[str, str], *, chat: bool
+    grading: GradingSettings,
+    prompts: Sequence[Prompt],
+    samples: Sequence[Sample],
+    written: Mapping[str, str],
+    *,
+    chat: bool,
 ) -> Iterator[Candidates]:
     by_prompt: dict[str, list[Sample]] = {prompt.prompt_id: [] for prompt in prompts}
     for sample in samples:
@@ -136,7 +145,7 @@ def _candidates(
         asked = asked_of(prompt.statement, prompt.starter_code)
         problem = problem_of(prompt, asked, chat=chat)
         own = by_prompt[prompt.prompt_id]
-        programs = tuple(_program(recipe, problem, sample, chat=chat) for sample in own)
+        programs = tuple(_program(grading, problem, sample, chat=chat) for sample in own)
         indices = tuple(sample.sample_index for sample in own)
         yield Candidates(prompt.prompt_id, asked, programs, indices, written.get(prompt.prompt_id, ""))
 
@@ -162,7 +171,6 @@ def problem_of(prompt: Prompt, asked: Asked, *, chat: bool) -> Problem:
     )
 
 
-def _program(recipe: Recipe, problem: Problem, sample: Sample, *, chat: bool) -> str | None:
-    settings = recipe.evaluation.grading
-    answer = answer_of(problem, sample.text, "", chat=chat, answers=settings.answers, rules=settings.rules)
+def _program(grading: GradingSettings, problem: Problem, sample: Sample, *, chat: bool) -> str | None:
+    answer = answer_of(problem, sample.text, "", chat=chat, answers=grading.answers, rules=grading.rules)
     return answer.program

@@ -15,7 +15,7 @@ from selfdistill.records import Prompt
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.training import TrainingSettings
 
 _CALLS = """Here is a programming problem, which you are not to solve.
 
@@ -32,9 +32,9 @@ edge cases that the problem allows. Put the line "Input:" before each and the li
 results."""
 
 
-def asks_for_inputs(recipe: Recipe) -> bool:
+def asks_for_inputs(training: TrainingSettings) -> bool:
     """Whether the model is asked at all."""
-    return recipe.training.keep == "agreement" and "model" in recipe.training.agreement.inputs
+    return training.keep == "agreement" and "model" in training.agreement.inputs
 
 
 def input_prompts(renderer: Renderer, prompts: Sequence[Prompt], context: int) -> list[Prompt]:

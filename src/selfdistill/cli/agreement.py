@@ -16,7 +16,7 @@ from selfdistill.studies.choosing.words import markdown
 def agreement(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Runs with a finished evaluation.")],
 ) -> None:
-    """Of several answers to a problem give one of the largest group that agrees, on inputs from the statement alone.
+    """Of several answers to a problem, give one of the largest group that agrees on inputs from the statement alone.
 
     No test is seen, nothing is generated or trained: the answers of the run's own evaluation are run on these inputs
     in the sandbox. Results: agreement.json in each run, and a section of its report.

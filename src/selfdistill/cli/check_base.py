@@ -22,7 +22,8 @@ from selfdistill.measure.published.check import Score, measure, samples_path
 from selfdistill.measure.published.protocols import Protocol, load_protocol, protocol_names
 from selfdistill.measure.published.scores import PublishedModel, difference, published_model, published_names
 from selfdistill.measure.words import percent, percent_interval, point_interval
-from selfdistill.models.load import load_config, resolve_path
+from selfdistill.models.configs import load_config
+from selfdistill.models.paths import resolve_path
 from selfdistill.problems.benchmarks import names
 from selfdistill.recipe.engine import ENGINES, EngineSettings
 from selfdistill.recipe.model import ModelSettings

@@ -13,9 +13,10 @@ from selfdistill.cli.options import SetOption
 from selfdistill.cli.result import print_result
 from selfdistill.libraries import quiet_libraries
 from selfdistill.models.recommended import recommended
-from selfdistill.recipe import Recipe, load_recipe
 from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.load import load_recipe
 from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.compare import compare_checkpoints
 
 

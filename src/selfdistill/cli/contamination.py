@@ -17,13 +17,13 @@ from selfdistill.measure.contamination.check import compare
 from selfdistill.measure.contamination.records import Part
 from selfdistill.measure.contamination.run import compare_run, write_contamination
 from selfdistill.measure.contamination.sources import prompts_of_file, statements
-from selfdistill.problems.benchmarks import load_benchmark
-from selfdistill.problems.evaluation import FAMILIES, embedded_problems, load_problems
+from selfdistill.problems.benchmarks import load_benchmark, load_problems
+from selfdistill.problems.embedded_benchmarks import FAMILIES, embedded_problems
 from selfdistill.progress import progress
 from selfdistill.recipe.contamination import KINDS, ContaminationSettings
 from selfdistill.recipe.prompts import Columns, PromptSettings
 from selfdistill.run.integrity import check, seal
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 _LISTED = 20
 

@@ -47,7 +47,7 @@ def grade(
     seconds: Annotated[float, typer.Option("--seconds", help="Wall-clock limit of one test.")] = 6.0,
     memory_mb: Annotated[int, typer.Option("--memory-mb", help="Memory limit of a program, MiB.")] = 1024,
     workers: Annotated[int | None, typer.Option("--workers", help="Programs at a time; default: all cores.")] = None,
-    all_tests: Annotated[bool, typer.Option("--all-tests", help="Go on after a failed test.")] = False,
+    all_tests: Annotated[bool, typer.Option("--all-tests", help="Continue after a failed test.")] = False,
     isolation: Annotated[
         str, typer.Option("--isolation", help="full, or process: weaker, on machines without it.")
     ] = "full",

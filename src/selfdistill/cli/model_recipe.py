@@ -6,8 +6,9 @@ from pathlib import Path
 
 from selfdistill.errors import UserError
 from selfdistill.files import write_text
-from selfdistill.models.load import context_length, load_config, read_tokenizer
+from selfdistill.models.configs import context_length, load_config
 from selfdistill.models.recommended import recommended
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.fit import fit
 from selfdistill.plan.gpus import gpu_named
@@ -16,8 +17,9 @@ from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import ModelSize, model_size
 from selfdistill.plan.recipe_text import Wanted, recipe_text
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.recipe.model import ModelSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 
@@ -60,7 +62,18 @@ def _takes(recipe: Recipe, size: ModelSize, machine: Machine) -> str:
         min(600, limit / 2),
     )
     device = device_name("cpu") if machine.kind == "cpu" else machine.name
-    made = estimate(recipe, size, gpu_named(device), 1, work, known=all_measured(), device=device)
+    made = estimate(
+        recipe.engine,
+        recipe.sampling,
+        recipe.training,
+        recipe.evaluation,
+        size,
+        gpu_named(device),
+        1,
+        work,
+        known=all_measured(),
+        device=device,
+    )
     hours = ", ".join(f"{stage.name} {_time(stage.gpu_hours)}" for stage in made.stages)
     disk = sum(made.disk.values())
     return (

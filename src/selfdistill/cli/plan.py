@@ -17,7 +17,8 @@ from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured, last_prediction
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 
@@ -57,7 +58,23 @@ def plan(
     size = model_size(loaded.model.path, loaded.model.revision)
     device = device_name(gpu) if gpu == "cpu" else gpu
     known = all_measured()
-    _print(estimate(loaded, size, devices[gpu], gpus, work, tokens_per_second, known, device), gpus, gpu)
+    _print(
+        estimate(
+            loaded.engine,
+            loaded.sampling,
+            loaded.training,
+            loaded.evaluation,
+            size,
+            devices[gpu],
+            gpus,
+            work,
+            tokens_per_second,
+            known,
+            device,
+        ),
+        gpus,
+        gpu,
+    )
 
 
 def _known(value: int | None, option: str) -> int:

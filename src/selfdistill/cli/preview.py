@@ -11,7 +11,7 @@ from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.cli.show import show
 from selfdistill.files import write_json
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.report.pages.advice import advice_page, advice_words, regret_words
 from selfdistill.report.pages.page import write_page
 from selfdistill.report.pages.preview import preview_page

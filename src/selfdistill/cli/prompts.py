@@ -17,12 +17,13 @@ from selfdistill.files import record_line, write_bytes, write_json
 from selfdistill.libraries import quiet_libraries
 from selfdistill.measure.contamination.run import prompt_filter
 from selfdistill.measure.diversity import Diversity, diversity
-from selfdistill.models.load import resolve_path
+from selfdistill.models.paths import resolve_path
 from selfdistill.problems.prepare import PromptCounts, select
 from selfdistill.problems.render import load_renderer
 from selfdistill.problems.statement import Statement
-from selfdistill.recipe import Recipe, load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.recipe.prompt_sources import MIXTURE
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.fingerprints import fingerprint_model
 from selfdistill.run.self_written import check_self, is_self_written, write_self
 
@@ -37,7 +38,7 @@ def prompts(
         str | None, typer.Option(metavar="MODEL", help="Writes the source self; of others drops what it cannot hold.")
     ] = None,
     weights: Annotated[str | None, typer.Option(metavar="LIST", help="Shares of the sources, e.g. 2,1.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Keep so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Keep at most this many.")] = None,
     benchmark: Annotated[
         str | None, typer.Option(metavar="NAME_OR_FILE", help="Leave out prompts that are near to its problems.")
     ] = None,
@@ -46,7 +47,7 @@ def prompts(
         typer.Option("--held-out", metavar="FILE", help="Write a code base's functions with doctests there."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random draw comes from it.")] = 0,
-    show: Annotated[int, typer.Option(min=0, help="Print so many of them.")] = 3,
+    show: Annotated[int, typer.Option(min=0, help="Print this many of them.")] = 3,
     overrides: SetOption = None,
 ) -> None:
     """Write prompts to a file, and say how many were dropped, why, and how different the others are. Resumes.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.recipe.load import builtin_recipes, load_recipe
 from selfdistill.recipe.show import shown_recipe
 
 
@@ -33,8 +33,9 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="P
 
 def _groups() -> dict[str, list[str]]:
     """Names of recipes, the quickest first."""
-    from selfdistill.recipe import EMBEDDED, builtin_recipes, load_recipe
+    from selfdistill.recipe.load import builtin_recipes, load_recipe
     from selfdistill.recipe.one_card import known_models
+    from selfdistill.recipe.section import EMBEDDED
 
     cards = list(known_models())
     others = [name for name in builtin_recipes() if name not in cards]

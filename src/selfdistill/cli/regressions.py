@@ -11,11 +11,12 @@ from rich.table import Table
 from selfdistill.cli.options import DirectoryArgument
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
-from selfdistill.measure.words import number, percent, point_interval, sentence
+from selfdistill.measure.words import UNDEFINED, number, percent, point_interval, sentence
 from selfdistill.report.regressions import regressions as found
 from selfdistill.run import reporting
 from selfdistill.run.checks import measure_regressions
-from selfdistill.run.manifest import finished, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import read_recipe
 
 
 def regressions(
@@ -52,10 +53,14 @@ def _print(run: RunDirectory, seed: int) -> None:
         return
     table = Table("task", "base", "student", "gain [95 %]", "student is", box=None)
     for row in summary["tasks"]:
-        show = percent if row["measure"] == "share" else (lambda value: number(value, 3))
-        values = [show(row[side]["value"]) for side in ("base", "student")]
-        gain = number(row["gain"]["value"], 3) if row["measure"] == "other" else point_interval(row["gain"])
+        show = percent if row["measure"] == "share" else _number
+        values = [show(row["base"]["value"]), show(row["student"]["value"])]
+        gain = _number(row["gain"]["value"]) if row["measure"] == "other" else point_interval(row["gain"])
         title = ", ".join(filter(None, [sentence(row["title"]), row["decoding"]]))
         table.add_row(title, *values, gain, row["verdict"])
     Console(markup=False).print(table)
     print(*summary["sentences"])
+
+
+def _number(value: float | None) -> str:
+    return UNDEFINED if value is None else number(value, 3)

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from selfdistill.cli.all_rounds import run_all
 from selfdistill.cli.options import RecipeArgument, SeedsOption, SetOption
+from selfdistill.cli.show import show
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe.load import load_recipe
 
 
 def rounds(
     recipe: RecipeArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Holds the runs, rounds.json and rounds.html.")],
-    count: Annotated[int | None, typer.Option("--rounds", min=1, help="In the place of rounds.count.")] = None,
+    count: Annotated[int | None, typer.Option("--rounds", min=1, help="In place of rounds.count.")] = None,
     seeds: SeedsOption = 1,
     overrides: SetOption = None,
 ) -> None:
@@ -34,4 +34,6 @@ def rounds(
     changes = [*(overrides or ()), *([f"rounds.count={count}"] if count else [])]
     recipes = [load_recipe(recipe, [*changes, f"seed={seed}"]) for seed in range(seeds)]
     quiet_libraries()
-    run_all(recipes, out)
+    from selfdistill.studies.rounds import study
+
+    show("rounds", *study(recipes, out), out)

@@ -11,8 +11,9 @@ from selfdistill.cli.models import is_model, recipe_name
 from selfdistill.cli.options import GridOption, OutOption, RecipeArgument, SetOption, run_directory
 from selfdistill.events import warn
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import Recipe, builtin_recipes, load_recipe, with_whole_grid
+from selfdistill.recipe.load import builtin_recipes, load_recipe, with_whole_grid
 from selfdistill.recipe.one_card import known_models
+from selfdistill.recipe.schema import Recipe
 
 
 def demo(
@@ -85,12 +86,14 @@ def _say_where_there_is_no_gpu(name: str) -> None:
 def run_recipe(recipe: Recipe, out: Path | None) -> None:
     """Run all stages, then print the table and where the report is; or all rounds, where the recipe has several."""
     quiet_libraries()
-    from selfdistill.cli.all_rounds import run_all
+    place = run_directory(out, recipe.name, recipe.seed)
+    if recipe.rounds.count > 1:
+        from selfdistill.cli.show import show
+        from selfdistill.studies.rounds import study
+
+        show("rounds", *study([recipe], place), place)
+        return
     from selfdistill.cli.result import print_result
     from selfdistill.run import pipeline as loop
 
-    if recipe.rounds.count > 1:
-        run_all([recipe], run_directory(out, recipe.name, recipe.seed))
-        return
-    directory = loop.run_recipe(recipe, run_directory(out, recipe.name, recipe.seed))
-    print_result(directory.root)
+    print_result(loop.run_recipe(recipe, place).root)

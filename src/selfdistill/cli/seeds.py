@@ -10,7 +10,7 @@ import typer
 from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.files import write_json, write_text
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe.load import load_recipe
 from selfdistill.run.pipeline import run_recipe
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.seeds import markdown, summarise_seeds

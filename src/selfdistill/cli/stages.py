@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+import selfdistill
 from selfdistill.cli.options import DirectoryArgument, GridOption, SetOption
 from selfdistill.cli.result import print_result
 from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import Recipe, load_recipe, with_whole_grid
-from selfdistill.run.manifest import read_recipe
+from selfdistill.recipe.load import load_recipe, with_whole_grid
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.mirror import push as mirror_run
+from selfdistill.run.own_recipe import read_recipe
 
 
 def sample(
@@ -70,18 +72,18 @@ def report(directory: DirectoryArgument) -> None:
     from selfdistill.run import reporting
 
     reporting.write_report(run)
-    mirror_run(recipe, run)
+    mirror_run(recipe.storage, run)
     print_result(directory)
 
 
 def _stage(path: Path, name: str, given: Recipe | None = None) -> None:
     recipe = given or read_recipe(RunDirectory(path))  # a mistake shows before what takes seconds to import
     quiet_libraries()
-    from selfdistill.run import stages, start
+    from selfdistill.run import start
 
     if given is not None:
         start.check_recipe(given)
     directory = start.begin(recipe, path)
-    work: Callable[[Recipe, RunDirectory], None] = getattr(stages, name)
+    work: Callable[[Recipe, RunDirectory], None] = getattr(selfdistill, name)
     with exclusive(directory):
         work(recipe, directory)

@@ -75,7 +75,7 @@ STUDIES: tuple[Listed, ...] = (
     Command(
         "agreement",
         "agreement",
-        "Of several answers to a problem give one of the largest group that agrees, on inputs from the statement "
+        "Of several answers to a problem, give one of the largest group that agrees on inputs from the statement "
         "alone.",
     ),
 )

@@ -14,7 +14,7 @@ from selfdistill.cli.options import JobsOption, RecipeArgument, SeedsOption, Set
 from selfdistill.cli.show import show
 from selfdistill.cli.table import Study
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe.load import load_recipe
 
 _REQUIRED = inspect.Parameter.empty
 

@@ -10,8 +10,8 @@ import typer
 from selfdistill.cli.options import JobsOption, RecipeArgument, SeedsOption, SetOption
 from selfdistill.cli.show import show
 from selfdistill.libraries import quiet_libraries
-from selfdistill.recipe import load_recipe
 from selfdistill.recipe.evaluation import WHOLE_GRID
+from selfdistill.recipe.load import load_recipe
 from selfdistill.report.pages.sweep import sweep_page
 from selfdistill.studies.execute import execute
 from selfdistill.studies.grid import Grid, Truncation

@@ -14,9 +14,9 @@ from rich.console import Console
 from selfdistill.cli.options import DirectoryArgument
 from selfdistill.directory import RunDirectory
 from selfdistill.libraries import quiet_libraries
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
 
 
 def try_(
@@ -42,9 +42,10 @@ def try_(
     run = RunDirectory(Path(directory))
     recipe = read_recipe(run)
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    sides = open_sides(recipe, run, renderer)
+    sides = open_sides(recipe.model, recipe.evaluation, run, renderer)
     limit = min(max_new_tokens, recipe.evaluation.max_new_tokens)
-    session = Session(recipe, renderer, sides, load_problems(recipe.evaluation), limit)
+    problems = load_problems(recipe.evaluation)
+    session = Session(recipe.evaluation.grading, renderer, sides, problems, limit=limit, seed=recipe.seed)
     if not sys.stdin.isatty():
         session.run(sys.stdin, Plain())
         return

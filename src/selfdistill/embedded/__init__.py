@@ -10,12 +10,12 @@ What it is, how it was made and what it cannot show: docs/embedded.md.
 
 from __future__ import annotations
 
+from selfdistill.embedded.corpus import held_out
 from selfdistill.embedded.directory import model_dir
 from selfdistill.embedded.documents import JsonProblem
 from selfdistill.embedded.problems import (
     Text,
     fingerprint,
-    held_out,
     json_problems,
     json_prompts,
     problems,

@@ -1,6 +1,6 @@
 """Test cases for a chain: few, but rich enough to tell it from its near misses.
 
-Expected results come from the operations' own meaning (chains.run), never from generated programs.
+Expected results come from the operations' own meaning (chain.run), never from generated programs.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from selfdistill.embedded import bugs
-from selfdistill.embedded.chains import Chain, run
+from selfdistill.embedded.chain import Chain, run
+from selfdistill.embedded.near_misses import wrong_chain
 from selfdistill.records import CallCase, CallTests
 
 DRAWN = 14
@@ -41,7 +41,7 @@ def telling(tests: CallTests, chain: Chain) -> CallTests:
     empty, *others = tests.cases
     remaining = others[::-1]
     rng = Random(f"telling/{chain.key}")
-    near_misses = {mutant for _ in range(NEAR_MISSES) if (mutant := bugs.wrong_chain(chain, rng)) is not None}
+    near_misses = {mutant for _ in range(NEAR_MISSES) if (mutant := wrong_chain(chain, rng)) is not None}
     results = Counter([repr(empty.expected)])
     kept: list[CallCase] = []
     while len(kept) < CASES - 1:

@@ -1,24 +1,22 @@
-"""Chains of operations: what an embedded problem asks for, apart from its English and its Python.
+"""Draw chains: of a family, a length and a split.
 
-A chain is drawn, run, named by a canonical key and put into one split by a hash of that key (splits.py), so that
-pretraining, prompts, validation and test never share a chain. Chains with a pointless step (sorting before a sum) are
-not drawn.
+Each belongs to one split, so pretraining, prompts, validation and test never share a chain. Chains with a pointless
+step (sorting before a sum) are not drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any, Literal
 
-from selfdistill.embedded.operations import OPERATIONS, Constant, Operation, Shape, Type
-from selfdistill.embedded.splits import Split, split_of
+from selfdistill.embedded.chain import Chain, Source, Step, run, without_step
+from selfdistill.embedded.operation import Operation, Shape, Type
+from selfdistill.embedded.operations import OPERATIONS
+from selfdistill.embedded.splits import Split
 
 Family = Literal["lists", "scalars", "strings"]
-Source = Literal["ints", "strs", "text", "range", "digits"]
-"""What the function is given: a list of ints, of strings, a string, or a number (1..n, or its decimal digits)."""
 
 FAMILY_SOURCES: dict[Family, tuple[Source, ...]] = {
     "lists": ("ints", "ints", "strs"),  # named twice: two thirds are about numbers
@@ -27,45 +25,10 @@ FAMILY_SOURCES: dict[Family, tuple[Source, ...]] = {
 }
 SOURCE_TYPES: dict[Source, Type] = {"ints": "ints", "strs": "strs", "text": "text", "range": "ints", "digits": "ints"}
 LARGEST_RESULT = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An operation with its constant."""
-
-    operation: Operation
-    constant: Constant = None
-
-    @property
-    def key(self) -> str:
-        """Canonical name, e.g. `gt:3`."""
-        return self.operation.name if self.constant is None else f"{self.operation.name}:{self.constant}"
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """One to four steps over one source."""
-
-    source: Source
-    steps: tuple[Step, ...]
-
-    @property
-    def key(self) -> str:
-        """Canonical name, e.g. `ints|gt:3|square|sum`."""
-        return "|".join((self.source, *(step.key for step in self.steps)))
-
-    @property
-    def split(self) -> Split:
-        """The one split that this chain belongs to."""
-        return split_of(self.key)
-
-
-def run(chain: Chain, argument: Any) -> Any:
-    """What a right program returns for this argument."""
-    value = _iterable(chain.source, argument)
-    for step in chain.steps:
-        value = _apply(step, value)
-    return value
+TASK_LENGTHS = {1: 3, 2: 27, 3: 30, 4: 40}
+"""Weights of chain lengths in SSD prompts, validation, test and the instruct-like stage: hard chains are common."""
+SIDE_LENGTHS = {2: 60, 3: 40}
+"""Weights for the families beside lists."""
 
 
 def draw(rng: Random, family: Family, length: int, split: Split) -> Chain:
@@ -104,14 +67,6 @@ def is_sensible(chain: Chain) -> bool:
     )
 
 
-def without_step(chain: Chain, index: int) -> Chain | None:
-    """The chain with one step left out, or None where the types then do not fit."""
-    removed = chain.steps[index].operation
-    if removed.takes != removed.gives or len(chain.steps) == 1:
-        return None
-    return Chain(chain.source, chain.steps[:index] + chain.steps[index + 1 :])
-
-
 def _draw_steps(rng: Random, source: Source, length: int) -> tuple[Step, ...] | None:
     """Steps whose types fit, no operation twice; None where the draw leads nowhere."""
     steps: list[Step] = []
@@ -143,25 +98,6 @@ def _groups(type_: Type, shapes: tuple[Shape, ...]) -> tuple[tuple[Operation, ..
     """The operations that take this type, a group for each shape that has any."""
     by_shape = (tuple(each for each in OPERATIONS if (each.takes, each.shape) == (type_, shape)) for shape in shapes)
     return tuple(group for group in by_shape if group)
-
-
-def _apply(step: Step, value: Any) -> Any:
-    apply, constant = step.operation.apply, step.constant
-    match step.operation.shape:
-        case "filter":
-            return [x for x in value if apply(x, constant)]
-        case "map":
-            return [apply(x, constant) for x in value]
-        case _:
-            return apply(value, constant)
-
-
-def _iterable(source: Source, argument: Any) -> Any:
-    if source == "range":
-        return list(range(1, argument + 1))
-    if source == "digits":
-        return [int(digit) for digit in str(argument)]
-    return argument
 
 
 def _too_large(result: Any) -> bool:

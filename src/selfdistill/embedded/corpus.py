@@ -12,16 +12,13 @@ from random import Random
 from typing import Literal
 
 from selfdistill.embedded import bugs, chains, documents, programs, statements
-from selfdistill.embedded.chains import Family
+from selfdistill.embedded.bugs import BUGGY_SHARE
+from selfdistill.embedded.chain import Chain
+from selfdistill.embedded.chains import SIDE_LENGTHS, TASK_LENGTHS, Family
 from selfdistill.embedded.splits import Split
 
-BUGGY_SHARE = 0.3
 PRETRAINING_LENGTHS = {1: 22, 2: 50, 3: 21, 4: 7}
 """Weights of chain lengths in pretraining: hard chains are rare."""
-TASK_LENGTHS = {1: 3, 2: 27, 3: 30, 4: 40}
-"""Weights of chain lengths in SSD prompts, validation, test and the instruct-like stage: hard chains are common."""
-SIDE_LENGTHS = {2: 60, 3: 40}
-"""Weights for the families beside lists."""
 _FAMILY_WEIGHTS: dict[Family | Literal["json"], int] = {"lists": 82, "scalars": 6, "strings": 6, "json": 6}
 
 
@@ -46,13 +43,18 @@ def pretraining(count: int, *, name: str = "pretraining", split: Split = "pretra
         yield _document(rng, split, PRETRAINING_LENGTHS, buggy=buggy)
 
 
+def held_out(limit: int = 1_000) -> Iterator[str]:
+    """Documents like those of pretraining, of chains it never saw, for perplexity; each ends with an end-of-text."""
+    return (document.text for document in pretraining(limit, name="held-out", split="validation"))
+
+
 def instruct(count: int) -> Iterator[Document]:
     """`count` clean solutions with the task's mixture of lengths."""
     for index in range(count):
         yield _document(Random(f"instruct/{index}"), "pretraining", TASK_LENGTHS, buggy=False)
 
 
-def write_document(chain: chains.Chain, rng: Random, *, buggy: bool) -> Document:
+def write_document(chain: Chain, rng: Random, *, buggy: bool) -> Document:
     """A prompt for the chain, and a program for the prompt."""
     prompt, _, argument = statements.prompt(chain, rng)
     write = bugs.write_buggy if buggy else programs.write

@@ -3,7 +3,7 @@
 `apply` is the meaning, and the only source of expected results. `expression` is what generated programs say. The two
 are written separately on purpose, so that "every reference passes its own tests" can fail.
 
-It does not chain operations (chains.py) or write programs (programs.py).
+It does not chain operations (chain.py) or write programs (programs.py).
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ from itertools import islice
 from random import Random
 from typing import Any, Literal
 
-from selfdistill.embedded import bugs, cases, chains, corpus, documents, programs, statements
-from selfdistill.embedded.chains import Chain, Family
+from selfdistill.embedded import bugs, cases, chains, documents, programs, statements
+from selfdistill.embedded.chain import Chain
+from selfdistill.embedded.chains import SIDE_LENGTHS, TASK_LENGTHS, Family
 from selfdistill.embedded.documents import JsonProblem
 from selfdistill.embedded.splits import Split
 from selfdistill.records import Problem
@@ -49,7 +50,7 @@ def problems(split: EvaluationSplit, family: Family = "lists") -> tuple[Problem,
     A problem's `program_prefix` is its statement: prefix + completion is the program.
     """
     is_main = family == "lists"
-    lengths = corpus.TASK_LENGTHS if is_main else corpus.SIDE_LENGTHS
+    lengths = TASK_LENGTHS if is_main else SIDE_LENGTHS
     count = PROBLEM_COUNTS[split] if is_main else SIDE_PROBLEM_COUNT
     drawn = chains.draw_distinct(Random(f"{split}/{family}"), family, split, lengths)
     made = (problem for chain in drawn if (problem := _problem(chain, split)))
@@ -81,18 +82,13 @@ def texts(
 
     Three of ten are buggy as in pretraining, or another share of them.
     """
-    share = corpus.BUGGY_SHARE if buggy_share is None else buggy_share
+    share = bugs.BUGGY_SHARE if buggy_share is None else buggy_share
     pool = _prompt_chains() if family == "lists" else _side_chains(family)
     for prompt_id, chain in islice(pool, limit):
         prompt, _, argument = statements.prompt(chain, Random(prompt_id))
         rng = Random(f"text/{prompt_id}")
         write = bugs.write_buggy if rng.random() < share else programs.write
         yield Text(prompt_id, prompt, write(chain, argument, rng))
-
-
-def held_out(limit: int = 1_000) -> Iterator[str]:
-    """Documents like those of pretraining, of chains it never saw, for perplexity; each ends with an end-of-text."""
-    return (document.text for document in corpus.pretraining(limit, name="held-out", split="validation"))
 
 
 def json_problems(split: EvaluationSplit) -> tuple[JsonProblem, ...]:
@@ -143,8 +139,18 @@ def _problem(chain: Chain, split: EvaluationSplit) -> Problem | None:
 
 
 def _prompt_chains() -> Iterator[tuple[str, Chain]]:
-    drawn = chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", corpus.TASK_LENGTHS)
-    return ((f"prompts/lists/{index:05d}", chain) for index, chain in enumerate(islice(drawn, PROMPT_COUNT)))
+    """Drawn as far as somebody asks, and kept: drawing all of them takes seconds, and every run of a study asks."""
+    known, more = _drawn_prompts()
+    for index in range(PROMPT_COUNT):
+        if index == len(known):
+            known.append(next(more))
+        yield f"prompts/lists/{index:05d}", known[index]
+
+
+@cache
+def _drawn_prompts() -> tuple[list[Chain], Iterator[Chain]]:
+    """Those that were drawn so far in this process, and what draws the next."""
+    return [], chains.draw_distinct(Random("prompts/lists"), "lists", "prompts", TASK_LENGTHS)
 
 
 def _side_chains(family: Family) -> Iterator[tuple[str, Chain]]:
@@ -152,7 +158,7 @@ def _side_chains(family: Family) -> Iterator[tuple[str, Chain]]:
     rng = Random(f"prompts/{family}")
     index = 0
     while True:
-        length = rng.choices(tuple(corpus.SIDE_LENGTHS), tuple(corpus.SIDE_LENGTHS.values()))[0]
+        length = rng.choices(tuple(SIDE_LENGTHS), tuple(SIDE_LENGTHS.values()))[0]
         yield f"prompts/{family}/{index:05d}", chains.draw(rng, family, length, "prompts")
         index += 1
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from selfdistill.embedded.chains import Chain, Source, Step
+from selfdistill.embedded.chain import Chain, Source, Step
 
 Style = Literal["comprehension", "lambda", "loop", "one-liner", "mixed"]
 STYLES: dict[Style, int] = {"comprehension": 32, "lambda": 22, "loop": 26, "one-liner": 12, "mixed": 8}

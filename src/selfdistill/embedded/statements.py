@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from selfdistill.embedded.chains import Chain, Source
+from selfdistill.embedded.chain import Chain, Source
 
 FUNCTIONS = ("solve", "f", "process", "compute", "run", "transform", "answer", "func", "go", "apply")
 ARGUMENTS: dict[Source, tuple[str, ...]] = {

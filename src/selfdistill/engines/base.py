@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -110,4 +110,14 @@ class TakesShards(Protocol):
         progress: Progress | None = None,
     ) -> Iterator[list[Completion]]:
         """`Engine.generate` of each shard."""
+        ...
+
+
+@runtime_checkable
+class HoldsModel(Protocol):
+    """An engine whose weights are a model of transformers in this process, which others may use as it is."""
+
+    @property
+    def plain_model(self) -> Any:
+        """The model."""
         ...

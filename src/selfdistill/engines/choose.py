@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K
 from selfdistill.errors import UserError
 from selfdistill.events import say
-from selfdistill.models.load import load_config, resolve_path
+from selfdistill.models.configs import load_config
+from selfdistill.models.paths import resolve_path
 
 if TYPE_CHECKING:
     from selfdistill.recipe.decoding import Decoding

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.engines.base import Completion, Progress, Request
-from selfdistill.engines.load import load_engine
+from selfdistill.engines.base import Completion, Engine, Progress, Request
 from selfdistill.engines.ray_cluster import cluster, user_error
 from selfdistill.errors import UserError
 
@@ -30,13 +30,13 @@ DEATHS_IN_A_ROW = 8
 class _Remote:
     """An engine in a process of its own, somewhere in the cluster."""
 
-    def __init__(self, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]) -> None:
-        self._arguments = (model, engine, path, ends)
+    def __init__(self, load: Callable[[], Engine]) -> None:
+        self._load = load
         self._engine: Any = None
 
     def load(self) -> int:
         """Load the model; not in the constructor, whose errors Ray hides. Its context."""
-        self._engine = load_engine(*self._arguments)
+        self._engine = self._load()
         return int(self._engine.context)
 
     def generate(self, requests: Sequence[Request], max_new_tokens: int, targets: bool) -> list[Completion]:
@@ -194,9 +194,19 @@ def _absolute(path: str) -> str:
 
 
 def open_engines(
-    address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...] = ()
+    address: str,
+    load: Callable[..., Engine],
+    model: ModelSettings,
+    engine: EngineSettings,
+    path: str | None,
+    ends: tuple[int, ...] = (),
 ) -> ClusterEngines:
     """Start a recipe's engines in a cluster.
+
+    Args:
+        address: of the cluster's head.
+        load: loads one engine on its node: `load_engine`.
+        model, engine, path, ends: its arguments.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -208,5 +218,8 @@ def open_engines(
     model = model.model_copy(update={"path": _absolute(model.path)})
     path = path and _absolute(path)
     return ClusterEngines(
-        ray=ray, start=lambda: remote.remote(model, engine, path, ends), count=engine.replicas, leave=exit_stack
+        ray=ray,
+        start=lambda: remote.remote(partial(load, model, engine, path, ends)),
+        count=engine.replicas,
+        leave=exit_stack,
     )

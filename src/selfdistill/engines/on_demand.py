@@ -43,8 +43,9 @@ def on_demand(
         return loaded[0]
 
     def open_engine() -> Engine:
-        arguments = (model, engine, path, ends)
-        return _on_cluster(cluster, *arguments) if cluster else load_engine(*arguments)
+        if cluster:
+            return open_engines(cluster, load_engine, model, engine, path, ends)
+        return load_engine(model, engine, path, ends)
 
     # A cluster's engines are not kept: they would hold the room that the next model's engines wait for.
     if is_kept() and not cluster:
@@ -55,9 +56,3 @@ def on_demand(
     finally:
         while loaded:
             loaded.pop().close()
-
-
-def _on_cluster(
-    address: str, model: ModelSettings, engine: EngineSettings, path: str | None, ends: tuple[int, ...]
-) -> Engine:
-    return open_engines(address, model, engine, path, ends)

@@ -21,7 +21,9 @@ from selfdistill.engines.answers import Answer, read_answer, to_completion
 from selfdistill.engines.asking import BrokenAnswerError, Server
 from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.errors import UserError
-from selfdistill.models.load import context_length, end_of_turn_ids, load_config, read_tokenizer
+from selfdistill.models.configs import context_length, load_config
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.seeds import integer_seed
 

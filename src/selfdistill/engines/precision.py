@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from selfdistill.engines.choose import is_small
 from selfdistill.events import say
-from selfdistill.models.load import load_config, resolve_device
+from selfdistill.models.configs import load_config
+from selfdistill.models.devices import resolve_device
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.models.load import load_model, resolve_device
+from selfdistill.engines.base import HoldsModel
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.load import load_model
 from selfdistill.recipe.engine import ENGINES
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def shared_engine(
 def shared_model(model: ModelSettings, path: str | None = None) -> Any:
     """The weights that transformers has loaded, or loads now: see `models.load.load_model`."""
     found = _take(_weights(model, path), _has_model, "", _on_gpu(model), lambda: load_model(model, path))
-    return found.model if _is_engine(found) else found
+    return found.plain_model if isinstance(found, HoldsModel) else found
 
 
 def _take(
@@ -99,13 +101,7 @@ def _take(
 
 
 def _has_model(loaded: _Loaded) -> bool:
-    return not loaded.settings or _is_engine(loaded.held)
-
-
-def _is_engine(held: Any) -> bool:
-    from selfdistill.engines.transformers import TransformersEngine  # brings transformers, as what it looks at does
-
-    return isinstance(held, TransformersEngine)
+    return not loaded.settings or isinstance(loaded.held, HoldsModel)
 
 
 def _weights(model: ModelSettings, path: str | None) -> tuple[str, ...]:

@@ -28,7 +28,10 @@ from selfdistill.engines.slots import Prompt
 from selfdistill.engines.steps import Mode, start
 from selfdistill.engines.stops import StopStrings, Tails
 from selfdistill.events import warn
-from selfdistill.models.load import context_length, end_of_turn_ids, load_model, read_tokenizer
+from selfdistill.models.configs import context_length
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:
@@ -55,6 +58,11 @@ class TransformersEngine:
     """Needed by syntax constraints and stop strings."""
     cuda_graphs: bool = False
     """Whether steps are recorded and replayed."""
+
+    @property
+    def plain_model(self) -> Any:
+        """See `HoldsModel`."""
+        return self.model
 
     def generate(
         self,

@@ -13,21 +13,22 @@ import gc
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # read when vLLM is imported; the run shows its own progress
 
-import numpy as np
 from vllm import LLM, SamplingParams
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
-from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
+from selfdistill.engines.base import Completion, Progress, Request
 from selfdistill.engines.vllm_limits import LARGEST_TOP_K, MAX_LOGPROBS, TIES
+from selfdistill.engines.vllm_outputs import Shard
 from selfdistill.engines.vllm_stages import EARLIER_STAGES, PROCESSOR
-from selfdistill.errors import NotNumbersError, UserError
-from selfdistill.models.load import end_of_turn_ids, resolve_path
+from selfdistill.errors import UserError
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.paths import resolve_path
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.seeds import integer_seed
 
@@ -39,8 +40,6 @@ BATCHES_AHEAD = 2
 """Batches of requests that wait for a place in the running one, at least."""
 SHARDS_OPEN = 4
 """Shards begun and not yet handed over, at most: what they hold is in memory, and a row may take very long."""
-ROUNDING = 1e-3
-"""Probability that may be missing from a listed distribution."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ class VllmEngine:
         """
         engine = self.llm.llm_engine
         source = iter(shards)
-        unfinished: dict[str, tuple[_Shard, int]] = {}
-        opened: deque[_Shard] = deque()
+        unfinished: dict[str, tuple[Shard, int]] = {}
+        opened: deque[Shard] = deque()
         exhausted = False
         try:
             while True:
@@ -93,7 +92,7 @@ class VllmEngine:
                     requests = next(source, None)
                     exhausted = requests is None
                     if requests is not None:
-                        opened.append(_Shard(requests))
+                        opened.append(Shard(requests))
                         names = self._enqueue(requests, max_new_tokens, targets)
                         unfinished |= {name: (opened[-1], place) for place, name in enumerate(names)}
                 while opened and opened[0].is_done:
@@ -109,7 +108,7 @@ class VllmEngine:
             if unfinished:
                 engine.abort_request(list(unfinished))
 
-    def _wants_more(self, opened: deque[_Shard], unfinished: int) -> bool:
+    def _wants_more(self, opened: deque[Shard], unfinished: int) -> bool:
         return len(opened) < SHARDS_OPEN and unfinished < (1 + BATCHES_AHEAD) * self.batch_size
 
     def _enqueue(self, requests: Sequence[Request], max_new_tokens: int, targets: bool) -> list[str]:
@@ -148,31 +147,6 @@ class VllmEngine:
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args={EARLIER_STAGES: [stage.model_dump() for stage in earlier]} if earlier else None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Shard:
-    """Requests that vLLM has, and their completions as they come."""
-
-    requests: list[Request]
-    finished: dict[int, Completion] = field(default_factory=dict)
-    """By place in the shard."""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is missing."""
-        return len(self.finished) == len(self.requests)
-
-    def finish(self, place: int, output: Any, targets: bool, progress: Progress | None) -> None:
-        """Take vLLM's output. It is turned into arrays at once: its lists take many times their room."""
-        completion = _completion(output, greedy=self.requests[place].stages[-1].greedy, targets=targets)
-        self.finished[place] = completion
-        if progress:
-            progress(1, len(completion.token_ids), int(completion.finish_reason == "length"))
-
-    def completions(self) -> list[Completion]:
-        """All of them, in the order of the requests."""
-        return [self.finished[place] for place in range(len(self.requests))]
 
 
 def load_vllm(
@@ -252,47 +226,6 @@ def _listed(decoding: Decoding) -> int:
             fix="set it, or training.targets: hard, or engine.kind: transformers",
         )
     return decoding.top_k + TIES
-
-
-def _completion(output: Any, *, greedy: bool, targets: bool) -> Completion:
-    """vLLM's output. At each position it lists the drawn token, then the most probable ones, filtered ones as -inf."""
-    token_ids = tuple(output.token_ids)
-    count = len(token_ids)
-    ids = np.array(output.logprobs.token_ids, np.int32).reshape(count, -1)
-    logprobs = np.array(output.logprobs.logprobs, np.float64).reshape(count, -1)
-    if np.isnan(logprobs).any():
-        raise NotNumbersError
-    if greedy:  # q_s is a point; vLLM tells the untempered log-probability
-        ids, logprobs = ids[:, :1].repeat(2, 1), np.zeros((count, 2))
-    return Completion(
-        token_ids=token_ids,
-        finish_reason="stop" if output.finish_reason == "stop" else "length",
-        logprobs=tuple(logprobs[:, 0].round(6).tolist()),
-        targets=_targets(ids[:, 1:], logprobs[:, 1:]) if targets else None,
-    )
-
-
-def _targets(ids: np.ndarray, logprobs: np.ndarray) -> SparseTargets:
-    """q_s from (T, K) listed log-probabilities, most probable first; renormalised, so that rounding does not add up.
-
-    Raises:
-        UserError: at some position more tokens were retained than are listed.
-    """
-    probabilities = np.exp(logprobs)
-    retained = probabilities > 0
-    mass = probabilities.sum(-1, keepdims=True)
-    if len(mass) and mass.min() < 1 - ROUNDING:
-        raise UserError(
-            f"vLLM lists only {mass.min():.1%} of a distribution: more than {TIES} tokens tie with the top_k-th",
-            where="sampling.decoding.top_k",
-            fix="set model.dtype: float32, where fewer tie, or training.targets: hard, or engine.kind: transformers",
-        )
-    probabilities = probabilities / mass
-    return SparseTargets(
-        support_sizes=retained.sum(-1).astype(np.int32),
-        token_ids=ids[retained],
-        probabilities=probabilities[retained].astype(np.float32),
-    )
 
 
 def _gist(error: Exception) -> str:

@@ -18,12 +18,13 @@ from selfdistill.engines.stream import Chunk, Contexts, stream_logits
 from selfdistill.errors import UserError
 from selfdistill.explain.breaks import Break, LocatedBreak, break_rows, find_breaks, token_class
 from selfdistill.explain.choose import evenly, programs_to_show
-from selfdistill.explain.measures import Measured, measure
+from selfdistill.explain.measured import Measured
+from selfdistill.explain.measures import measure
 from selfdistill.explain.movers import Movers
 from selfdistill.explain.records import ExplainResult, Graded, Mover, PreviewGap, Program
 from selfdistill.explain.sums import Sums
 from selfdistill.explain.view import Viewer
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.explain import AnalysisSettings
 from selfdistill.recipe.model import ModelSettings

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from selfdistill.engines.stream import Chunk, Contexts
 from selfdistill.explain.kinds import KINDS, is_fork
-from selfdistill.explain.measures import Measured
+from selfdistill.explain.measured import Measured
 from selfdistill.explain.records import Mover
 from selfdistill.explain.view import Viewer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfdistill.engines.base import Request
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.text import Detokenizer
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.problems.prepare import prepare_prompts
 from selfdistill.problems.render import Renderer
 from selfdistill.recipe.decoding import Decoding

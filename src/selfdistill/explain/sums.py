@@ -11,7 +11,7 @@ import numpy as np
 
 from selfdistill import seeds
 from selfdistill.explain.kinds import KINDS, Kind, is_fork
-from selfdistill.explain.measures import Measured
+from selfdistill.explain.measured import Measured
 from selfdistill.explain.records import MODELS, Band, Curve, KindRow, ThresholdRow
 from selfdistill.measure.bootstrap import percentile_interval, resampled_ratios
 from selfdistill.recipe.explain import AnalysisSettings

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from selfdistill.engines.stream import Chunk
 from selfdistill.explain.kinds import kind_of
-from selfdistill.explain.measures import Measured
+from selfdistill.explain.measured import Measured
 from selfdistill.explain.records import Choice, Position
 from selfdistill.recipe.explain import AnalysisSettings
 

@@ -19,10 +19,13 @@ import numpy as np
 import torch
 
 from selfdistill.errors import UserError
+from selfdistill.models.configs import load_config
+from selfdistill.models.endings import end_of_turn_ids
 from selfdistill.models.gguf.families import Family, check_bias, family_of, head_dim
 from selfdistill.models.gguf.rope import llama3_divisors
 from selfdistill.models.gguf.vocabulary import BYTE_LEVEL, Vocabulary, vocabulary_of
-from selfdistill.models.load import end_of_turn_ids, load_config, load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.model import ModelSettings
 
 if TYPE_CHECKING:

@@ -7,20 +7,16 @@ and why that is safe.
 
 from __future__ import annotations
 
-from selfdistill.grading import jobs
 from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.checker import Checker
 from selfdistill.grading.checks import check_assertions
-from selfdistill.grading.limits import Limits
-from selfdistill.grading.official import split_replies
-from selfdistill.grading.outcomes import Result, failure, stopped
-from selfdistill.grading.sandbox import Sandbox
+from selfdistill.grading.ended import Result, RunJob
+from selfdistill.grading.outcomes import failure, stopped
+from selfdistill.grading.replies import split_replies
 from selfdistill.records import AssertTests, Outcome
 
 
-def run_calls(
-    sandbox: Sandbox, checker: Checker, program: bytes, tests: AssertTests, limits: Limits
-) -> tuple[Result | None, float]:
+def run_calls(run_job: RunJob, checker: Checker, program: bytes, tests: AssertTests) -> tuple[Result | None, float]:
     """Run the calls of all assertions in one process under one time limit. `assertions_of(tests)` is not None.
 
     Returns:
@@ -31,7 +27,7 @@ def run_calls(
     assertions = assertions_of(tests) or ()
     calls = [(call.name, call.args, call.kwargs) for each in assertions for call in each.calls]
     equality = [each.equality for each in assertions for _call in each.calls]
-    run = jobs.run_job(sandbox, {"kind": "calls", "program": program, "calls": calls}, limits)
+    run = run_job({"kind": "calls", "program": program, "calls": calls})
     replies = split_replies(run.reply, len(calls))
     answered = next((at for at, reply in enumerate(replies) if reply[:1] != b"R"), len(replies))
     results, seconds = checker.check(len(run.reply), run.seconds, check_assertions, tests, replies[:answered])

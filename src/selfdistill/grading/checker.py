@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill.errors import HarnessError
+from selfdistill.grading.children import END_SECONDS, START_SECONDS, SandboxKilledError, ends_within
 from selfdistill.grading.descriptors import hand_over, memory_file
+from selfdistill.grading.ended import Result
 from selfdistill.grading.inside import kernel
 from selfdistill.grading.limits import Limits
-from selfdistill.grading.outcomes import Result
-from selfdistill.grading.sandbox import END_SECONDS, START_SECONDS, SandboxKilledError, ends_within
 from selfdistill.records import Outcome
 
 IN_PLACE = 16 << 10

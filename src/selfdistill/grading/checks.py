@@ -12,10 +12,10 @@ from typing import Any
 from selfdistill.grading.assertions import assertions_of
 from selfdistill.grading.compare import call_matches, output_matches, value_matches
 from selfdistill.grading.documents import judge_document
+from selfdistill.grading.ended import Report, Result
 from selfdistill.grading.inside import plain
 from selfdistill.grading.limits import Rules
-from selfdistill.grading.outcomes import Result, failure
-from selfdistill.grading.sandbox import Report
+from selfdistill.grading.outcomes import failure
 from selfdistill.records import AssertTests, CallCase, Compare, Outcome, StdinCase
 
 

@@ -8,26 +8,22 @@ from __future__ import annotations
 import doctest
 from collections.abc import Sequence
 
-from selfdistill.grading import jobs
 from selfdistill.grading.checker import Checker
+from selfdistill.grading.ended import Result, RunJob
 from selfdistill.grading.inside import plain
-from selfdistill.grading.limits import Limits
-from selfdistill.grading.official import split_replies
-from selfdistill.grading.outcomes import Result, failure, stopped
-from selfdistill.grading.sandbox import Sandbox
+from selfdistill.grading.outcomes import failure, stopped
+from selfdistill.grading.replies import split_replies
 from selfdistill.records import DoctestExample, DoctestTests, Outcome
 
 
-def run_examples(
-    sandbox: Sandbox, checker: Checker, program: bytes, tests: DoctestTests, limits: Limits
-) -> tuple[Result, float]:
+def run_examples(run_job: RunJob, checker: Checker, program: bytes, tests: DoctestTests) -> tuple[Result, float]:
     """Run all examples in one process under one time limit.
 
     Returns:
         the result of the first example that is wrong, else a pass; and the seconds that were used.
     """
     sources = [example.source for example in tests.examples]
-    run = jobs.run_job(sandbox, {"kind": "examples", "program": program, "sources": sources}, limits)
+    run = run_job({"kind": "examples", "program": program, "sources": sources})
     replies = split_replies(run.reply, len(sources))
     answered = next((at for at, reply in enumerate(replies) if reply[:1] != b"R"), len(replies))
     given = replies[:answered]

@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from selfdistill.grading.outcomes import Result
+from selfdistill.grading.ended import Result
 from selfdistill.records import Outcome
 
 

@@ -9,34 +9,21 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from selfdistill.errors import HarnessError
+from selfdistill.grading.children import SandboxMemoryError
 from selfdistill.grading.descriptors import memory_file
+from selfdistill.grading.ended import Ended, Report, Run
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.replies import ReplyCounter
-from selfdistill.grading.sandbox import Report, Sandbox, SandboxMemoryError
+from selfdistill.grading.sandbox import Sandbox
 
 SCRIPT_GRACE_SECONDS = 0.2
 """How long a test script may take to see that its program is gone."""
 REPORT_SECONDS = 10.0
 """The report is there already when it is asked for."""
 _KILLED = Report(15, 0, 0.0, dirty=True)
-Ended = Literal["exit", "timeout", "output limit", "memory limit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one job's process did."""
-
-    ended: Ended
-    report: Report
-    output: bytes
-    """Its standard output, where it was asked for."""
-    reply: bytes
-    """What it wrote to its channel."""
-    seconds: float
 
 
 def run_job(sandbox: Sandbox, job: dict[str, Any], limits: Limits, *, stdin: str | None = None, tests: int = 0) -> Run:

@@ -19,10 +19,11 @@ from selfdistill.grading.asserts import run_calls
 from selfdistill.grading.checker import IN_PLACE, Checker
 from selfdistill.grading.checks import check_call, check_document, check_output, check_value
 from selfdistill.grading.doctests import run_examples
+from selfdistill.grading.ended import Report, Result, Run
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.official import livecodebench_results
-from selfdistill.grading.outcomes import Result, failure, stopped, text, unanswered
-from selfdistill.grading.sandbox import Report, Sandbox
+from selfdistill.grading.outcomes import failure, stopped, text, unanswered
+from selfdistill.grading.sandbox import Sandbox
 from selfdistill.records import (
     AssertTests,
     CallCase,
@@ -47,6 +48,10 @@ class Bench:
         self.scripts = Sandbox(isolation, limits, "scripts")
         self.checker = Checker(limits)
         self.limits, self.rules = limits, rules
+
+    def run_job(self, job: dict[str, Any], *, stdin: str | None = None, tests: int = 0) -> Run:
+        """One job of a program: see `jobs.run_job`."""
+        return jobs.run_job(self.programs, job, self.limits, stdin=stdin, tests=tests)
 
     def close(self) -> None:
         """End the sandboxes and the process."""
@@ -87,7 +92,7 @@ def _detail(number: int, result: tuple[Outcome, str, float]) -> str:
 def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[tuple[Result, float]]:
     tests = submission.tests
     if isinstance(tests, (StdinTests, CallTests)) and bench.rules == "livecodebench":
-        yield from livecodebench_results(bench.programs, bench.checker, program, tests, bench.limits)
+        yield from livecodebench_results(bench.run_job, bench.checker, program, tests)
     elif isinstance(tests, StdinTests):
         for case in tests.cases:
             yield _stdin(bench, {"kind": "stdin", "program": program}, case)
@@ -98,7 +103,7 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
     elif isinstance(tests, AssertTests):
         yield _assertions(bench, program, tests)
     elif isinstance(tests, DoctestTests):
-        yield run_examples(bench.programs, bench.checker, program, tests, bench.limits)
+        yield run_examples(bench.run_job, bench.checker, program, tests)
     elif isinstance(tests, SchemaTests):
         yield _document(bench, program, tests)
     else:
@@ -106,7 +111,7 @@ def _results(bench: Bench, program: bytes, submission: Submission) -> Iterator[t
 
 
 def _stdin(bench: Bench, job: dict[str, Any], case: StdinCase) -> tuple[Result, float]:
-    run = jobs.run_job(bench.programs, job, bench.limits, stdin=case.input)
+    run = bench.run_job(job, stdin=case.input)
     if run.ended != "exit":
         return stopped(run.ended), run.seconds
     if run.report.status != 0:
@@ -118,7 +123,7 @@ def _stdin(bench: Bench, job: dict[str, Any], case: StdinCase) -> tuple[Result, 
 
 
 def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -> tuple[Result, float]:
-    run = jobs.run_job(bench.programs, job, bench.limits)
+    run = bench.run_job(job)
     tags = (b"R", b"N") if compare == "is given" else (b"R",)
     result = unanswered(run, tags)
     if result is not None:
@@ -126,7 +131,7 @@ def _call(bench: Bench, job: dict[str, Any], case: CallCase, compare: Compare) -
     return _checked(bench, run, len(run.reply), check_call, run.reply, case, compare, bench.rules)
 
 
-def _checked(bench: Bench, run: jobs.Run, size: int, check: Callable[..., Result], *args: Any) -> tuple[Result, float]:
+def _checked(bench: Bench, run: Run, size: int, check: Callable[..., Result], *args: Any) -> tuple[Result, float]:
     """The result of comparing `size` bytes that the run gave, and the seconds of both."""
     (result,), seconds = bench.checker.check(size, run.seconds, check, *args)
     return result, run.seconds + seconds
@@ -142,7 +147,7 @@ def _document(bench: Bench, program: bytes, tests: SchemaTests) -> tuple[Result,
 def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Result, float]:
     result, spent = None, 0.0
     if assertions_of(tests) is not None:
-        result, spent = run_calls(bench.programs, bench.checker, program, tests, bench.limits)
+        result, spent = run_calls(bench.run_job, bench.checker, program, tests)
     if result is not None:
         return result, spent
     left = bench.limits.seconds_per_test - spent
@@ -154,7 +159,7 @@ def _assertions(bench: Bench, program: bytes, tests: AssertTests) -> tuple[Resul
     return _script_result(run, report), spent + run.seconds
 
 
-def _script_result(run: jobs.Run, report: Report) -> Result:
+def _script_result(run: Run, report: Report) -> Result:
     if run.ended != "exit":
         return stopped(run.ended)
     tag, detail = run.reply[:1], text(run.reply[1:])
@@ -171,7 +176,7 @@ def _prediction(bench: Bench, answer_text: bytes, tests: PredictionTests) -> tup
     with _literal_faults():
         expected = ast.literal_eval(tests.expected)
     job = {"kind": tests.target, "program": tests.function.encode(), "expression": answer_text.decode(errors="replace")}
-    run = jobs.run_job(bench.programs, job, bench.limits)
+    run = bench.run_job(job)
     result = unanswered(run)
     if result is not None:
         return result, run.seconds

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from selfdistill.grading import cgroups
 from selfdistill.grading.bubblewrap import bubblewrap_path
 from selfdistill.grading.limits import Limits
 
@@ -73,13 +72,28 @@ def wrapper(number: int, limits: Limits, inside: Path, information: int, gate: i
 
 
 def zygote_command(
-    directory: Path, sockets: tuple[int, int], role: str, limits: Limits, uid: int | None = None
+    directory: Path,
+    sockets: tuple[int, int],
+    role: str,
+    limits: Limits,
+    uid: int | None = None,
+    *,
+    memory_counted: bool = False,
 ) -> list[str]:
-    """The zygote's own command. `directory` holds the package `inside`; without `uid`, isolation is `process`."""
+    """The zygote's own command.
+
+    Args:
+        directory: holds the package `inside`.
+        sockets: the zygote's ends, for jobs and for events.
+        role: what the sandbox runs.
+        limits: of one test.
+        uid: of the programs, as of `Wrapper`; without it, isolation is `process`.
+        memory_counted: a control group counts the memory of the whole sandbox.
+    """
     level = ["process", "-1"] if uid is None else ["full", str(uid)]
     memory = limits.memory_mb << 20
     # Address space is not memory: stacks of threads, libraries. But without a group nothing else counts shared memory.
-    address_space = memory << 6 if uid is not None and cgroups.available() else memory
+    address_space = memory << 6 if memory_counted else memory
     numbers = [str(number) for number in (memory, limits.scratch_mb << 20, limits.processes, address_space)]
     python, *packages = [_python(), *site_packages()] if uid is None else map(_seen_at, [_python(), *site_packages()])
     start = [python, *PYTHON_FLAGS, "-c", _START, str(directory), *map(str, sockets)]

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import signal
 
-from selfdistill.grading.jobs import Ended, Run
-from selfdistill.grading.sandbox import Report
+from selfdistill.grading.ended import Ended, Report, Result, Run
 from selfdistill.records import Outcome
-
-Result = tuple[Outcome, str]
-"""An outcome and its detail."""
 
 
 def unanswered(run: Run, tags: tuple[bytes, ...] = (b"R",)) -> Result | None:

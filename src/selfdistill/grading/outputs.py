@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from selfdistill.grading.ended import Raised
 from selfdistill.grading.inside import plain
 from selfdistill.grading.isolation import require
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Isolation, Limits
-from selfdistill.grading.official import split_replies
+from selfdistill.grading.replies import split_replies
 from selfdistill.grading.sandbox import Sandbox
 from selfdistill.grading.workers import over_workers, tried, worker_count
 
@@ -23,14 +24,6 @@ MOST_BYTES = 256 << 10
 at most, whatever they are."""
 Failure = Literal["no program", "does not compile", "does not load", "stopped", "no plain data", "harness error"]
 """Why a program has no outputs. `stopped`: at a limit, or by itself before its last input. `harness error`: ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The output of a call that raised, or of a whole program that failed."""
-
-    name: str = ""
-    """Of the exception's type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from selfdistill.checked import checked
 from selfdistill.errors import HarnessError, WrongValueError
+from selfdistill.grading.children import SandboxKilledError
 from selfdistill.grading.isolation import require
 from selfdistill.grading.judging import Bench, judge
 from selfdistill.grading.limits import Isolation, Limits, Rules, Submission
 from selfdistill.grading.outcomes import text
-from selfdistill.grading.sandbox import SandboxKilledError
 from selfdistill.grading.workers import over_workers, tried, worker_count
 from selfdistill.records import Outcome, Tests, Verdict
 

@@ -12,7 +12,7 @@ from selfdistill.grading.inside import plain
 from selfdistill.grading.isolation import require
 from selfdistill.grading.jobs import run_job
 from selfdistill.grading.limits import Limits
-from selfdistill.grading.official import split_replies
+from selfdistill.grading.replies import split_replies
 from selfdistill.grading.sandbox import Sandbox
 
 _LIMITS = Limits(seconds_per_test=60.0, memory_mb=4096, output_mb=256)

@@ -6,6 +6,8 @@ send bytes for ever.
 
 from __future__ import annotations
 
+from selfdistill.grading.inside import livecodebench
+
 
 class ReplyCounter:
     """Counts replies as their bytes come. Keeps none of them, and counts no more than it was asked for."""
@@ -32,3 +34,19 @@ class ReplyCounter:
             self._missing -= taken
             self.left -= not self._missing
         return 0 < self.left < before
+
+
+def split_replies(data: bytes, most: int) -> list[bytes]:
+    """The first `most` replies of a job, each with its length in front; an incomplete last one is left out.
+
+    Reads no further: what else a program has written there is not looked at, however much it is.
+    """
+    replies: list[bytes] = []
+    at = len(livecodebench.LOADED) if data.startswith(livecodebench.LOADED) else 0
+    while len(replies) < most and at + 4 <= len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        if end > len(data):
+            break
+        replies.append(data[at + 4 : end])
+        at = end
+    return replies

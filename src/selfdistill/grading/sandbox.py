@@ -20,39 +20,30 @@ from pathlib import Path
 from typing import IO, Literal
 
 from selfdistill.errors import HarnessError
-from selfdistill.grading import namespaces
+from selfdistill.grading import cgroups, namespaces
 from selfdistill.grading.cgroups import Group, make_group
+from selfdistill.grading.children import (
+    END_SECONDS,
+    START_SECONDS,
+    SandboxKilledError,
+    SandboxMemoryError,
+    ends_within,
+)
 from selfdistill.grading.descriptors import hand_over, memory_file
+from selfdistill.grading.ended import Report
 from selfdistill.grading.inside import protocol
 from selfdistill.grading.limits import Isolation, Limits
 
 Role = Literal["programs", "official", "scripts"]
 """What runs there: programs, programs under the `livecodebench` rules, test scripts."""
 
-START_SECONDS = 30.0
-"""A cold machine may need seconds for the first start."""
 KILL_SECONDS = 0.2
 """How long a program's end is waited for when its sandbox is killed; it mostly takes some milliseconds."""
-END_SECONDS = 10.0
-"""How long killed sandboxes are waited for at the end: the kernel must free what their programs held."""
 _INSIDE = Path(__file__).with_name("inside")
 _numbers = itertools.count()
 _open: set[Sandbox] = set()
 """What an interpreter that ends must not leave behind, whoever holds it then."""
 _ending = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How one job's process ended."""
-
-    status: int
-    """As of `os.waitpid`."""
-    peak_memory: int
-    """Bytes."""
-    cpu_seconds: float
-    dirty: bool
-    """It left files that could not simply be removed: the sandbox must be replaced."""
 
 
 class Sandbox:
@@ -141,14 +132,6 @@ class Sandbox:
         _open.discard(self)
 
 
-class SandboxMemoryError(HarnessError):
-    """The sandbox is gone, and it is the program's doing."""
-
-
-class SandboxKilledError(HarnessError):
-    """The zygote was killed from outside. Nothing in the sandbox can do that, but it can make the kernel do it."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
@@ -170,7 +153,9 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
     sockets = (their_jobs.fileno(), their_events.fileno())
     if isolation == "full":
         wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, their_information, gate)
-        zygote = namespaces.zygote_command(namespaces.HARNESS, sockets, role, limits, wrapper.uid)
+        zygote = namespaces.zygote_command(
+            namespaces.HARNESS, sockets, role, limits, wrapper.uid, memory_counted=cgroups.available()
+        )
         command, inherited = [*wrapper.command, *zygote], (*sockets, *wrapper.descriptors)
     else:
         command, inherited = namespaces.zygote_command(_INSIDE.parent, sockets, role, limits), sockets
@@ -235,19 +220,6 @@ def _buried(running: _Running, seconds: float) -> bool:
     if running.group is not None:
         running.group.remove()
     return True
-
-
-def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether a child of ours has ended, waiting this long at most. Unlike `Popen.wait` it does not poll."""
-    if process.poll() is not None:
-        return True
-    descriptor = os.pidfd_open(process.pid)
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
-    finally:
-        os.close(descriptor)
 
 
 @atexit.register

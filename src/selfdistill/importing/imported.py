@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from selfdistill.recipe import Recipe, builtin_recipes, load_recipe
-from selfdistill.recipe.load import parse_recipe
+from selfdistill.recipe.load import builtin_recipes, load_recipe, parse_recipe
+from selfdistill.recipe.schema import Recipe
 
 WIDTH = 118
 

@@ -13,8 +13,7 @@ import numpy as np
 from selfdistill import seeds
 from selfdistill.measure.comparisons import Comparison
 from selfdistill.measure.evaluated import EvaluatedProblem
-from selfdistill.measure.scores import Tables
-from selfdistill.measure.statistics import DIFFERENCE, SHARE, Estimate, intervals
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, Estimate, Tables, intervals
 
 _ORDER = ("easy", "medium", "hard")
 

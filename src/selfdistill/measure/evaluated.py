@@ -146,7 +146,7 @@ def read_evaluated(
     rules = {"programs": 0, "needed": 0, "whole": 0}
     first: dict[int, Outcome] = {}
     for verdict in files.read_records(directory.system_verdicts(system.name), Verdict):
-        task_id, _, sample_index = verdict.key.rpartition("/")
+        task_id = verdict.task_id
         if task_id not in position:
             raise _unknown_problem(task_id, directory.system_verdicts(system.name))
         problem = position[task_id]
@@ -161,7 +161,7 @@ def read_evaluated(
             rules["programs"] += 1
             for each in RULES:
                 rules[each] += verdict.passes(each)
-        if sample_index == "0":
+        if verdict.sample_index == 0:
             first[problem] = verdict.outcome
     completions, sampled, truncated = _described(directory.system_samples(system.name), limit)
     if sum(outcomes.values()) != completions.count or len(first) != len(problems):

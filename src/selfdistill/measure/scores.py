@@ -17,14 +17,10 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.measure.comparisons import find
 from selfdistill.measure.evaluated import Evaluation, read_evaluation
-from selfdistill.measure.statistics import pass_at_k_scores
+from selfdistill.measure.statistics import Scores, Tables, pass_at_k_scores
 from selfdistill.steps.evaluation.systems import System
 
 Key = TypeVar("Key", bound=Hashable)
-Scores = dict[str, np.ndarray]
-"""Measure ("pass@1") -> (problems,) of one system, NaN where undefined."""
-Tables = dict[str, np.ndarray]
-"""Measure -> (problems, systems), NaN where undefined."""
 
 
 @dataclass(frozen=True, slots=True)

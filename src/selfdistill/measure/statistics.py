@@ -26,6 +26,10 @@ from selfdistill import seeds
 from selfdistill.errors import WrongValueError
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled_means
 
+Scores = dict[str, np.ndarray]
+"""Measure ("pass@1") -> (problems,) of one system, NaN where undefined."""
+Tables = dict[str, np.ndarray]
+"""Measure -> (problems, systems), NaN where undefined."""
 CONFIDENCE = 0.95
 METHOD = "percentile bootstrap by problem"
 FEW = 20

@@ -45,7 +45,6 @@ def tally(verdicts: Iterable[Verdict]) -> Tally:
             for rule in RULES:
                 found.passed_under[rule] += verdict.passes(rule)
         if verdict.outcome is not Outcome.HARNESS_ERROR:
-            task_id = verdict.key.rpartition("/")[0]
-            found.judged[task_id] += 1
-            found.passed[task_id] += verdict.passed
+            found.judged[verdict.task_id] += 1
+            found.passed[verdict.task_id] += verdict.passed
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfdistill.errors import UserError, WrongValueError
-from selfdistill.models.load import resolve_path
+from selfdistill.models.paths import resolve_path
 from selfdistill.recipe.decoding import Decoding
 
 _NEUTRAL = {

@@ -19,8 +19,8 @@ from selfdistill.plan.model import ModelSize
 from selfdistill.plan.workload import Workload
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.engine import EngineSettings
+    from selfdistill.recipe.evaluation import EvaluationSettings
     from selfdistill.recipe.sampling import SamplingSettings
     from selfdistill.recipe.training import TrainingSettings
 
@@ -59,7 +59,10 @@ class Plan:
 
 
 def estimate(
-    recipe: Recipe,
+    engine: EngineSettings,
+    sampling: SamplingSettings,
+    training: TrainingSettings,
+    evaluation: EvaluationSettings,
     size: ModelSize,
     gpu: Gpu | None,
     gpus: int,
@@ -71,7 +74,7 @@ def estimate(
     """Estimate a run.
 
     Args:
-        recipe: the run's.
+        engine, sampling, training, evaluation: the recipe's sections.
         size: the model's.
         gpu: one device's data sheet; without one (a CPU) `ASSUMED_CPU` stands in.
         gpus: how many.
@@ -82,30 +85,30 @@ def estimate(
     """
     sheet = gpu or ASSUMED_CPU
     rooflines = f"{SAMPLING_SHARE:.0%} of the roofline"
-    roofline = (sampling_rate(size, sheet, recipe.engine.batch_size, work), rooflines)
-    engine = _engine(recipe.engine, on_gpu=gpu in GPUS.values())
+    roofline = (sampling_rate(size, sheet, engine.batch_size, work), rooflines)
+    kind = _engine(engine, on_gpu=gpu in GPUS.values())
     given = (measured, "as measured (--tokens-per-second)") if measured else None
-    sampling = given or find(known, device, f"sampling {engine}", size.active) or roofline
-    evaluation = given or find(known, device, f"evaluation {engine}", size.active) or roofline
-    training = _training_rate(recipe.training, size, sheet, known, device)
-    samples = work.prompts * recipe.sampling.samples_per_prompt
+    sampled_at = given or find(known, device, f"sampling {kind}", size.active) or roofline
+    evaluated_at = given or find(known, device, f"evaluation {kind}", size.active) or roofline
+    trained_at = _training_rate(training, size, sheet, known, device)
+    samples = work.prompts * sampling.samples_per_prompt
     sampled = samples * work.completion_tokens
-    per_sequence = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
-    sequences = recipe.training.steps * recipe.training.batch_size if recipe.training.steps else None
-    trained = (sequences or samples * (recipe.training.epochs or 1)) * per_sequence
-    evaluated = work.problems * work.systems * recipe.evaluation.samples_per_problem * work.completion_tokens
+    per_sequence = min(work.prompt_tokens + work.completion_tokens, training.max_length)
+    sequences = training.steps * training.batch_size if training.steps else None
+    trained = (sequences or samples * (training.epochs or 1)) * per_sequence
+    evaluated = work.problems * work.systems * evaluation.samples_per_problem * work.completion_tokens
     stages = tuple(
         Stage(name, tokens, tokens / rate / 3600, f"{rate:,.0f} tokens/s: {source}")
         for name, tokens, (rate, source) in (
-            ("sample", sampled, sampling),
-            ("train", trained, training),
-            ("evaluate", evaluated, evaluation),
+            ("sample", sampled, sampled_at),
+            ("train", trained, trained_at),
+            ("evaluate", evaluated, evaluated_at),
         )
     )
     return Plan(
         stages,
-        _disk(recipe.training, recipe.sampling, size, sampled + evaluated, sampled),
-        memory(recipe.training, size, gpus, work),
+        _disk(training, sampling, size, sampled + evaluated, sampled),
+        memory(training, size, gpus, work),
         _assumptions(size, work, stages),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import util
 
 from selfdistill.engines.choose import choose
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfdistill.errors import UserError
-from selfdistill.models.load import empty_model, load_config
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import empty_model
 from selfdistill.recipe.one_card import known_model
 
 PUBLISHED = {

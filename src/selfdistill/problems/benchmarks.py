@@ -1,8 +1,8 @@
-"""Load a benchmark by name from the hub, or from a local file whose format is told by its rows' fields.
+"""Load a benchmark by name: an embedded one, one of the hub, a code base's functions, or a local file.
 
-Formats: HumanEval, EvalPlus (HumanEval+, MBPP+), MBPP and its sanitized set, CRUXEval, LiveCodeBench's
-`code_generation_lite`, and `Problem` records of our own (docs/formats.md). Files: .jsonl or .json, also .gz, on this
-machine or on object storage.
+A row's fields tell its format: HumanEval, EvalPlus (HumanEval+, MBPP+), MBPP and its sanitized set, CRUXEval,
+LiveCodeBench's `code_generation_lite`, and `Problem` records of our own (docs/formats.md). Files: .jsonl or .json, also
+.gz, on this machine or on object storage.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from selfdistill.checked import checked
 from selfdistill.errors import UserError
 from selfdistill.json_rows import json_rows, unpacked
+from selfdistill.problems.embedded_benchmarks import FAMILIES, embedded_problems
 from selfdistill.problems.formats import cruxeval, evalplus, humaneval, livecodebench, mbpp, own
 from selfdistill.problems.formats.hub import Hub
 from selfdistill.problems.held_out import held_out
 from selfdistill.problems.repository import is_repository
 from selfdistill.records import Problem
+from selfdistill.seeds import digest
 from selfdistill.urls import is_url, suffixes
+
+if TYPE_CHECKING:
+    from selfdistill.recipe.evaluation import EvaluationSettings
+
 
 Row = dict[str, Any]
 
@@ -98,6 +104,29 @@ def load_benchmark(
         raise UserError(f"the id {odd!r} holds half of a character, which no file can", where=name_or_path)
     if not problems:
         raise UserError("no problems are left", where=name_or_path, fix="widen --since, --until or --difficulty")
+    return problems
+
+
+def limited(problems: tuple[Problem, ...], limit: int | None) -> tuple[Problem, ...]:
+    """A random subset in the same order, the same for every seed of a run: runs are paired problem by problem."""
+    by_digest = sorted(problems, key=lambda problem: digest(0, "problems", problem.task_id))
+    chosen = {problem.task_id for problem in by_digest[:limit]}
+    return tuple(problem for problem in problems if problem.task_id in chosen)
+
+
+def load_problems(settings: EvaluationSettings) -> tuple[Problem, ...]:
+    """The benchmark of a recipe's evaluation section, cut to its dates and its limit, in the benchmark's order.
+
+    Raises:
+        UserError: no such benchmark or file, a broken line, or nothing left.
+    """
+    if settings.benchmark in FAMILIES:
+        problems = embedded_problems(FAMILIES[settings.benchmark], settings.split)
+    else:
+        problems = load_benchmark(settings.benchmark, since=settings.since, until=settings.until)
+    problems = limited(problems, settings.limit)
+    if not problems:
+        raise UserError("the benchmark has no problem in this window", where=settings.benchmark)
     return problems
 
 

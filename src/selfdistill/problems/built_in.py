@@ -9,8 +9,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Literal
 
-from selfdistill import embedded
-from selfdistill.embedded.problems import PROMPT_COUNT
+from selfdistill.embedded.problems import PROMPT_COUNT, json_prompts, prompts
+from selfdistill.embedded.problems import texts as embedded_texts
 from selfdistill.problems.statement import Statement
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ def built_in_statements(source: str, *, texts: bool) -> Iterator[Statement]:
 
 
 def _prompts() -> Iterator[Statement]:
-    return (Statement(statement, prompt_id=prompt_id) for prompt_id, statement in embedded.prompts())
+    return (Statement(statement, prompt_id=prompt_id) for prompt_id, statement in prompts())
 
 
 def _json_prompts() -> Iterator[Statement]:
-    return (Statement(text, prompt_id=prompt_id) for prompt_id, text in embedded.json_prompts(PROMPT_COUNT))
+    return (Statement(text, prompt_id=prompt_id) for prompt_id, text in json_prompts(PROMPT_COUNT))
 
 
 def _texts(variant: str) -> Iterator[Statement]:
     family: Literal["lists", "strings", "scalars"] = variant if variant in ("strings", "scalars") else "lists"  # type: ignore[assignment]
     buggy = {"clean": 0.0, "buggy": 1.0}.get(variant)
-    for text in embedded.texts(family=family, buggy_share=buggy):
+    for text in embedded_texts(family=family, buggy_share=buggy):
         yield Statement(text.prompt, prompt_id=text.prompt_id, continuation=text.program)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
-from selfdistill.models.load import context_length, load_config, read_tokenizer
+from selfdistill.models.configs import context_length, load_config
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.chat import chat_text, end_of_answer
 from selfdistill.problems.programs.thoughts import opened_thought
 from selfdistill.problems.templates import apply_template

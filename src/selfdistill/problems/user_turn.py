@@ -1,4 +1,4 @@
-"""The chat template, opened up to where a user's text begins: what a model goes on from when it writes a user's turn.
+"""The chat template, opened up to where a user's text begins: what a model continues when it writes a user's turn.
 
 An instruct model has read so many conversations that, given what comes before a user's message, it writes one. Source:
 Xu et al., Magpie (arXiv 2406.08464). The system message sets the task, and the turn's first words are given, because a

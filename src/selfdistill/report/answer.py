@@ -9,7 +9,8 @@ far to both sides tells nothing.
 from __future__ import annotations
 
 from selfdistill.measure.words import listed, percent, plural, point_interval, points, sentence, unbroken
-from selfdistill.report.summarised import Answer, ComparedScore, ComparisonRow
+from selfdistill.report.parts import ComparedScore
+from selfdistill.report.summarised import Answer, ComparisonRow
 from selfdistill.report.wording import Words, of_run
 
 TELLING = 0.1

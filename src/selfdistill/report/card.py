@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from selfdistill.measure.words import percent_interval
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.report.claims import of_card
+from selfdistill.report.summarised import Summary
 
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#|~!&$]")
 
 
-def model_card(recipe: Recipe, summary: dict[str, Any] | None) -> str:
+def model_card(recipe: Recipe, summary: Summary | None) -> str:
     """Markdown with a Hugging Face metadata header.
 
     Args:
@@ -74,7 +74,7 @@ def _longest_backticks(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _results(summary: dict[str, Any] | None) -> list[str]:
+def _results(summary: Summary | None) -> list[str]:
     if summary is None:
         return ["Not evaluated yet."]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from selfdistill.report.results import JsonObject
 
 _REPORT = {
     "all": "No sample was judged, run or corrected before training on it.",
@@ -37,7 +37,7 @@ _SUBJECT = {
 }
 
 
-def of_report(recipe: dict[str, Any]) -> str:
+def of_report(recipe: JsonObject) -> str:
     """One or two sentences on how the training data came about.
 
     Args:
@@ -46,17 +46,17 @@ def of_report(recipe: dict[str, Any]) -> str:
     return _REPORT[_kind(recipe)]
 
 
-def of_card(recipe: dict[str, Any]) -> str:
+def of_card(recipe: JsonObject) -> str:
     """What comes after "fine-tuned on" on the student's model card."""
     return _CARD[_kind(recipe)]
 
 
-def subject(recipe: dict[str, Any]) -> str:
+def subject(recipe: JsonObject) -> str:
     """What raised or lowered a score, at the beginning of a sentence."""
     return _SUBJECT[_kind(recipe)]
 
 
-def _kind(recipe: dict[str, Any]) -> str:
+def _kind(recipe: JsonObject) -> str:
     """`texts`, `shuffled`, or what `training.keep` says."""
     if recipe.get("training", {}).get("shuffled"):
         return "shuffled"

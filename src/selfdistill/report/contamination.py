@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 import numpy as np
 
 from selfdistill import files, seeds
@@ -15,6 +12,9 @@ from selfdistill.measure.scores import ScoreTables
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, intervals
 from selfdistill.measure.words import VERDICTS, plural
 from selfdistill.recipe.contamination import KINDS, Kind
+from selfdistill.report.estimated import estimated
+from selfdistill.report.parts import ComparedScore, ComparedShown, ComparedWhole, Contamination, Without
+from selfdistill.report.results import JsonObject
 
 SHOWN = 12
 """Matches that the page lists of each part, the strongest first."""
@@ -24,7 +24,7 @@ LEVELS: tuple[Kind, ...] = ("near", "ngram")
 
 def contamination(
     directory: RunDirectory, scores: ScoreTables, default: Comparison | None, seed: int
-) -> dict[str, Any] | None:
+) -> Contamination | None:
     """The summary's part on contamination; None where it was not checked.
 
     Args:
@@ -36,17 +36,17 @@ def contamination(
     if not directory.contamination.exists():
         return None
     found = files.read_json(directory.contamination)
-    prompts = found["parts"][0]
+    parts: list[ComparedWhole] = found["parts"]
     return {
         "benchmark": found["benchmark"],
         "settings": found["settings"],
-        "sentences": [_sentence(part, found["settings"]) for part in found["parts"]],
-        "parts": [_shown(part) for part in found["parts"]],
-        "without": _without(prompts, scores, default, seed) if default else [],
+        "sentences": [_sentence(part, found["settings"]) for part in parts],
+        "parts": [_shown(part) for part in parts],
+        "without": _without(parts[0], scores, default, seed) if default else [],
     }
 
 
-def _sentence(part: dict[str, Any], settings: dict[str, Any]) -> str:
+def _sentence(part: ComparedWhole, settings: JsonObject) -> str:
     counts = {kind: part["counts"][kind]["texts"] for kind in KINDS}
     against = {"statements": "statements", "solutions": "reference solutions"}[part["against"]]
     same = counts["exact"] + counts["normalised"]
@@ -62,22 +62,29 @@ def _number(count: int) -> str:
     return f"{count:,}" if count else "none"
 
 
-def _shown(part: dict[str, Any]) -> dict[str, Any]:
+def _shown(part: ComparedWhole) -> ComparedShown:
     strongest = sorted(part["matches"], key=lambda match: (KINDS.index(match["kind"]), -match["similarity"]))
-    return {key: value for key, value in part.items() if key != "matches"} | {
+    return {
+        "texts": part["texts"],
+        "against": part["against"],
+        "compared": part["compared"],
+        "problems": part["problems"],
+        "short": part["short"],
+        "boilerplate": part["boilerplate"],
+        "counts": part["counts"],
         "pairs": len(strongest),
         "shown": strongest[:SHOWN],
     }
 
 
-def _without(prompts: dict[str, Any], scored: ScoreTables, default: Comparison, seed: int) -> list[dict[str, Any]]:
-    repeated = []
+def _without(prompts: ComparedWhole, scored: ScoreTables, default: Comparison, seed: int) -> list[Without]:
+    repeated: list[Without] = []
     for level in LEVELS:
         touched = {match["task_id"] for match in prompts["matches"] if match["kind"] in at_least(level)}
         kept = np.array([task_id not in touched for task_id in scored.task_ids])
         if kept.all():
             continue
-        scores = {}
+        scores: dict[str, ComparedScore] = {}
         for name, table in scored.tables.items():
             pair = table[kept][:, [default.base, default.student]]
             columns = np.hstack([pair, pair[:, 1:] - pair[:, :1]])
@@ -87,7 +94,7 @@ def _without(prompts: dict[str, Any], scored: ScoreTables, default: Comparison, 
             scores[name] = {
                 "base": base.value,
                 "student": student.value,
-                "difference": asdict(difference),
+                "difference": estimated(difference),
                 "verdict": verdict,
             }
         repeated.append({"kind": level, "problems": int(kept.sum()), "removed": int((~kept).sum()), "scores": scores})

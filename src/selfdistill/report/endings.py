@@ -7,32 +7,42 @@ the student how to end. So where many are, the page's first screen says so. `ste
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from selfdistill import seeds
 from selfdistill.measure.evaluated import Completions, Evaluated
-from selfdistill.measure.statistics import DIFFERENCE, SHARE, Estimate, intervals
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, intervals
 from selfdistill.measure.words import count, number, percent, plural, point_interval, sentence
+from selfdistill.report.estimated import estimated
+from selfdistill.report.parts import Described, Ended, Endings
+from selfdistill.report.results import JsonObject
 from selfdistill.steps.sampling.watch import WARN_ABOVE
 
 
-def described(completions: Completions) -> dict[str, Any]:
+def described(completions: Completions) -> Described:
     """Of the summary: completions with the share of them that were cut off; None where there are none."""
     share = completions.truncated / completions.count if completions.count else None
-    return {**asdict(completions), "truncated_share": share}
+    return {
+        "count": completions.count,
+        "tokens": completions.tokens,
+        "truncated": completions.truncated,
+        "truncated_by_context": completions.truncated_by_context,
+        "distinct": completions.distinct,
+        "mean_logprob": completions.mean_logprob,
+        "token_quantiles": list(completions.token_quantiles),
+        "truncated_share": share,
+    }
 
 
 def endings(
     evaluated: Sequence[Evaluated],
     samples: Completions | None,
     pair: tuple[Evaluated, Evaluated] | None,
-    recipe: dict[str, Any],
+    recipe: JsonObject,
     *,
     trained: bool = True,
-) -> dict[str, Any]:
+) -> Endings:
     """The summary's part on endings.
 
     Args:
@@ -60,20 +70,21 @@ def endings(
     return {"limits": limits, "ended": ended, "sentences": [text for text in sentences if text]}
 
 
-def _ended(base: Evaluated, student: Evaluated, seed: int) -> dict[str, Any]:
+def _ended(base: Evaluated, student: Evaluated, seed: int) -> Ended:
     shares = np.stack([1 - each.truncated / each.sampled for each in (base, student)], axis=1)
     columns = np.hstack([shares, shares[:, 1:] - shares[:, :1]])
     before, after, difference = intervals(
         columns, seeds.generator(seed, "report", "endings"), (SHARE, SHARE, DIFFERENCE)
     )
-    return {**_pair(before, after), "difference": asdict(difference), "less_often": difference.sign < 0}
+    return {
+        "base": before.value,
+        "student": after.value,
+        "difference": estimated(difference),
+        "less_often": difference.sign < 0,
+    }
 
 
-def _pair(before: Estimate, after: Estimate) -> dict[str, float]:
-    return {"base": before.value, "student": after.value}
-
-
-def _less_often(ended: dict[str, Any], samples: Completions | None) -> str:
+def _less_often(ended: Ended, samples: Completions | None) -> str:
     text = (
         f"The student ends its answers less often than the base: {percent(ended['student'])} of them against "
         f"{percent(ended['base'])}, {point_interval(ended['difference'])} points, both at their default decoding."

@@ -6,11 +6,10 @@ have picked them. Judges nothing: the grader did.
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill import seeds
 from selfdistill.measure.evaluated import Evaluated, EvaluatedProblem, Evaluation, first_samples
 from selfdistill.records import Outcome, Sample
+from selfdistill.report.parts import Example, Examples, ExampleSide
 
 SHOWN_PER_CATEGORY = 2
 MAX_CHARACTERS = 4_000
@@ -22,7 +21,7 @@ CATEGORIES = {
 }
 
 
-def examples(evaluation: Evaluation, base: Evaluated, student: Evaluated, seed: int) -> dict[str, Any]:
+def examples(evaluation: Evaluation, base: Evaluated, student: Evaluated, seed: int) -> Examples:
     """How many problems fall in each category, and the programs of a few."""
     problems = evaluation.problems
     members: dict[str, list[int]] = {category: [] for category in CATEGORIES.values()}
@@ -57,21 +56,26 @@ def _example(
     index: int,
     pair: tuple[Evaluated, Evaluated],
     samples: list[dict[str, Sample]],
-) -> dict[str, Any]:
-    sides: dict[str, Any] = {
-        each.system.model: {
-            "outcome": each.first_outcomes[index].value,
-            "cut_off": own[problem.task_id].finish_reason == "length",
-            "program": _clipped(_program(problem, own[problem.task_id].text)),
-        }
+) -> Example:
+    base, student = (
+        _side(problem, each.first_outcomes[index], own[problem.task_id])
         for each, own in zip(pair, samples, strict=True)
-    }
+    )
     return {
         "category": category,
         "task_id": problem.task_id,
         "difficulty": problem.difficulty,
         "statement": _clipped(problem.statement),
-        **sides,
+        "base": base,
+        "student": student,
+    }
+
+
+def _side(problem: EvaluatedProblem, outcome: Outcome, sample: Sample) -> ExampleSide:
+    return {
+        "outcome": outcome.value,
+        "cut_off": sample.finish_reason == "length",
+        "program": _clipped(_program(problem, sample.text)),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -17,9 +16,9 @@ from selfdistill.report.charts.decoding_baselines import decoding_baselines
 from selfdistill.report.charts.differences import differences
 from selfdistill.report.charts.outcomes import outcomes
 from selfdistill.report.charts.training import training_curve
-from selfdistill.report.summarised import ComparedScore
-
-Summary = dict[str, Any]
+from selfdistill.report.compared import Baselines
+from selfdistill.report.parts import ComparedScore
+from selfdistill.report.summarised import Summary, SystemRow
 
 RIVALS = {
     "default": "default decoding",
@@ -93,9 +92,8 @@ def _difference(summary: Summary, measure: str) -> Markup:
 
 
 def _outcomes(summary: Summary) -> Markup | None:
-    if not summary["comparisons"]:
-        return None
-    return Markup(outcomes([(row["kind"], row["base"], row["student"]) for row in summary["outcomes"]]))
+    shares = summary["outcomes"]
+    return Markup(outcomes([(row["kind"], row["base"], row["student"]) for row in shares])) if shares else None
 
 
 def _decoding_baselines(summary: Summary) -> list[Markup] | None:
@@ -103,7 +101,7 @@ def _decoding_baselines(summary: Summary) -> list[Markup] | None:
     return [_decoding_baseline(compared, measure) for measure in compared["measures"]] if compared else None
 
 
-def _decoding_baseline(compared: dict[str, Any], measure: str) -> Markup:
+def _decoding_baseline(compared: Baselines, measure: str) -> Markup:
     rows = [row for row in compared["rows"] if row["measure"] == measure]
     ssd = next(row["student"]["test"]["value"] for row in rows if row["family"] == PLAIN)
     return Markup(
@@ -113,7 +111,7 @@ def _decoding_baseline(compared: dict[str, Any], measure: str) -> Markup:
 
 def _training(summary: Summary) -> Markup | None:
     log = summary["training"]["log"]
-    return Markup(training_curve(*([line[key] for line in log] for key in ("step", "loss")))) if log else None
+    return Markup(training_curve([line["step"] for line in log], [line["loss"] for line in log])) if log else None
 
 
 def _bars(summary: Summary) -> list[Markup]:
@@ -161,7 +159,7 @@ def _lines(summary: Summary) -> Curves | None:
     return Curves(lines, marks) if any(len(points) > 1 for points in lines.values()) else None
 
 
-def _system(summary: Summary, name: str) -> dict[str, Any]:
+def _system(summary: Summary, name: str) -> SystemRow:
     return next(system for system in summary["systems"] if system["name"] == name)
 
 

@@ -6,14 +6,13 @@ programs are whatever a model wrote.
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.report.answer import pick
 from selfdistill.report.figures import figures, further
 from selfdistill.report.pages import kit
+from selfdistill.report.summarised import Summary
 
 
-def render(summary: dict[str, Any]) -> str:
+def render(summary: Summary) -> str:
     """The report as one HTML page, from `build_summary`'s result or summary.json read back."""
     default = pick(summary["comparisons"], "default")
     drawn = figures(summary)

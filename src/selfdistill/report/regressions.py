@@ -6,10 +6,8 @@ minus its own (0.01 nats are about 1 % of perplexity). Paired by item.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,12 +19,15 @@ from selfdistill.measure.regressions.records import MODELS, Measured, Score
 from selfdistill.measure.regressions.registry import read_measured
 from selfdistill.measure.statistics import DIFFERENCE, SHARE, UNBOUNDED, intervals
 from selfdistill.measure.words import VERDICTS, plural
+from selfdistill.report.estimated import estimated
+from selfdistill.report.parts import Measurement, Regressions, TaskRow
+from selfdistill.report.results import Estimated
 from selfdistill.report.summarised import ComparisonRow
 
 
 def regressions(
     directory: RunDirectory, comparisons: Sequence[ComparisonRow], measures: Sequence[str], seed: int
-) -> Any:
+) -> Regressions | None:
     """The summary's part on other tasks; None where none was measured.
 
     Args:
@@ -52,8 +53,8 @@ def _finished(directory: RunDirectory, task: Measured) -> bool:
     )
 
 
-def _rows(directory: RunDirectory, task: Measured, seed: int) -> list[dict[str, Any]]:
-    rows = []
+def _rows(directory: RunDirectory, task: Measured, seed: int) -> list[TaskRow]:
+    rows: list[TaskRow] = []
     for decoding, label in zip(task.decodings, task.labels, strict=True):
         base, student = (_scores(directory.regression_files(task.slug, model, decoding).scores) for model in MODELS)
         if base.keys() != student.keys():
@@ -68,8 +69,9 @@ def _rows(directory: RunDirectory, task: Measured, seed: int) -> list[dict[str, 
         generator = seeds.generator(seed, "report", "others", task.slug, decoding)
         shares = task.measure == "share" and not ((table < 0) | (table > 1)).any()
         bounds = (SHARE, SHARE, DIFFERENCE) if shares else (UNBOUNDED,) * 3
-        before, after, gain = map(asdict, intervals(columns, generator, bounds))
-        rows.append(_row(task.title, task.score, task.measure, label, before, after, gain) | {"name": task.name})
+        before, after, gain = map(estimated, intervals(columns, generator, bounds))
+        row = _row(task.title, task.score, task.measure, label, before, after, gain)  # type: ignore[arg-type]
+        rows.append({**row, "name": task.name})
     return rows
 
 
@@ -77,12 +79,13 @@ def _scores(path: Path) -> dict[str, float]:
     return {score.item: np.nan if score.value is None else score.value for score in read_records(path, Score)}
 
 
-def _trained(comparisons: Sequence[ComparisonRow], measure: str, label: str) -> list[dict[str, Any]]:
+def _trained(comparisons: Sequence[ComparisonRow], measure: str, label: str) -> list[TaskRow]:
     """The evaluation's own benchmark at this decoding, where both models were evaluated at it."""
     for each in comparisons:
         if (each["base_title"], each["student_title"]) == (f"base, {label}", f"student, {label}"):
             score = each["scores"][measure]["all"]
-            base, student = ({"value": score[side], "low": None, "high": None} for side in ("base", "student"))
+            base: Measurement = {"value": score["base"], "low": None, "high": None}
+            student: Measurement = {"value": score["student"], "low": None, "high": None}
             return [_row("the task trained for", measure, "share", label, base, student, score["difference"])]
     return []
 
@@ -92,10 +95,10 @@ def _row(
     score: str,
     measure: str,
     decoding: str,
-    base: Mapping[str, Any],
-    student: Mapping[str, Any],
-    gain: Mapping[str, Any],
-) -> dict[str, Any]:
+    base: Measurement,
+    student: Measurement,
+    gain: Estimated,
+) -> TaskRow:
     sign = int((gain["low"] or 0) > 0) - int((gain["high"] or 0) < 0)
     return {
         "title": title,
@@ -109,7 +112,7 @@ def _row(
     }
 
 
-def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _sentences(rows: Sequence[TaskRow]) -> list[str]:
     worse, better = ([row for row in rows if row["verdict"] == verdict] for verdict in ("worse", "better"))
     return [
         f"Of {plural(len(rows), 'comparison')} on other tasks the student is measurably worse in {_named(worse)}.",
@@ -117,6 +120,6 @@ def _sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _named(rows: Sequence[dict[str, Any]]) -> str:
+def _named(rows: Sequence[TaskRow]) -> str:
     names = [row["title"] + (f" ({row['decoding']})" if row["decoding"] else "") for row in rows]
     return f"{len(rows):,}: {'; '.join(names)}" if rows else "none"

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+JsonObject = dict[str, Any]
+"""Another file, as it was read: a recipe, a manifest, counts."""
+
 
 class Interval(TypedDict):
     """A mean over problems with its 95 % interval."""
@@ -14,6 +17,15 @@ class Interval(TypedDict):
     value: float
     low: float
     high: float
+
+
+class Estimated(TypedDict):
+    """The same where it may be undefined, with the number of problems that have a score."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    problems: int
 
 
 class OverSeeds(Interval):
@@ -132,7 +144,7 @@ class Round(Watched):
 class Rounds(Study):
     """rounds.json."""
 
-    settings: dict[str, Any]
+    settings: JsonObject
     """The recipe's `rounds`."""
     seeds: int
     rounds: list[Round]

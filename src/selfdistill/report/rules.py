@@ -7,16 +7,16 @@ those of the rule that the recipe names. Where the other gives another score, re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from selfdistill.measure.evaluated import Evaluated
 from selfdistill.measure.words import count
+from selfdistill.report.parts import AnswerRules, RuleCounts
 
 POINT = 0.01
 """Both counts are shown where they differ by more than this share of the programs."""
 
 
-def answer_rules(evaluated: Sequence[Evaluated], pair: tuple[Evaluated, Evaluated] | None) -> dict[str, Any] | None:
+def answer_rules(evaluated: Sequence[Evaluated], pair: tuple[Evaluated, Evaluated] | None) -> AnswerRules | None:
     """The summary's part on the two rules; None where there is but one way to take programs from these answers.
 
     Args:
@@ -28,25 +28,32 @@ def answer_rules(evaluated: Sequence[Evaluated], pair: tuple[Evaluated, Evaluate
         and under `whole`; `differ`, whether any system's counts differ by more than a point; `sentences` for the first
         screen.
     """
-    rows = [
-        {"name": each.system.name, "title": each.system.title, "model": each.system.model, **each.rules}
+    rows: list[RuleCounts] = [
+        {
+            "name": each.system.name,
+            "title": each.system.title,
+            "model": each.system.model,
+            "programs": each.rules["programs"],
+            "needed": each.rules["needed"],
+            "whole": each.rules["whole"],
+        }
         for each in evaluated
         if each.rules["programs"]
     ]
     rule = next((each.rule for each in evaluated if each.rule), None)
     if rule is None:
         return None
-    told = [each for each in pair or () if _differs(each.rules)]
+    told = [each for each in pair or () if _differs(**each.rules)]
     return {
         "rule": rule,
         "systems": rows,
-        "differ": any(_differs(row) for row in rows),
+        "differ": any(_differs(row["needed"], row["whole"], row["programs"]) for row in rows),
         "sentences": [_sentence(rule, *pair)] if pair and told else [],
     }
 
 
-def _differs(row: dict[str, Any]) -> bool:
-    return bool(abs(row["needed"] - row["whole"]) > POINT * row["programs"])
+def _differs(needed: int, whole: int, programs: int) -> bool:
+    return abs(needed - whole) > POINT * programs
 
 
 def _sentence(rule: str, base: Evaluated, student: Evaluated) -> str:

@@ -5,25 +5,23 @@ Scores are fractions; an undefined one is null. docs/report.md describes the for
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import NotRequired, TypedDict
 
-
-class Estimated(TypedDict):
-    """A mean over problems with its 95 % interval."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    problems: int
-
-
-class ComparedScore(TypedDict):
-    """Student and base on one group of problems."""
-
-    student: float | None
-    base: float | None
-    difference: Estimated
-    verdict: str
+from selfdistill.report.compared import Baselines, ChosenByAgreement
+from selfdistill.report.parts import (
+    AnswerRules,
+    ComparedScore,
+    Contamination,
+    Data,
+    Described,
+    Endings,
+    Examples,
+    Links,
+    Regressions,
+    RunCost,
+    TrainingLog,
+)
+from selfdistill.report.results import Estimated, JsonObject
 
 
 class ComparisonRow(TypedDict):
@@ -66,12 +64,12 @@ class SystemRow(TypedDict):
     title: str
     model: str
     roles: list[str]
-    stages: list[dict[str, Any]]
+    stages: list[JsonObject]
     scores: dict[str, dict[str, Estimated]]
     """By measure and group."""
     outcomes: dict[str, int]
     exceptions: dict[str, int]
-    completions: dict[str, Any]
+    completions: Described
 
 
 class Answer(TypedDict):
@@ -92,3 +90,37 @@ class Frontier(TypedDict):
     student_beaten: int
     outside: bool
     inside: bool
+    shown: NotRequired[str | None]
+    """What the intervals show: `outside`, `inside` or neither."""
+
+
+class Summary(TypedDict):
+    """summary.json."""
+
+    format: int
+    name: str
+    compared: JsonObject | None
+    """The two models, where none of them was trained here."""
+    answer: Answer
+    measures: list[str]
+    groups: dict[str, int]
+    intervals: JsonObject
+    comparisons: list[ComparisonRow]
+    lineup: list[LineupRow]
+    systems: list[SystemRow]
+    frontier: Frontier | None
+    endings: Endings
+    rules: AnswerRules | None
+    outcomes: list[OutcomeShare] | None
+    examples: Examples | None
+    data: Data
+    contamination: Contamination | None
+    decoding_baselines: Baselines | None
+    agreement: ChosenByAgreement | None
+    regressions: Regressions | None
+    training: TrainingLog
+    recipe: JsonObject
+    links: Links
+    provenance: JsonObject
+    cost: RunCost
+    unchecked: list[str]

@@ -27,12 +27,15 @@ from selfdistill.report.claims import subject
 from selfdistill.report.contamination import contamination
 from selfdistill.report.cost import cost
 from selfdistill.report.endings import described, endings
+from selfdistill.report.estimated import estimated, rounded
 from selfdistill.report.examples import examples
 from selfdistill.report.frontier import frontier
 from selfdistill.report.hindsight import Pairs, all_pairs, allow_for_choices, shown_frontier
+from selfdistill.report.parts import ComparedScore, Data, LoggedStep
 from selfdistill.report.regressions import regressions
+from selfdistill.report.results import JsonObject
 from selfdistill.report.rules import answer_rules
-from selfdistill.report.summarised import ComparedScore, ComparisonRow, Estimated, LineupRow, OutcomeShare, SystemRow
+from selfdistill.report.summarised import ComparisonRow, Frontier, LineupRow, OutcomeShare, Summary, SystemRow
 from selfdistill.report.unchecked import unchecked
 from selfdistill.report.wording import OF_TWO, of_run
 from selfdistill.steps.evaluation.systems import System
@@ -40,11 +43,10 @@ from selfdistill.steps.evaluation.systems import System
 FORMAT = 1
 _ELSEWHERE = ("recipe", "stages", "files", "checksum", "compared")
 """Keys of the manifest that the summary has in other places, or not at all."""
-_DIGITS = 6  # beyond any meaning, and few enough that the order of floating-point sums does not show
 
 
 @checked
-def build_summary(run_dir: Path) -> dict[str, Any]:
+def build_summary(run_dir: Path) -> Summary:
     """Everything that the report says about a run.
 
     Args:
@@ -67,15 +69,13 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
     pairs = {name: all_pairs(systems, table, seed) for name, table in tables.items()}
     measured = allow_for_choices(measure(tables, masks, compared, seed), compared, pairs)
     # Rounded before anything is put into words: a title and a table must not round one number in two ways.
-    listed: list[ComparisonRow] = _rounded(
-        [_comparison(compared, index, evaluated, measured) for index in range(len(compared))]
-    )
+    listed = rounded([_comparison(compared, index, evaluated, measured) for index in range(len(compared))])
     base, student = find(systems, "base", "default"), find(systems, "student", "default")
     pair = (evaluated[base], evaluated[student]) if base is not None and student is not None else None
     samples = _samples(directory, recipe)
     compared_models = manifest.get("compared")
     words = OF_TWO if compared_models else of_run(subject(recipe))
-    summary = {
+    summary: Summary = {
         "format": FORMAT,
         "name": recipe["name"],
         "compared": compared_models,
@@ -101,9 +101,10 @@ def build_summary(run_dir: Path) -> dict[str, Any]:
         "links": {"explain": directory.explanation_page.name if directory.explanation_page.exists() else None},
         "provenance": {key: value for key, value in manifest.items() if key not in _ELSEWHERE},
         "cost": cost(manifest["stages"]),
+        "unchecked": [],
     }
     summary["unchecked"] = unchecked(summary)
-    return _rounded(summary)
+    return rounded(summary)
 
 
 def _frontier(
@@ -112,7 +113,7 @@ def _frontier(
     pairs: Mapping[str, Pairs | None],
     first: str,
     last: str,
-) -> dict[str, Any] | None:
+) -> Frontier | None:
     found = frontier(systems, averages[first], averages[last]) if first != last else None
     return found and {**found, "shown": shown_frontier(pairs[first], pairs[last])}
 
@@ -133,7 +134,7 @@ def _comparison(
             scores[name][group] = {
                 "student": estimates[comparison.student].value,
                 "base": estimates[comparison.base].value,
-                "difference": _estimated(differences[index]),
+                "difference": estimated(differences[index]),
                 "verdict": _verdict(differences[index]),
             }
     student, base = evaluated[comparison.student].system, evaluated[comparison.base].system
@@ -150,17 +151,13 @@ def _comparison(
     }
 
 
-def _estimated(each: Estimate) -> Estimated:
-    return {"value": each.value, "low": each.low, "high": each.high, "problems": each.problems}
-
-
 def _verdict(difference: Estimate) -> str:
     return VERDICTS[difference.sign] if difference.problems else "not measured"
 
 
 def _system(each: Evaluated, index: int, measured: Measured) -> SystemRow:
     scores = {
-        name: {group: _estimated(estimates[index]) for group, estimates in by_group.items()}
+        name: {group: estimated(estimates[index]) for group, estimates in by_group.items()}
         for name, by_group in measured.systems.items()
     }
     return {
@@ -213,12 +210,12 @@ def _lineup(evaluated: Sequence[Evaluated], means: Sequence[float]) -> list[Line
     return list(lineup.values())
 
 
-def _samples(directory: RunDirectory, recipe: dict[str, Any]) -> Completions | None:
+def _samples(directory: RunDirectory, recipe: JsonObject) -> Completions | None:
     path = directory.samples
     return describe(path, recipe["sampling"].get("max_new_tokens")) if path.exists() else None
 
 
-def _data(directory: RunDirectory, samples: Completions | None) -> dict[str, Any]:
+def _data(directory: RunDirectory, samples: Completions | None) -> Data:
     """Statistics of prompts, samples and training data; None for what the run directory does not have."""
     return {
         "prompts": _json_if_there(directory.prompt_counts),
@@ -231,16 +228,10 @@ def _json_if_there(path: Path) -> Any:
     return files.read_json(path) if path.exists() else None
 
 
-def _training_log(directory: RunDirectory) -> list[dict[str, Any]]:
+def _training_log(directory: RunDirectory) -> list[LoggedStep]:
     """One entry a step, without its time; a step repeated after a crash counts as it was done last."""
     lines = files.read_records(directory.training_log, dict)
-    steps = {line["step"]: {key: line[key] for key in ("step", "loss", "learning_rate")} for line in lines}
+    steps: dict[int, LoggedStep] = {}
+    for line in lines:
+        steps[line["step"]] = {"step": line["step"], "loss": line["loss"], "learning_rate": line["learning_rate"]}
     return [steps[step] for step in sorted(steps)]
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return None if value != value else round(value, _DIGITS)
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value

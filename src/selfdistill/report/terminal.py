@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich import box
 from rich.console import Group
 from rich.padding import Padding
@@ -12,9 +10,10 @@ from rich.text import Text
 
 from selfdistill.measure.words import percent_interval, point_interval
 from selfdistill.report.answer import pick
+from selfdistill.report.summarised import Summary
 
 
-def terminal_table(summary: dict[str, Any]) -> Group:
+def terminal_table(summary: Summary) -> Group:
     """A rich renderable of a summary, at most 80 columns wide."""
     first, *others = summary["measures"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -31,11 +30,11 @@ def terminal_table(summary: dict[str, Any]) -> Group:
             entry["label"].removeprefix("base, "), *cells, _gain(summary, entry["system"], first), style=style
         )
     headline = Text(" ".join(summary["answer"]["headline"]), style="bold")
-    cautions = [Text(text) for part in ("endings", "rules") for text in (summary.get(part) or {}).get("sentences", [])]
+    cautions = [Text(text) for part in (summary["endings"], summary["rules"]) if part for text in part["sentences"]]
     return Group(headline, Padding(table, (1, 0, 0, 0)), *cautions)
 
 
-def _gain(summary: dict[str, Any], base: str, measure: str) -> str:
+def _gain(summary: Summary, base: str, measure: str) -> str:
     """The student's gain at its default decoding over one system, if they were compared."""
     default = pick(summary["comparisons"], "default")
     for each in summary["comparisons"]:

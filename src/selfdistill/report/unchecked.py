@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import plural
+from selfdistill.report.summarised import Summary
 
 ABSENT = {
     "contamination": "Whether the training prompts, or the samples, overlap with the benchmark’s problems.",
@@ -25,7 +24,7 @@ ABSENT_OF_TWO = {
 """The same, of two models that were there already."""
 
 
-def unchecked(summary: dict[str, Any]) -> list[str]:
+def unchecked(summary: Summary) -> list[str]:
     """Sentences on what the summary cannot tell, the gravest first."""
     of_two = bool(summary.get("compared"))
     notes = [text for key, text in (ABSENT_OF_TWO if of_two else ABSENT).items() if not summary.get(key)]

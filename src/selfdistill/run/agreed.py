@@ -12,9 +12,9 @@ from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
-from selfdistill.models.load import read_tokenizer
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.progress import progress
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.sampling.generate import Job, generate_samples
@@ -70,7 +70,7 @@ def find_agreed(
     found = _by_prompt(path)
     if len(found) < len(prompts):
         written = {sample.prompt_id: sample.text for sample in read_records(directory.input_samples, Sample)}
-        wanted = len(input_prompts(renderer, prompts, context)) if asks_for_inputs(recipe) else 0
+        wanted = len(input_prompts(renderer, prompts, context)) if asks_for_inputs(recipe.training) else 0
         if len(written) < wanted:
             raise UserError(
                 f"{len(written)} of {wanted} answers with inputs are there",
@@ -81,7 +81,17 @@ def find_agreed(
             timed_stage(directory, "agree") as facts,
             progress("comparing programs", len(prompts), "prompts") as update,
         ):
-            find_agreements(recipe, prompts, samples, path, chat=renderer.chat, written=written, progress=update)
+            find_agreements(
+                recipe.training.agreement,
+                recipe.evaluation.grading,
+                prompts,
+                samples,
+                path,
+                chat=renderer.chat,
+                seed=recipe.seed,
+                written=written,
+                progress=update,
+            )
             found = _by_prompt(path)
             facts["programs"] = sum(record.programs for record in found.values())
     return found

@@ -22,11 +22,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from selfdistill import events
 from selfdistill.errors import KilledError, StageError, UserError
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 VARIABLE = "SELFDISTILL_STAGE_PROCESSES"
 """`always`, `never`, or `auto`: where the model's device is not the CPU."""
@@ -34,8 +34,8 @@ GRACE = 20.0
 """Seconds that a stage has to stop in; then it is killed."""
 
 
-def wanted(recipe: Recipe) -> bool:
-    """Whether the stages of a recipe run in processes of their own.
+def wanted(device: str) -> bool:
+    """Whether stages that run on a device, the recipe's, do so in processes of their own.
 
     Raises:
         UserError: the environment variable says something else than it may.
@@ -46,7 +46,7 @@ def wanted(recipe: Recipe) -> bool:
     if chosen != "auto":
         return chosen == "always"
 
-    return resolve_device(recipe.model.device).type != "cpu"
+    return resolve_device(device).type != "cpu"
 
 
 def run(stage: str, work: Callable[[Recipe, RunDirectory], None], recipe: Recipe, directory: RunDirectory) -> None:
@@ -55,7 +55,7 @@ def run(stage: str, work: Callable[[Recipe, RunDirectory], None], recipe: Recipe
     Raises:
         UserError, StageError, KilledError: as `run_apart`, or what the work raises.
     """
-    if wanted(recipe):
+    if wanted(recipe.model.device):
         run_apart(stage, recipe, directory)
     else:
         work(recipe, directory)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.errors import UserError
 from selfdistill.measure.contamination.run import compare_run, write_contamination
+from selfdistill.measure.regressions.loaded import How
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.measure.regressions.measure import measure, work
 from selfdistill.measure.regressions.records import MODELS
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import progress
 from selfdistill.run.engine import settled
@@ -20,7 +21,7 @@ from selfdistill.run.timing import timed_stage
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
@@ -34,6 +35,11 @@ def check_contamination(recipe: Recipe, directory: RunDirectory) -> None:
         parts = compare_run(directory, load_problems(recipe.evaluation), settings, update)
         write_contamination(directory.contamination, recipe.evaluation.benchmark, settings, parts)
     seal(directory, "contamination")
+
+
+def how_to_measure(recipe: Recipe) -> How:
+    """What a recipe says of its other tasks."""
+    return How(recipe.checks.regressions, recipe.evaluation, recipe.model, recipe.engine, recipe.cluster, recipe.seed)
 
 
 def measure_regressions(
@@ -60,12 +66,13 @@ def measure_regressions(
     if "student" in models:
         check(directory, "student")
     recipe = settled(recipe, directory)
+    how, settings = how_to_measure(recipe), recipe.checks.regressions
     renderer, context = load_renderer(recipe.model, recipe.prompts)
-    loaded = [load_task(recipe, name, renderer, context) for name in names]
+    loaded = [load_task(settings, recipe.evaluation.split, name, renderer, context) for name in names]
     with (
         kept_loaded(),
         timed_stage(directory, "regressions"),
-        progress("other tasks", work(recipe, loaded, models), "answers") as update,
+        progress("other tasks", work(how, loaded, models), "answers") as update,
     ):
-        measure(recipe, directory, loaded, renderer, context, update, models)
+        measure(how, directory, loaded, renderer, context, update, models)
     seal(directory, "regressions")

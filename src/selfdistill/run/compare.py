@@ -14,8 +14,10 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.choose import settle
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.grading.isolation import require
-from selfdistill.models.load import read_tokenizer, resolve_path
-from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
+from selfdistill.models.paths import resolve_path
+from selfdistill.models.tokenizers import read_tokenizer
+from selfdistill.problems.benchmarks import load_problems
+from selfdistill.problems.prompted import check_lengths, render_problem
 from selfdistill.problems.render import Renderer, load_renderer
 from selfdistill.progress import progress
 from selfdistill.records import Problem
@@ -23,12 +25,13 @@ from selfdistill.report import write_report
 from selfdistill.run.evaluating import grade_group, sample_group, write_systems
 from selfdistill.run.fingerprints import fingerprint_model
 from selfdistill.run.integrity import check, check_student, seal
-from selfdistill.run.manifest import open_manifest, set_fingerprint, update_manifest
+from selfdistill.run.manifest import set_fingerprint, update_manifest
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.run.timing import timed_stage
 from selfdistill.steps.evaluation.systems import System, make_systems
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
 
 
 def compared_systems(recipe: Recipe) -> tuple[System, ...]:

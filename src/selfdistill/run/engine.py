@@ -11,8 +11,9 @@ from dataclasses import asdict
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.choose import announce, choose
 from selfdistill.engines.precision import choose_dtype
-from selfdistill.recipe import Recipe
-from selfdistill.run.manifest import read_manifest, settled_kind, update_manifest, with_engine
+from selfdistill.recipe.schema import Recipe
+from selfdistill.run.manifest import read_manifest, settled_kind, update_manifest
+from selfdistill.run.own_recipe import with_engine
 
 
 def settled(recipe: Recipe, directory: RunDirectory) -> Recipe:

@@ -1,4 +1,4 @@
-"""Decode and grade any systems of a run: those of its own evaluation, or of a study."""
+"""Step 3 of a run: decode and grade its systems, or those of a study. Resumes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,40 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
 from selfdistill.engines.on_demand import on_demand
+from selfdistill.faults import require_one_process
 from selfdistill.files import read_records, record_line, write_bytes, write_json
 from selfdistill.grading.isolation import isolation_report
-from selfdistill.models.load import read_tokenizer
-from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.models.tokenizers import read_tokenizer
+from selfdistill.problems.benchmarks import load_problems
+from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import Update, progress
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Problem, Prompt, Sample
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file
-from selfdistill.run.integrity import check, check_student, seal
+from selfdistill.run.integrity import check, check_student, require_stage, seal
 from selfdistill.run.manifest import set_fingerprint, update_manifest
 from selfdistill.run.mirror import push
 from selfdistill.run.timing import timed_stage, timed_together
-from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems
+from selfdistill.steps.evaluation.evaluate import by_engine, sample_systems, systems_of
 from selfdistill.steps.evaluation.grade import grade_systems
 
 if TYPE_CHECKING:
     from selfdistill.engines.base import Engine
     from selfdistill.steps.evaluation.systems import System
+
+
+@checked
+def evaluate(recipe: Recipe, directory: RunDirectory) -> None:
+    """Step 3: decode and grade every system."""
+    require_one_process("evaluate")
+    require_stage(directory, directory.student, "train")
+
+    evaluate_systems(recipe, directory, systems_of(recipe.evaluation, recipe.sampling.decoding), directory.student)
 
 
 def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[System], student: Path) -> None:
@@ -52,7 +64,7 @@ def evaluate_systems(recipe: Recipe, directory: RunDirectory, systems: Sequence[
         grade_group(recipe, directory, systems, problems, chat=renderer.chat, progress=update)
         facts["programs"] = size * len(systems)
     seal(directory, "evaluation")
-    push(recipe, directory)
+    push(recipe.storage, directory)
 
 
 def write_systems(directory: RunDirectory, systems: Sequence[System], problems: Sequence[Problem]) -> None:
@@ -145,7 +157,7 @@ def _sample_systems(
                 tokenizer=tokenizer,
                 longest=longest,
             )
-            push(recipe, directory)
+            push(recipe.storage, directory)
 
 
 def _write_problems(directory: RunDirectory, problems: Any) -> None:

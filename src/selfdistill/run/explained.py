@@ -1,6 +1,6 @@
-"""What `explain` needs of a finished run: its models, samples, graded programs, and the preview's scores.
+"""Which tokens moved in a run: the stage `explain`, and what it needs of a finished run.
 
-Reads the run directory and measures nothing itself (`explain.py` does).
+Reads the run's models, samples, graded programs and the preview's scores; measures nothing itself (`explain/` does).
 
     explain_run(Path("runs/demo-seed0"))
 """
@@ -19,16 +19,28 @@ from selfdistill.measure.comparisons import find
 from selfdistill.measure.evaluated import read_systems
 from selfdistill.measure.scores import read_scores
 from selfdistill.measure.statistics import means
-from selfdistill.models.load import read_tokenizer
-from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.models.tokenizers import read_tokenizer
+from selfdistill.problems.benchmarks import load_problems
+from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import Renderer
+from selfdistill.progress import progress as shown_progress
 from selfdistill.records import Outcome, Prompt, Sample, Verdict
+from selfdistill.report.pages.explain import write_explain
 from selfdistill.run.integrity import check
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.own_recipe import read_recipe
+from selfdistill.run.timing import timed_stage
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.steps.evaluation.systems import System
+
+
+def explain(directory: RunDirectory) -> None:
+    """Which tokens moved: explain.html and explain.json; nothing if they are there."""
+    if directory.explanation_page.is_file():
+        return
+    with timed_stage(directory, "explain"), shown_progress("explaining", None, "positions") as update:
+        write_explain(explain_run(directory.root, progress=update), directory.root)
 
 
 def explain_run(root: Path, *, progress: Progress | None = None) -> ExplainResult:
@@ -84,7 +96,7 @@ def _graded(directory: RunDirectory, systems: dict[str, System]) -> list[Graded]
         name = systems[model].name
         verdicts = {verdict.key: verdict for verdict in read_records(directory.system_verdicts(name), Verdict)}
         for sample in read_records(directory.system_samples(name), Sample):
-            verdict = verdicts.get(f"{sample.prompt_id}/{sample.sample_index}")
+            verdict = verdicts.get(sample.key)
             if verdict is not None and verdict.outcome is not Outcome.HARNESS_ERROR:
                 graded.append(Graded(model, sample, verdict.passed, verdict.outcome.value))
     return graded

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from selfdistill.run.recorded import StageRecord
+
 
 @contextmanager
-def gpu_peak(facts: dict[str, Any]) -> Iterator[None]:
+def gpu_peak(facts: StageRecord) -> Iterator[None]:
     """Put `gpu_peak_bytes` into `facts`: the largest over this process's GPUs, weights included.
 
     Nothing is put there where no GPU was used by this process, and asking wakes none up.

@@ -78,6 +78,16 @@ PARTS: dict[Name, Part] = {
 rest each time: the report, its numbers and the student's card, and the page on locks and forks with its numbers."""
 
 
+def require_stage(directory: RunDirectory, path: Path, stage: str) -> None:
+    """Make sure that what an earlier stage leaves is there.
+
+    Raises:
+        UserError: it is not; says which command makes it.
+    """
+    if not path.exists():
+        raise UserError("is missing", where=path, fix=f"run selfdistill {stage} {directory.root}")
+
+
 def seal(directory: RunDirectory, *names: Name) -> None:
     """Enter the parts as they are into the manifest, at the end of what has made them."""
     if not is_main_process():

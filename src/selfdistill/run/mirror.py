@@ -20,7 +20,8 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError, first_line
 from selfdistill.files import read_json, write_json
 from selfdistill.processes import is_main_process
-from selfdistill.recipe import Recipe, changed_keys, parse_recipe
+from selfdistill.recipe.load import changed_keys, parse_recipe
+from selfdistill.recipe.schema import Recipe
 from selfdistill.run.fingerprints import fingerprint_file
 from selfdistill.run.manifest import read_manifest, require_format
 from selfdistill.urls import filesystem
@@ -97,15 +98,15 @@ def pull(recipe: Recipe, directory: RunDirectory) -> None:
         _fetch(store, there, directory)
 
 
-def push(recipe: Recipe, directory: RunDirectory) -> None:
+def push(storage: str | None, directory: RunDirectory) -> None:
     """Copy what is new or changed to the recipe's storage; nothing if it names none.
 
     Raises:
         UserError: the store cannot be written to, or another machine has continued this run.
     """
-    if recipe.storage is None or not is_main_process():
+    if storage is None or not is_main_process():
         return
-    store = Store.of(recipe.storage, directory)
+    store = Store.of(storage, directory)
     here = _local_index(store, directory)
     files = {name: fingerprint_file(directory.root / name) for name in _files(directory.root)}
     with _explained(store):

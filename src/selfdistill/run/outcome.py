@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.files import read_json
 from selfdistill.plan.measured import LONG_ENOUGH, Measured, append, remember
 from selfdistill.run.manifest import read_manifest, update_manifest
+from selfdistill.run.recorded import Manifest, PlanRecord, StageRecord
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
@@ -20,7 +21,7 @@ INTERRUPTED = 60.0
 """Seconds of a run's age beyond which stages that do not account for it were interrupted: their rates mean nothing."""
 
 
-def note(directory: RunDirectory, stage: str, record: dict[str, Any], *, first: bool) -> None:
+def note(directory: RunDirectory, stage: str, record: StageRecord, *, first: bool) -> None:
     """A stage is finished: put its seconds beside the prediction, and keep its throughput for later plans.
 
     Args:
@@ -33,14 +34,14 @@ def note(directory: RunDirectory, stage: str, record: dict[str, Any], *, first: 
         _note(directory, stage, record, first)
 
 
-def _note(directory: RunDirectory, stage: str, record: dict[str, Any], first: bool) -> None:
+def _note(directory: RunDirectory, stage: str, record: StageRecord, first: bool) -> None:
     manifest = read_manifest(directory)
     plan = manifest.get("plan")
     if not plan:
         return
     kind = stage.partition(" ")[0]
     if kind in plan["stages"]:
-        plan = {**plan, **_outcome(plan["stages"], manifest["stages"])}
+        plan = _with_outcome(plan, manifest["stages"])
         update_manifest(directory, "plan", plan)
     if _interrupted(manifest):
         return
@@ -56,24 +57,24 @@ def _note(directory: RunDirectory, stage: str, record: dict[str, Any], first: bo
         append({"run": directory.root.name, **facts})
 
 
-def _outcome(predicted: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
+def _with_outcome(plan: PlanRecord, stages: dict[str, StageRecord]) -> PlanRecord:
     """Actual seconds of the stages that are there, and the prediction's error as a share of them."""
-    actual: dict[str, float] = {}
+    predicted, actual = plan["stages"], dict[str, float]()
     for name, record in stages.items():
         kind = name.partition(" ")[0]
         if kind in predicted:
             actual[kind] = round(actual.get(kind, 0.0) + record["seconds"], 3)
     error = {name: round(predicted[name]["seconds"] / seconds - 1, 3) for name, seconds in actual.items() if seconds}
-    return {"actual": actual, "error": error}
+    return {**plan, "actual": actual, "error": error}
 
 
-def _interrupted(manifest: dict[str, Any]) -> bool:
+def _interrupted(manifest: Manifest) -> bool:
     age = (datetime.now(UTC) - datetime.fromisoformat(manifest["created"])).total_seconds()
     known = sum(record["seconds"] for record in manifest["stages"].values())
     return age - known > max(INTERRUPTED, 0.2 * age)
 
 
-def _path(kind: str, record: dict[str, Any], recipe: dict[str, Any]) -> str | None:
+def _path(kind: str, record: StageRecord, recipe: dict[str, Any]) -> str | None:
     """What `Measured.path` the stage is; None for stages that say nothing."""
     if kind == "train":
         return f"training {recipe['training']['method']} {recipe['training']['targets']}"
@@ -82,7 +83,7 @@ def _path(kind: str, record: dict[str, Any], recipe: dict[str, Any]) -> str | No
     return None
 
 
-def _trained(directory: RunDirectory, record: dict[str, Any], recipe: dict[str, Any]) -> float:
+def _trained(directory: RunDirectory, record: StageRecord, recipe: dict[str, Any]) -> float:
     """Tokens of all passes: the record has those of one."""
     settings = recipe["training"]
     if settings["epochs"]:

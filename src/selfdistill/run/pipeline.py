@@ -13,12 +13,15 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.engines.choose import require_vllm
 from selfdistill.engines.shared import kept_loaded
 from selfdistill.files import read_json
-from selfdistill.recipe import Recipe
-from selfdistill.run import apart, reporting, stages, start
+from selfdistill.recipe.schema import Recipe
+from selfdistill.run import apart, reporting, start
 from selfdistill.run.checks import check_contamination, measure_regressions
 from selfdistill.run.engine import settled
+from selfdistill.run.evaluating import evaluate
 from selfdistill.run.manifest import finished
 from selfdistill.run.mirror import push
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 
@@ -45,7 +48,7 @@ def run_recipe(recipe: Recipe, out: Path | str) -> RunDirectory:
             run_stage("evaluate+regressions", recipe, directory)
             run_stage("explain", recipe, directory)
         reporting.write_report(directory)
-        push(recipe, directory)
+        push(recipe.storage, directory)
     return directory
 
 
@@ -56,7 +59,7 @@ def run_stage(stage: str, recipe: Recipe, directory: RunDirectory) -> None:
         UserError: as the stage.
         StageError, KilledError: its own process failed, or was ended.
     """
-    if not (apart.wanted(recipe) and _is_done(stage, recipe, directory)):
+    if not (apart.wanted(recipe.model.device) and _is_done(stage, recipe, directory)):
         apart.run(stage, STAGES[stage], recipe, directory)
 
 
@@ -84,28 +87,30 @@ def _is_done(stage: str, recipe: Recipe, directory: RunDirectory) -> bool:
 def _sample_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:
     """With the other tasks of the base, while it is loaded or served: one server may have base and student in turn."""
     with kept_loaded():
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
         measure_regressions(recipe, directory, models=("base",))
 
 
 def _evaluate_with_regressions(recipe: Recipe, directory: RunDirectory) -> None:
     with kept_loaded():
-        stages.evaluate(recipe, directory)
+        evaluate(recipe, directory)
         measure_regressions(recipe, directory, models=("student",))
 
 
 def _explain_where_possible(recipe: Recipe, directory: RunDirectory) -> None:
     """Where a server generates, the models may not fit on this machine."""
     if recipe.engine.base_url is None:
-        stages.explain(directory)
+        from selfdistill.run.explained import explain  # brings torch
+
+        explain(directory)
 
 
 STAGES: dict[str, Callable[[Recipe, RunDirectory], None]] = {
     "prompts": start.write_prompts,
-    "sample": stages.sample,
+    "sample": sample,
     "sample+regressions": _sample_with_regressions,
-    "train": stages.train,
-    "evaluate": stages.evaluate,
+    "train": train,
+    "evaluate": evaluate,
     "evaluate+regressions": _evaluate_with_regressions,
     "explain": _explain_where_possible,
 }

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import gpu_named
 from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import Workload
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.run.manifest import update_manifest
+from selfdistill.run.recorded import PlanRecord, Predicted
 from selfdistill.steps.evaluation.evaluate import systems_of
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.records import Prompt
 
 
@@ -29,7 +30,7 @@ def predict(recipe: Recipe, directory: RunDirectory, prompts: Sequence[Prompt]) 
         update_manifest(directory, "plan", _prediction(recipe, prompts))
 
 
-def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
+def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> PlanRecord:
     device = device_name(str(resolve_device(recipe.model.device)))
     size = model_size(recipe.model.path, recipe.model.revision)
     work = Workload(
@@ -39,8 +40,19 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> dict[str, Any]:
         prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts) / len(prompts),
         completion_tokens=min(4000, recipe.sampling.max_new_tokens / 2),
     )
-    made = estimate(recipe, size, gpu_named(device), 1, work, known=all_measured(), device=device)
-    stages = {
+    made = estimate(
+        recipe.engine,
+        recipe.sampling,
+        recipe.training,
+        recipe.evaluation,
+        size,
+        gpu_named(device),
+        1,
+        work,
+        known=all_measured(),
+        device=device,
+    )
+    stages: dict[str, Predicted] = {
         stage.name: {"tokens": round(stage.tokens), "seconds": round(3600 * stage.gpu_hours, 1), "by": stage.source}
         for stage in made.stages
     }

@@ -7,12 +7,11 @@ from pathlib import Path
 from selfdistill import report
 from selfdistill.checked import checked
 from selfdistill.directory import RunDirectory
-from selfdistill.errors import UserError
 from selfdistill.events import emit
 from selfdistill.files import read_json, write_text
 from selfdistill.report.card import model_card
-from selfdistill.run.integrity import Name, check
-from selfdistill.run.manifest import read_recipe
+from selfdistill.run.integrity import Name, check, require_stage
+from selfdistill.run.own_recipe import read_recipe
 
 _READ: tuple[Name, ...] = (
     "prompts",
@@ -36,13 +35,3 @@ def write_report(directory: RunDirectory) -> Path:
     write_text(directory.student_card, model_card(read_recipe(directory), read_json(directory.summary)))
     emit("report written", path=str(path.resolve()))
     return path
-
-
-def require_stage(directory: RunDirectory, path: Path, stage: str) -> None:
-    """Make sure that what an earlier stage leaves is there.
-
-    Raises:
-        UserError: it is not; says which command makes it.
-    """
-    if not path.exists():
-        raise UserError("is missing", where=path, fix=f"run selfdistill {stage} {directory.root}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import record_line, write_bytes
 from selfdistill.measure.diversity import first_of_near
 from selfdistill.problems.mixture import parts
@@ -20,8 +21,8 @@ from selfdistill.recipe.prompt_sources import SELF
 from selfdistill.steps.sampling.user_turns import turns, write_turns
 
 if TYPE_CHECKING:
-    from selfdistill.recipe import Recipe
     from selfdistill.recipe.prompts import PromptSettings
+    from selfdistill.recipe.schema import Recipe
 
 
 def is_self_written(settings: PromptSettings) -> bool:
@@ -57,7 +58,19 @@ def write_self(recipe: Recipe, samples: Path, rows: Path) -> None:
     if rows.is_file():
         return
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
-    write_turns(recipe.model, recipe.engine, renderer, samples, seed=recipe.seed, cluster=recipe.cluster)
+    prompts, opened = openings(renderer)
+    ends = tuple(sorted({*renderer.end_of_answer, *opened.ends}))
+    with on_demand(recipe.model, recipe.engine, None, recipe.cluster, ends) as engine:
+        write_turns(
+            prompts,
+            recipe.prompts.self_written,
+            samples,
+            stop=opened.stop,
+            engine=engine,
+            tokenizer=renderer.tokenizer,
+            seed=recipe.seed,
+            shard_size=recipe.engine.shard_size,
+        )
     similarity = recipe.prompts.self_written.similarity
     made = turns(samples, lambda texts: first_of_near(texts, similarity))
     write_bytes(rows, b"".join(map(record_line, made)))

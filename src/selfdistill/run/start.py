@@ -17,19 +17,22 @@ from selfdistill.grading.isolation import require
 from selfdistill.measure.contamination.run import prompt_filter
 from selfdistill.measure.regressions.loading import load_task
 from selfdistill.models.attention import check_attention
-from selfdistill.models.load import resolve_device, resolve_path
-from selfdistill.problems.evaluation import check_lengths, load_problems, render_problem
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.paths import resolve_path
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.prepare import prepare_prompts
+from selfdistill.problems.prompted import check_lengths, render_problem
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.decoding import split_syntax
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt
 from selfdistill.run import apart
 from selfdistill.run.engine import settled
 from selfdistill.run.fingerprints import fingerprint_file, fingerprint_model
 from selfdistill.run.integrity import check, check_student, seal, sealed
-from selfdistill.run.manifest import finished, open_manifest, set_fingerprint
+from selfdistill.run.manifest import finished, set_fingerprint
 from selfdistill.run.mirror import pull
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.run.prediction import predict
 from selfdistill.run.self_written import check_self, is_self_written, write_self
 from selfdistill.run.timing import timed_stage
@@ -57,13 +60,13 @@ def check_recipe(recipe: Recipe) -> None:
         require_cluster(recipe.cluster)
     renderer, context = load_renderer(recipe.model, recipe.prompts)
     _ = renderer.chat  # raises where a template is demanded and absent
-    if asks_for_inputs(recipe):
+    if asks_for_inputs(recipe.training):
         require_chat(renderer)
     problems = load_problems(recipe.evaluation)
     check_lengths([render_problem(problem, renderer) for problem in problems], context)
     require(recipe.evaluation.grading.isolation)
     for name in recipe.checks.regressions.tasks:
-        load_task(recipe, name, renderer, context)
+        load_task(recipe.checks.regressions, recipe.evaluation.split, name, renderer, context)
 
 
 def _check_models(recipe: Recipe, *, sampled: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from selfdistill.directory import RunDirectory
 from selfdistill.events import emit
@@ -14,10 +13,11 @@ from selfdistill.processes import is_main_process
 from selfdistill.run.gpu_memory import gpu_peak
 from selfdistill.run.manifest import read_manifest, update_manifest
 from selfdistill.run.outcome import note
+from selfdistill.run.recorded import StageRecord
 
 
 @contextmanager
-def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
+def timed_stage(directory: RunDirectory, name: str) -> Iterator[StageRecord]:
     """Add the time of a block, and what it puts into the yielded dictionary, to a stage's record.
 
     Seconds of interrupted attempts are lost; those of every finished one add up. `gpu_peak_bytes` is the most memory
@@ -31,10 +31,10 @@ def timed_stage(directory: RunDirectory, name: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[dict[str, dict[str, Any]]]:
+def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[dict[str, StageRecord]]:
     """`timed_stage` for several that run as one; each gets a share of the time, by the `tokens` that it gained."""
-    facts: dict[str, dict[str, Any]] = {name: {} for name in names}
-    common: dict[str, Any] = {}
+    facts: dict[str, StageRecord] = {name: {} for name in names}
+    common: StageRecord = {}
     started = time.perf_counter()
     for name in names:
         emit("stage started", stage=name, run=str(directory.root))
@@ -42,13 +42,13 @@ def timed_together(directory: RunDirectory, names: Sequence[str]) -> Iterator[di
         yield facts
     seconds = time.perf_counter() - started
     stages = read_manifest(directory)["stages"]
-    before = {name: stages.get(name, {}) for name in names}
+    before: dict[str, StageRecord] = {name: stages.get(name, {}) for name in names}
     gained = {name: max(0, facts[name].get("tokens", 0) - before[name].get("tokens", 0)) for name in names}
     total = sum(gained.values())
     for name in names:
         own = seconds * (gained[name] / total if total else 1 / len(names))
-        found = {**facts[name], **common}
-        emit("stage finished", stage=name, run=str(directory.root), seconds=round(own, 3), **found)
+        found: StageRecord = {**facts[name], **common}
+        emit("stage finished", **{"stage": name, "run": str(directory.root), "seconds": round(own, 3), **found})
         stages[name] = {**before[name], **found, "seconds": round(before[name].get("seconds", 0.0) + own, 3)}
     update_manifest(directory, "stages", stages)
     if is_main_process():

@@ -10,7 +10,7 @@ from selfdistill import seeds
 from selfdistill.errors import UserError
 from selfdistill.measure.bootstrap import RESAMPLES, resampled
 from selfdistill.measure.statistics import UNBOUNDED, intervals, means
-from selfdistill.recipe import builtin_recipes, load_recipe
+from selfdistill.recipe.load import builtin_recipes, load_recipe
 from selfdistill.recipe.one_card import known_models
 from selfdistill.report.results import Advice, PaperSetting
 from selfdistill.studies.previewed import read_preview

@@ -42,7 +42,7 @@ class Cell:
 
 def sample_key(recipe: Recipe) -> str:
     """Of the samples. Soft targets are not in it: they come beside the samples and do not change them."""
-    asks = asks_for_inputs(recipe)  # the model's inputs come with its samples
+    asks = asks_for_inputs(recipe.training)  # the model's inputs come with its samples
     return _digest(recipe, ("seed", "model", "engine", "prompts", "sampling", "rounds")) + ("+inputs" if asks else "")
 
 

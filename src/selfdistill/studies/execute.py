@@ -18,7 +18,8 @@ from selfdistill.progress import progress
 from selfdistill.recipe.schema import Recipe
 from selfdistill.run import pipeline as loop
 from selfdistill.run import start
-from selfdistill.run.manifest import finished, open_manifest
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.steps.evaluation.evaluate import systems_of
 from selfdistill.stopping import stop_on_signals
 from selfdistill.studies import share

@@ -18,11 +18,13 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.report.arm_results import Arms
 from selfdistill.report.pages.arms import arms_page
 from selfdistill.report.pages.page import Page
-from selfdistill.run import stages, start
+from selfdistill.run import start
 from selfdistill.run.manifest import finished
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.studies import share
+from selfdistill.studies.arm import Arm, cell_name, cells_of, chosen
 from selfdistill.studies.arm_table import Row, summarise
-from selfdistill.studies.arms import Arm, cell_name, cells_of, chosen
 from selfdistill.studies.cells import Cell
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.execute import execute
@@ -85,8 +87,8 @@ def resample(cell: Cell, out: Path) -> None:
         each = round_recipe(parse_recipe(tree, "rounds"), number, done)
         directory = start.begin(each, _parts(whole) / f"part-{number}")
         with exclusive(directory):
-            stages.sample(each, directory)
-            stages.train(each, directory)
+            sample(each, directory)
+            train(each, directory)
         done.append(directory.root)
     last = RunDirectory(done[-1])
     share.take_samples(last, whole, targets=False)

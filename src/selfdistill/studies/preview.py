@@ -23,7 +23,8 @@ from selfdistill.engines.shared import kept_loaded, shared_model
 from selfdistill.engines.stream import Contexts, stream_logits
 from selfdistill.files import read_records, write_bytes, write_sealed
 from selfdistill.measure.statistics import SHARE, UNBOUNDED, intervals
-from selfdistill.problems.evaluation import load_problems, render_problem
+from selfdistill.problems.benchmarks import load_problems
+from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import load_renderer
 from selfdistill.progress import Update, progress
 from selfdistill.recipe.decoding import Decoding, label
@@ -31,8 +32,8 @@ from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Sample, Verdict
 from selfdistill.report.results import Preview, PreviewPoint
 from selfdistill.run import evaluating, start
-from selfdistill.run.manifest import open_manifest, read_manifest
-from selfdistill.steps.evaluation.grade import verdict_key
+from selfdistill.run.manifest import read_manifest
+from selfdistill.run.own_recipe import open_manifest
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.directory import StudyDirectory
 from selfdistill.studies.grid import Grid, Truncation
@@ -141,7 +142,7 @@ def _passed(directory: RunDirectory, system: System) -> np.ndarray:
     """Of each sample, in the order of the samples: 1 or 0, and NaN for a harness error, which is neither."""
     verdicts = {verdict.key: verdict for verdict in read_records(directory.system_verdicts(system.name), Verdict)}
     samples = read_records(directory.system_samples(system.name), Sample)
-    found = [verdicts[verdict_key(sample)] for sample in samples]
+    found = [verdicts[sample.key] for sample in samples]
     return np.array([np.nan if v.outcome is Outcome.HARNESS_ERROR else float(v.passed) for v in found])
 
 

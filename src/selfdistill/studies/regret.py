@@ -17,8 +17,8 @@ from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.files import read_sealed
 from selfdistill.measure.bootstrap import RESAMPLES, percentile_interval, resampled
-from selfdistill.measure.scores import Scores, ScoreTables
-from selfdistill.measure.statistics import means
+from selfdistill.measure.scores import ScoreTables
+from selfdistill.measure.statistics import Scores, means
 from selfdistill.report.results import GreedyRegret, OverSeeds, Place, RankCorrelation, Regret, Sweep
 from selfdistill.run.manifest import read_manifest
 from selfdistill.studies.directory import StudyDirectory

@@ -20,8 +20,11 @@ from selfdistill.measure.evaluated import describe
 from selfdistill.models.load import load_model
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.load import parse_recipe
+from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Prompt, Sample
+from selfdistill.report.pages.page import Page
+from selfdistill.report.pages.rounds import rounds_page
 from selfdistill.report.results import Rounds, Watched
 from selfdistill.run import pipeline as loop
 from selfdistill.run import reporting, start
@@ -57,6 +60,20 @@ def run_rounds(recipe: Recipe, out: Path) -> list[RunDirectory]:
             reporting.write_report(directory)
         done.append(directory)
     return done
+
+
+def study(recipes: Sequence[Recipe], out: Path) -> tuple[Rounds, Page]:
+    """The rounds of each seed, then the page over all of them.
+
+    Args:
+        recipes: one a seed, otherwise the same.
+        out: holds the rounds, or a directory of rounds a seed where there are several.
+    """
+    places = [out / f"seed-{recipe.seed}" if len(recipes) > 1 else out for recipe in recipes]
+    for recipe, place in zip(recipes, places, strict=True):
+        run_rounds(recipe, place)
+    summary = summarise(recipes[0], places)
+    return summary, rounds_page(summary)
 
 
 def round_directory(out: Path, number: int) -> RunDirectory:
@@ -146,19 +163,20 @@ def _watch(recipe: Recipe, out: Path) -> list[Watched]:
             if s.model == ("student" if number else "base") and "default" in s.roles
         )
         programs = describe(directory.system_samples(system.name))
-        entropy, kept = measure_certainty(recipe, path, contexts)
+        entropy, kept = measure_certainty(recipe.model, path, recipe.sampling.decoding, contexts)
         distinct = programs.distinct / max(1, programs.count)
         rows.append({"distinct_programs": distinct, "entropy": entropy, "kept_mass": kept})
     return rows
 
 
 @torch.inference_mode()
-def measure_certainty(recipe: Recipe, path: str, contexts: Sequence[Contexts]) -> tuple[float, float]:
+def measure_certainty(
+    base_model: ModelSettings, path: str, decoding: Decoding, contexts: Sequence[Contexts]
+) -> tuple[float, float]:
     """Means over positions: a model's entropy (nats, T 1, no truncation), its mass on the first base's support."""
-    base, model = load_model(recipe.model), load_model(recipe.model, path)
+    base, model = load_model(base_model), load_model(base_model, path)
     entropy = kept = 0.0
     positions = 0
-    decoding: Decoding = recipe.sampling.decoding
     for chunk in stream_logits((base, model), contexts, CHUNK_LOGITS):
         ranked = decode(chunk.logits[0], (decoding,))
         own = chunk.logits[1].float().log_softmax(-1)

@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from selfdistill.directory import RunDirectory
-from selfdistill.measure.scores import Scores, ScoreTables, read_paired
-from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, SeedSummary, across_seeds, means
+from selfdistill.measure.scores import ScoreTables, read_paired
+from selfdistill.measure.statistics import DIFFERENCE, SHARE, Bounds, Estimate, Scores, SeedSummary, across_seeds, means
 from selfdistill.report.results import ByMeasure, Interval, OverSeeds
 from selfdistill.run.integrity import check
 from selfdistill.steps.evaluation.systems import System

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selfdistill.measure.scores import Scores, ScoreTables
+from selfdistill.measure.scores import ScoreTables
+from selfdistill.measure.statistics import Scores
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.schema import Recipe
 from selfdistill.report.results import Fit, Sweep, SweepPoint

@@ -11,8 +11,8 @@ from selfdistill.errors import UserError
 from selfdistill.grading.answers import grade_answers
 from selfdistill.grading.limits import Limits
 from selfdistill.grading.pool import grade
-from selfdistill.problems.evaluation import render_problem
 from selfdistill.problems.programs.extract import answer_of, programs_of
+from selfdistill.problems.prompted import render_problem
 from selfdistill.problems.render import Rendered
 from selfdistill.records import AssertTests, Problem
 from selfdistill.trying.programs import run_program
@@ -20,7 +20,7 @@ from selfdistill.trying.sides import Growing, Side, answers
 
 if TYPE_CHECKING:
     from selfdistill.problems.render import Rendered, Renderer
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.evaluation import GradingSettings
 
 TYPED = "typed"
 """The name of a question that is none of the evaluation's problems."""
@@ -62,9 +62,17 @@ class Session:
     """Base and student, the last question, and what they answered."""
 
     def __init__(
-        self, recipe: Recipe, renderer: Renderer, sides: Sequence[Side], problems: Sequence[Problem], limit: int
+        self,
+        grading: GradingSettings,
+        renderer: Renderer,
+        sides: Sequence[Side],
+        problems: Sequence[Problem],
+        *,
+        limit: int,
+        seed: int,
     ) -> None:
-        self._recipe = recipe
+        self._grading = grading
+        self._seed = seed
         self._renderer = renderer
         self._sides = sides
         self._problems = problems
@@ -74,7 +82,7 @@ class Session:
         self._answers: tuple[str, ...] = ()
 
     def run(self, lines: Iterable[str], screen: Screen) -> None:
-        """Answer until the lines end or one is /quit. A user's mistake is said, and the session goes on."""
+        """Answer until the lines end or one is /quit. A user's mistake is said, and the session continues."""
         for line in _joined(lines):
             word, _, rest = line.partition(" ")
             if word in ("/quit", "/exit"):
@@ -119,8 +127,8 @@ class Session:
     def _ask(self, question: Question, screen: Screen) -> None:
         self._question = question
         self._asked += 1
-        stream = (self._recipe.seed, "try", question.problem.task_id, question.prompt.text, self._asked)
-        stop = self._recipe.prompts.stop
+        stream = (self._seed, "try", question.problem.task_id, question.prompt.text, self._asked)
+        stop = self._renderer.settings.stop
         titles = [side.title for side in self._sides]
         state: tuple[Growing, ...] = ()
         try:
@@ -133,7 +141,7 @@ class Session:
         self._answers = tuple(question.prompt.answer_start + each.text for each in state)
 
     def _run(self, rest: str, screen: Screen) -> None:
-        problem, settings = self._last().problem, self._recipe.evaluation.grading
+        problem, settings = self._last().problem, self._grading
         code, stdin = ("", _unescaped(rest[1:].strip())) if rest.startswith("<") else (rest, "")
         outputs = []
         for side, answer in zip(self._sides, self._answers, strict=True):
@@ -148,7 +156,7 @@ class Session:
 
     def _verdict(self, side: Side, answer: str, problem: Problem) -> str:
         """As the evaluation judges it."""
-        settings = self._recipe.evaluation.grading
+        settings = self._grading
         ready = answer_of(
             problem, answer, side.name, chat=self._renderer.chat, answers=settings.answers, rules=settings.rules
         )

@@ -24,7 +24,8 @@ from selfdistill.seeds import UniformRows, generator
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
-    from selfdistill.recipe import Recipe
+    from selfdistill.recipe.evaluation import EvaluationSettings
+    from selfdistill.recipe.model import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ class Growing:
     """It ended by itself, at a stop string or at the limit."""
 
 
-def open_sides(recipe: Recipe, run: RunDirectory, renderer: Renderer) -> tuple[Side, Side]:
-    """Load base and student, into this process whatever the recipe's engine is.
+def open_sides(
+    model: ModelSettings, evaluation: EvaluationSettings, run: RunDirectory, renderer: Renderer
+) -> tuple[Side, Side]:
+    """Load base and student, each to be decoded as in the evaluation; into this process whatever the run's engine is.
 
     Raises:
         UserError: there is no student yet, or a model cannot be loaded.
@@ -62,10 +65,10 @@ def open_sides(recipe: Recipe, run: RunDirectory, renderer: Renderer) -> tuple[S
         raise UserError("there is no student to try", where=run.root, fix=f"run selfdistill train {run.root}")
     check_student(run.student)
     here = EngineSettings(kind="transformers", batch_size=1)
-    decodings = {"base": recipe.evaluation.base, "student": recipe.evaluation.student}
+    decodings = {"base": evaluation.base, "student": evaluation.student}
     paths = {"base": None, "student": str(run.student)}
     base, student = (
-        Side(name, _loaded(load_engine(recipe.model, here, paths[name], renderer.end_of_answer)), (decoding,))
+        Side(name, _loaded(load_engine(model, here, paths[name], renderer.end_of_answer)), (decoding,))
         for name, decoding in decodings.items()
     )
     return base, student

@@ -100,6 +100,7 @@ def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path)
     from selfdistill.problems.render import load_renderer
     from selfdistill.recipe import load_recipe
     from selfdistill.report.regressions import regressions
+    from selfdistill.run.checks import how_to_measure
 
     recipe = load_recipe(
         "demo",
@@ -111,11 +112,11 @@ def test_measuring_writes_its_metric_and_scores(model, settings, tmp_path: Path)
         ],
     )
     renderer, context = load_renderer(recipe.model, recipe.prompts)
-    loaded = [load_task(recipe, "lm-eval:own_choice", renderer, context)]
+    loaded = [load_task(recipe.checks.regressions, "validation", "lm-eval:own_choice", renderer, context)]
     directory = RunDirectory(tmp_path / "run")
     directory.root.mkdir()
     directory.student.symlink_to(model.path)
-    measure(recipe, directory, loaded, renderer, context, lambda *_: None)
+    measure(how_to_measure(recipe), directory, loaded, renderer, context, lambda *_: None)
     [task] = read_measured(directory)
     assert (task.form, task.score, task.higher_is_better) == ("lm-eval", "acc", True)
     [row] = regressions(directory, [], ["pass@1"], 0)["tasks"]

@@ -17,6 +17,7 @@ from selfdistill.measure.regressions.registry import read_measured
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.report.regressions import regressions
+from selfdistill.run.checks import how_to_measure
 
 TASKS = ("embedded-strings", "embedded-json", "embedded-text")
 SMALL = [
@@ -33,12 +34,15 @@ def run(root: Path, *overrides: str) -> list[int]:
     """Measure the base against itself; gives (items done, items announced)."""
     recipe = load_recipe("demo", [*SMALL, *overrides])
     renderer, context = load_renderer(recipe.model, recipe.prompts)
-    loaded = [load_task(recipe, name, renderer, context) for name in recipe.checks.regressions.tasks]
+    loaded = [
+        load_task(recipe.checks.regressions, "validation", name, renderer, context)
+        for name in recipe.checks.regressions.tasks
+    ]
     done: list[int] = []
     if not (root / "student").exists():
         (root / "student").symlink_to(embedded.model_dir())
-    measure(recipe, RunDirectory(root), loaded, renderer, context, lambda items, *_: done.append(items))
-    return [sum(done), work(recipe, loaded)]
+    measure(how_to_measure(recipe), RunDirectory(root), loaded, renderer, context, lambda items, *_: done.append(items))
+    return [sum(done), work(how_to_measure(recipe), loaded)]
 
 
 def everything(root: Path) -> dict[str, list]:

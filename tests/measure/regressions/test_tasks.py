@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selfdistill.errors import UserError
-from selfdistill.measure.regressions.loading import decodings, load_task
+from selfdistill.measure.regressions.loading import load_task
 from selfdistill.problems.render import load_renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.tasks import task
+from selfdistill.run.checks import how_to_measure
 
 
 @pytest.mark.parametrize(
@@ -30,9 +33,10 @@ def test_what_a_name_stands_for(name, form, source, slug):
 
 def test_by_default_greedy_and_the_students_own_decoding_each_once():
     given = load_recipe("demo")
-    found = decodings(given.checks.regressions, given.evaluation.student)
+    found = how_to_measure(given).decodings
     assert [each.slug for each in found] == ["greedy", "T1-k20-p0.8"]
-    assert [each.slug for each in decodings(given.checks.regressions, Decoding(temperature=0))] == ["greedy"]
+    greedy = given.evaluation.model_copy(update={"student": Decoding(temperature=0)})
+    assert [each.slug for each in replace(how_to_measure(given), evaluation=greedy).decodings] == ["greedy"]
 
 
 def test_a_task_named_twice_is_refused():
@@ -52,4 +56,4 @@ def test_a_task_that_is_not_there_is_one_line(name, expected, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # as if lm-eval were not installed
     recipe = load_recipe("demo")
     with pytest.raises(UserError, match=expected):
-        load_task(recipe, name, *load_renderer(recipe.model, recipe.prompts))
+        load_task(recipe.checks.regressions, "validation", name, *load_renderer(recipe.model, recipe.prompts))

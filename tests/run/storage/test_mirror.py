@@ -8,12 +8,14 @@ from pathlib import Path
 import fsspec
 import pytest
 
+import selfdistill
 from run.small import SMALL, results, run, run_command
 from selfdistill.directory import RunDirectory
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
-from selfdistill.run import mirror, stages, start
+from selfdistill.run import mirror, start
 from selfdistill.run.manifest import update_manifest
+from selfdistill.run.sampling import sample
 
 FEW = (*SMALL, "prompts.limit=16", "evaluation.grid.temperatures=[1.0]")
 
@@ -36,7 +38,7 @@ def begun(storage: str, out: Path, *overrides: str):
 
 def test_a_stage_is_copied_and_a_new_machine_fetches_it(tmp_path, storage):
     recipe, first = begun(storage, tmp_path / "one" / "run")
-    stages.sample(recipe, first)
+    sample(recipe, first)
     names = copied(storage, "run")
     assert {"manifest.json", "prompts.jsonl", "samples.jsonl", "targets/000000.safetensors"} < names
     assert not any(Path(name).name.startswith(".") for name in names)
@@ -44,20 +46,20 @@ def test_a_stage_is_copied_and_a_new_machine_fetches_it(tmp_path, storage):
     for name in sorted(names - {mirror.INDEX}):
         assert (second.root / name).read_bytes() == (first.root / name).read_bytes()
     before = second.samples.stat().st_mtime_ns
-    stages.sample(recipe, second)
+    sample(recipe, second)
     assert second.samples.stat().st_mtime_ns == before, "nothing was left to do"
 
 
 def test_only_what_changed_travels(tmp_path, storage, monkeypatch):
     recipe, directory = begun(storage, tmp_path / "run")
-    stages.sample(recipe, directory)
+    sample(recipe, directory)
     sent: list[str] = []
     put = mirror.Store.put
     monkeypatch.setattr(mirror.Store, "put", lambda store, source, name: (sent.append(name), put(store, source, name)))
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     assert sent == []
     (directory.root / "note.txt").write_text("by hand")
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     assert sent == ["note.txt", mirror.INDEX]
 
 
@@ -72,17 +74,17 @@ def test_a_copy_that_broke_off_is_not_seen_and_made_good(tmp_path, storage, monk
 
     monkeypatch.setattr(mirror.Store, "put", unplugged)
     with pytest.raises(UserError, match=r"cannot be used: the cable is out \(run it again to continue\)"):
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
     monkeypatch.setattr(mirror.Store, "put", put)
     assert mirror.Store.of(storage, directory).index() is None
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     _, second = begun(storage, tmp_path / "two" / "run")
     assert second.samples.read_bytes() == directory.samples.read_bytes()
 
 
 def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
     recipe, directory = begun(storage, tmp_path / "one" / "run")
-    mirror.push(recipe, directory)
+    mirror.push(recipe.storage, directory)
     with pytest.raises(UserError, match=r"another recipe; changed: seed"):
         begun(storage, tmp_path / "two" / "run", "seed=5")
     assert not (tmp_path / "two" / "run").exists()
@@ -94,10 +96,10 @@ def test_other_runs_are_refused_before_anything_is_written(tmp_path, storage):
 
 def test_two_machines_cannot_go_on_with_one_run(tmp_path, storage):
     recipe, first = begun(storage, tmp_path / "one" / "run")
-    mirror.push(recipe, first)
+    mirror.push(recipe.storage, first)
     _, second = begun(storage, tmp_path / "two" / "run")
-    stages.sample(recipe, second)
-    for go_on in (lambda: mirror.push(recipe, first), lambda: begun(storage, first.root)):
+    sample(recipe, second)
+    for go_on in (lambda: mirror.push(recipe.storage, first), lambda: begun(storage, first.root)):
         with pytest.raises(UserError, match="another machine has continued this run"):
             go_on()
 
@@ -118,7 +120,7 @@ def test_a_machine_lost_after_every_stage_changes_no_result(tmp_path):
     for stage in ("sample", "train", "evaluate"):
         recipe = load_recipe("demo", overrides)
         directory = start.begin(recipe, out)
-        getattr(stages, stage)(recipe, directory)
+        getattr(selfdistill, stage)(recipe, directory)
         shutil.rmtree(out)
     done = run(run_command(out, f"storage={storage}"))
     assert done.returncode == 0, done.stderr

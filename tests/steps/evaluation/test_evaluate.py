@@ -8,7 +8,7 @@ import pytest
 
 from selfdistill.engines.load import load_engine
 from selfdistill.files import read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.decoding_rules import MinP

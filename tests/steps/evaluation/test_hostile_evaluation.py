@@ -7,7 +7,7 @@ from collections import Counter
 from selfdistill.files import append_records, read_records
 from selfdistill.recipe.evaluation import GradingSettings
 from selfdistill.records import CallCase, CallTests, Outcome, Problem, Sample, Verdict
-from selfdistill.steps.evaluation.grade import grade_systems, verdict_key
+from selfdistill.steps.evaluation.grade import grade_systems
 from tests.grading.hostile import WRONG_CALLS
 
 TESTS = CallTests("solve", (CallCase((3,), 13), CallCase((10,), 27)))
@@ -34,9 +34,9 @@ def test_good_programs_among_hostile_ones_are_graded_right(tmp_path):
     for _, path, verdicts in systems:
         found = {verdict.key: verdict for verdict in read_records(verdicts, Verdict)}
         written = list(read_records(path, Sample))
-        assert set(found) == {verdict_key(sample) for sample in written}
+        assert set(found) == {sample.key for sample in written}
         for sample in written:
-            verdict = found[verdict_key(sample)]
+            verdict = found[sample.key]
             assert verdict.outcome is not Outcome.HARNESS_ERROR, (sample.text, verdict)
             if sample.text.startswith("def solve(n):\n    return 2 * n + 7  # take"):
                 assert verdict.outcome is Outcome.PASSED, (sample.text, verdict)
@@ -49,7 +49,7 @@ def test_grading_goes_on_from_what_is_there(tmp_path):
     samples = [Sample("solve", index, (), "stop", (), GOOD.format(index)) for index in range(6)]
     system = ("base", tmp_path / "s.jsonl", tmp_path / "v.jsonl")
     append_records(system[1], samples)
-    kept = [Verdict(verdict_key(samples[index]), Outcome.WRONG_ANSWER, "as it was") for index in (4, 1)]
+    kept = [Verdict(samples[index].key, Outcome.WRONG_ANSWER, "as it was") for index in (4, 1)]
     append_records(system[2], kept)
     grade_systems([system], [PROBLEM], SETTINGS, chat=False)
     found = {verdict.key: verdict for verdict in read_records(system[2], Verdict)}

@@ -9,8 +9,10 @@ import pytest
 
 from selfdistill import embedded
 from selfdistill.errors import UserError
-from selfdistill.problems.evaluation import FAMILIES, check_lengths, embedded_problems, limited, load_problems
-from selfdistill.problems.evaluation import render_problem as render
+from selfdistill.problems.benchmarks import limited, load_problems
+from selfdistill.problems.embedded_benchmarks import FAMILIES, embedded_problems
+from selfdistill.problems.prompted import check_lengths
+from selfdistill.problems.prompted import render_problem as render
 from selfdistill.problems.render import Renderer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.prompts import PromptSettings

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
 from selfdistill.files import read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

@@ -13,7 +13,7 @@ from selfdistill.directory import RunDirectory
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings
 from selfdistill.recipe.model import ModelSettings

@@ -13,7 +13,9 @@ from selfdistill import embedded
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
 from selfdistill.files import read_json, read_records
-from selfdistill.models.load import end_of_turn_ids, load_model, load_tokenizer
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.problems.built_in import built_in_statements
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding

@@ -9,6 +9,7 @@ import pytest
 
 from run.small import SMALL, command, run
 from selfdistill.directory import RunDirectory
+from selfdistill.engines.on_demand import on_demand
 from selfdistill.errors import UserError
 from selfdistill.files import read_json, read_records
 from selfdistill.measure.diversity import first_of_near
@@ -103,7 +104,19 @@ def written(tmp_path: Path, name: str, *, count: int = 4, batch: int = 4, seed: 
     how = settings(count=count, beginnings=[BEGIN], decoding=FLAT, max_new_tokens=150)
     path = tmp_path / name
     engine = EngineSettings(kind="transformers", batch_size=batch, shard_size=2)
-    write_turns(model, engine, load_renderer(model, how)[0], path, seed=seed)
+    renderer, _ = load_renderer(model, how)
+    prompts, opened = openings(renderer)
+    with on_demand(model, engine, ends=tuple(sorted({*renderer.end_of_answer, *opened.ends}))) as load:
+        write_turns(
+            prompts,
+            how.self_written,
+            path,
+            stop=opened.stop,
+            engine=load,
+            tokenizer=renderer.tokenizer,
+            seed=seed,
+            shard_size=engine.shard_size,
+        )
     return path, list(read_records(path, Sample))
 
 

@@ -10,7 +10,7 @@ import pytest
 from selfdistill import events
 from selfdistill.engines.base import Request
 from selfdistill.engines.load import load_engine
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.engine import EngineSettings

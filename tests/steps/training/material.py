@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -88,7 +87,7 @@ def train(
     log: Path,
     card: str = "",
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> tuple[int, int] | None:
     """`train_student` with the sections of a recipe."""
     return train_student(
         recipe.model,

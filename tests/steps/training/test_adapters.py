@@ -203,15 +203,15 @@ def test_the_students_experts_have_learned_and_the_log_says_the_share(gpt_oss, t
     out = tmp_path / "run" / "student"
     out.parent.mkdir()
     settings = recipe(gpt_oss)
-    facts = train(settings, rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
+    adapted, weights = train(settings, rows(), HardTargets(), out, log=tmp_path / "log.jsonl", card="A card.")
     base, student = load_file(gpt_oss / "model.safetensors"), load_file(out / "model.safetensors")
     assert base.keys() == student.keys()
     changed = {name for name in base if not torch.equal(base[name], student[name])}
     assert {name.split(".", 3)[3].removesuffix(".weight") for name in changed} == EXPECTED["gpt_oss"]
     assert len(changed) == 2 * len(EXPECTED["gpt_oss"])
-    assert facts["adapted_weights"] == sum(base[name].numel() for name in changed)
-    assert facts["weights"] == sum(tensor.numel() for tensor in base.values())
-    share = 100 * facts["adapted_weights"] / facts["weights"]
+    assert adapted == sum(base[name].numel() for name in changed)
+    assert weights == sum(tensor.numel() for tensor in base.values())
+    share = 100 * adapted / weights
     assert (
         f"lora: adapters on {share:.1f} % of the model's weights; as they are: embed_tokens, " in capfd.readouterr().err
     )

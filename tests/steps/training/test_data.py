@@ -14,7 +14,7 @@ from selfdistill.engines.base import SparseTargets
 from selfdistill.engines.load import load_engine
 from selfdistill.errors import UserError
 from selfdistill.files import read_records
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.records import Prompt, Sample

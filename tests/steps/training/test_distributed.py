@@ -20,7 +20,9 @@ from selfdistill.files import read_json
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from tests.conftest import REPOSITORY
 
 pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]
@@ -46,7 +48,7 @@ def sampled(recipe_lines: list[str], out: Path, targets: str, method: str):
     lines += ["training.soft_targets=recomputed"] if targets == "recomputed" else []
     recipe = load_recipe("demo", lines)
     directory = start.begin(recipe, out)
-    stages.sample(recipe, directory)
+    sample(recipe, directory)
     return recipe, directory
 
 
@@ -94,7 +96,7 @@ def weights(student: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, targets, method):
     recipe, one = sampled(recipe_lines, tmp_path / "one", targets, method)
     two = RunDirectory(shutil.copytree(one.root, tmp_path / "two"))
-    stages.train(recipe, one)
+    train(recipe, one)
     done = launch(config, two.root, tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
     assert len(losses(one)) == STEPS
@@ -114,7 +116,7 @@ def test_two_processes_train_what_one_trains(tmp_path, recipe_lines, config, tar
 @pytest.mark.parametrize("config", ["ddp.yaml", "fsdp.yaml", "deepspeed-zero2.yaml"])
 def test_the_recipes_precision_decides(tmp_path, recipe_lines, config):
     recipe, exact = sampled([*recipe_lines, "training.precision=fp32"], tmp_path / "exact", "hard", "full")
-    stages.train(recipe, exact)
+    train(recipe, exact)
     _, rounded = sampled([*recipe_lines, "training.precision=bf16"], tmp_path / "rounded", "hard", "full")
     done = launch(config, rounded.root, tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -126,7 +128,7 @@ def test_only_training_runs_in_several_processes(tmp_path, recipe_lines, monkeyp
     recipe, directory = sampled(recipe_lines, tmp_path / "one", "hard", "full")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="only train does"):
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
 
 
 def test_qlora_does_not_share_its_weights(tmp_path, recipe_lines):

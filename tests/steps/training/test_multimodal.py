@@ -21,7 +21,8 @@ from transformers import (
 )
 
 from selfdistill.errors import UserError
-from selfdistill.models.load import load_config, load_model
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import whole

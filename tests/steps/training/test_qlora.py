@@ -18,7 +18,9 @@ from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.run import pipeline as loop
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.steps.training import callbacks, extras
 from selfdistill.steps.training.quantized import float32_adapters, load_quantized, require_quantization
 from tiny_models import make_tokenizer
@@ -67,11 +69,11 @@ def trained(out: Path, lines: list[str], other: RunDirectory | None = None):
     recipe = load_recipe("demo", lines)
     directory = start.begin(recipe, out)
     if other is None:
-        stages.sample(recipe, directory)
+        sample(recipe, directory)
     else:
         shutil.copy(other.samples, directory.samples)
         shutil.copytree(other.targets, directory.targets)
-    stages.train(recipe, directory)
+    train(recipe, directory)
     return recipe, directory
 
 
@@ -122,8 +124,8 @@ def test_qlora_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.TrainingLog, "on_step_end", power_cut)
         with pytest.raises(KeyboardInterrupt):
-            stages.train(recipe, broken)
-    stages.train(recipe, broken)
+            train(recipe, broken)
+    train(recipe, broken)
     assert losses(broken) == pytest.approx(losses(whole), rel=1e-4)
 
 

@@ -16,7 +16,9 @@ from selfdistill.errors import UserError
 from selfdistill.models.load import load_model
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.steps.training import callbacks
 from tiny_models import make_model
 
@@ -49,7 +51,7 @@ def stored(lines, tmp_path_factory) -> dict[str, RunDirectory]:
     for name, decoding in DECODINGS.items():
         recipe = load_recipe("demo", [*lines, *decoding])
         found[name] = start.begin(recipe, tmp_path_factory.mktemp("stored") / name)
-        stages.sample(recipe, found[name])
+        sample(recipe, found[name])
     return found
 
 
@@ -60,7 +62,7 @@ def trained(sampled: RunDirectory, out: Path, lines: list[str], *, targets: bool
         shutil.copy(sampled.samples, directory.samples)
     if targets:
         shutil.copytree(sampled.targets, directory.targets)
-    stages.train(recipe, directory)
+    train(recipe, directory)
     return directory
 
 
@@ -101,7 +103,7 @@ def test_nothing_is_stored_while_sampling_and_training_goes_on_where_it_was(stor
     lines = [*lines, *DECODINGS["bounded"], RECOMPUTED]
     recipe = load_recipe("demo", lines)
     sampled = start.begin(recipe, tmp_path / "sampled")
-    stages.sample(recipe, sampled)
+    sample(recipe, sampled)
     assert not sampled.targets.exists()
     assert sampled.samples.read_bytes() == stored["bounded"].samples.read_bytes()
     whole = trained(sampled, tmp_path / "whole", lines, targets=False)

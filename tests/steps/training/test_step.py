@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from selfdistill.models.load import load_config, load_model, load_tokenizer
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.recipe import load_recipe
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.steps.training import arguments, soft_targets, train

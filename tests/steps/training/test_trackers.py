@@ -9,7 +9,9 @@ import pytest
 from run.small import SMALL
 from selfdistill.errors import UserError
 from selfdistill.recipe import load_recipe
-from selfdistill.run import stages, start
+from selfdistill.run import start
+from selfdistill.run.sampling import sample
+from selfdistill.run.training import train
 from selfdistill.steps.training import extras
 from selfdistill.steps.training.extras import require_extras
 
@@ -24,8 +26,8 @@ def test_tensorboard_holds_every_step_of_the_log(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     recipe = load_recipe("demo", [*SMALL, "prompts.limit=32", "training.report_to=[tensorboard]"])
     directory = start.begin(recipe, tmp_path / "run")
-    stages.sample(recipe, directory)
-    stages.train(recipe, directory)
+    sample(recipe, directory)
+    train(recipe, directory)
     assert not (directory.root / "checkpoints").exists()
     events = accumulator.EventAccumulator(str(directory.root / "tensorboard")).Reload()
     log = [json.loads(line) for line in directory.training_log.read_text().splitlines()]

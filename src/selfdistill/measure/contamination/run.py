@@ -17,7 +17,7 @@ from selfdistill.measure.contamination.sources import (
     solutions,
     statements,
 )
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.recipe.contamination import ContaminationSettings
 from selfdistill.records import Problem
 

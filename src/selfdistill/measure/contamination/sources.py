@@ -51,7 +51,7 @@ def prompts_of_run(directory: RunDirectory) -> Texts:
 def samples_of_run(directory: RunDirectory) -> Texts:
     """A run's samples, whole."""
     for sample in read_records(directory.samples, Sample):
-        yield f"{sample.prompt_id}/{sample.sample_index}", sample.text
+        yield sample.key, sample.text
 
 
 def programs_of_run(directory: RunDirectory) -> Iterator[tuple[str, str]]:

@@ -13,9 +13,10 @@ from selfdistill.files import read_records
 from selfdistill.measure.published.protocols import Protocol
 from selfdistill.measure.statistics import SHARE, Estimate, intervals
 from selfdistill.measure.tally import tally
-from selfdistill.models.load import context_length, load_config, load_tokenizer
-from selfdistill.problems.benchmarks import load_benchmark
-from selfdistill.problems.evaluation import check_lengths, limited
+from selfdistill.models.configs import context_length, load_config
+from selfdistill.models.tokenizers import load_tokenizer
+from selfdistill.problems.benchmarks import limited, load_benchmark
+from selfdistill.problems.prompted import check_lengths
 from selfdistill.problems.render import Renderer
 from selfdistill.progress import progress
 from selfdistill.recipe.engine import EngineSettings

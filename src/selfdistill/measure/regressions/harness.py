@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from selfdistill.engines.shared import shared_model
 from selfdistill.errors import MissingExtraError, UserError, first_line
 from selfdistill.measure.regressions.records import Measure, Score
-from selfdistill.models.load import load_tokenizer
+from selfdistill.models.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from selfdistill.recipe.model import ModelSettings

@@ -11,31 +11,27 @@ from typing import TYPE_CHECKING
 
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import shared_model
-from selfdistill.measure.regressions.loading import Loaded, decodings, measured
+from selfdistill.measure.regressions.loaded import How, Loaded, measured
 from selfdistill.measure.regressions.problems import grade_problems, sample_problems, write_scores
 from selfdistill.measure.regressions.records import MODELS, OWN
 from selfdistill.measure.regressions.registry import describe, register
-from selfdistill.models.load import read_tokenizer
-from selfdistill.recipe.decoding import Decoding
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.recipe.tasks import EMBEDDED_TEXT
 
 if TYPE_CHECKING:
     from selfdistill.directory import RunDirectory
     from selfdistill.engines.base import Progress
     from selfdistill.problems.render import Renderer
-    from selfdistill.recipe import Recipe
 
 
-def work(recipe: Recipe, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
+def work(how: How, loaded: Sequence[Loaded], models: Sequence[str] = MODELS) -> int:
     """How many items are sampled or read in all; lm-eval's are not known before it runs."""
-    samples = recipe.checks.regressions.samples_per_problem * len(
-        decodings(recipe.checks.regressions, recipe.evaluation.student)
-    )
+    samples = how.settings.samples_per_problem * len(how.decodings)
     return len(models) * sum(len(each.problems) * samples + len(each.documents) for each in loaded)
 
 
 def measure(
-    recipe: Recipe,
+    how: How,
     directory: RunDirectory,
     loaded: Sequence[Loaded],
     renderer: Renderer,
@@ -46,7 +42,7 @@ def measure(
     """Write the models' scores on every task, and enter the tasks into regressions/tasks.json.
 
     Args:
-        recipe: of the run.
+        how: the recipe's sections.
         directory: of the run; the student is in it.
         loaded: the tasks.
         renderer: has rendered them.
@@ -57,51 +53,49 @@ def measure(
     Raises:
         UserError: a task has changed since it was begun, lm-eval cannot run one, or the sandbox is missing.
     """
-    settings = recipe.checks.regressions
-    chosen = decodings(settings, recipe.evaluation.student)
-    register(directory, [measured(settings, each, chosen) for each in loaded])
+    register(directory, [measured(how.settings, each, how.decodings) for each in loaded])
     with_problems = [each for each in loaded if each.problems]
     for model in models:
         path = None if model == "base" else str(directory.student)
-        _sample(recipe, directory, with_problems, model, path, chosen, renderer.end_of_answer, progress)
+        _sample(how, directory, with_problems, model, path, renderer, progress)
         for each in loaded:
             scores = directory.regression_files(each.task.slug, model, OWN).scores
             if each.documents:
-                _read(recipe, scores, each, path, context, progress)
+                _read(how, scores, each, path, context, progress)
             elif each.task.form == "lm-eval":
-                _run_harness(recipe, directory, scores, each, path, chat=renderer.chat)
+                _run_harness(how, directory, scores, each, path, chat=renderer.chat)
     for each in with_problems:
-        files = [directory.regression_files(each.task.slug, m, decoding.slug) for m in models for decoding in chosen]
-        grade_problems(recipe, each.problems, files, chat=renderer.chat)
+        files = [
+            directory.regression_files(each.task.slug, m, decoding.slug) for m in models for decoding in how.decodings
+        ]
+        grade_problems(how, each.problems, files, chat=renderer.chat)
 
 
 def _sample(
-    recipe: Recipe,
+    how: How,
     directory: RunDirectory,
     loaded: Sequence[Loaded],
     model: str,
     path: str | None,
-    chosen: Sequence[Decoding],
-    ends: tuple[int, ...],
+    renderer: Renderer,
     progress: Progress,
 ) -> None:
     """All tasks and decodings with one loaded engine."""
-    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
-    with on_demand(recipe.model, recipe.engine, path, recipe.cluster, ends) as engine:
+    with on_demand(how.model, how.engine, path, how.cluster, renderer.end_of_answer) as engine:
         for each in loaded:
-            for decoding in chosen:
+            for decoding in how.decodings:
                 samples = directory.regression_files(each.task.slug, model, decoding.slug).samples
-                sample_problems(recipe, each.prompts, decoding, samples, engine, tokenizer, progress)
+                sample_problems(how, each.prompts, decoding, samples, engine, renderer, progress)
 
 
-def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
+def _read(how: How, scores: Path, loaded: Loaded, path: str | None, context: int, progress: Progress) -> None:
     if scores.exists():
         progress(len(loaded.documents), 0)
         return
     from selfdistill.measure.regressions.likelihood import score_documents  # brings torch
 
-    tokenizer = read_tokenizer(recipe.model.path, recipe.model.revision)
-    model = shared_model(recipe.model, path)
+    tokenizer = read_tokenizer(how.model.path, how.model.revision)
+    model = shared_model(how.model, path)
     ends = loaded.task.source == EMBEDDED_TEXT
     write_scores(
         scores, score_documents(model, tokenizer, loaded.documents, context=context, ends=ends, progress=progress)
@@ -109,13 +103,13 @@ def _read(recipe: Recipe, scores: Path, loaded: Loaded, path: str | None, contex
 
 
 def _run_harness(
-    recipe: Recipe, directory: RunDirectory, scores: Path, loaded: Loaded, path: str | None, *, chat: bool
+    how: How, directory: RunDirectory, scores: Path, loaded: Loaded, path: str | None, *, chat: bool
 ) -> None:
     from selfdistill.measure.regressions.harness import run_task
 
     if scores.exists():
         return
-    result = run_task(loaded.task.source, recipe.model, path, recipe.checks.regressions, chat=chat)
+    result = run_task(loaded.task.source, how.model, path, how.settings, chat=chat)
     describe(
         directory,
         loaded.task.slug,

@@ -18,46 +18,47 @@ from selfdistill.steps.sampling.watch import Limit
 if TYPE_CHECKING:
     from selfdistill.directory import TaskFiles
     from selfdistill.engines.base import Progress
-    from selfdistill.recipe import Recipe
+    from selfdistill.measure.regressions.loaded import How
+    from selfdistill.problems.render import Renderer
 
 
 def sample_problems(
-    recipe: Recipe,
+    how: How,
     prompts: Sequence[Prompt],
     decoding: Decoding,
     path: Path,
     load_engine: Callable[[], Any],
-    tokenizer: Any,
+    renderer: Renderer,
     progress: Progress,
 ) -> None:
     """Append what is missing of one model's answers. All models and decodings draw from the same random streams."""
     job = Job(
         prompts=prompts,
-        samples_per_prompt=recipe.checks.regressions.samples_per_problem,
+        samples_per_prompt=how.settings.samples_per_problem,
         stages=(decoding,),
-        max_new_tokens=recipe.evaluation.max_new_tokens,
-        stream=(recipe.seed, "others"),
+        max_new_tokens=how.evaluation.max_new_tokens,
+        stream=(how.seed, "others"),
         limit=Limit(f"other tasks, {decoding.label}", "evaluation.max_new_tokens"),
-        stop=recipe.prompts.stop,
+        stop=renderer.settings.stop,
     )
     generate_samples(
         job,
         path,
         load_engine=load_engine,
-        tokenizer=tokenizer,
-        shard_size=recipe.engine.shard_size,
+        tokenizer=renderer.tokenizer,
+        shard_size=how.engine.shard_size,
         progress=progress,
     )
 
 
-def grade_problems(recipe: Recipe, problems: Sequence[Problem], tasks: Sequence[TaskFiles], *, chat: bool) -> None:
+def grade_problems(how: How, problems: Sequence[Problem], tasks: Sequence[TaskFiles], *, chat: bool) -> None:
     """Grade the samples, then write the scores: each problem's share of passed answers.
 
     Verdicts are kept; a harness error counts neither as right nor as wrong.
     """
     missing = [each for each in tasks if not each.scores.exists()]
     systems = [(each.scores.name, each.samples, each.verdicts) for each in missing]
-    grade_systems(systems, problems, recipe.evaluation.grading, chat=chat, cluster=recipe.cluster)
+    grade_systems(systems, problems, how.evaluation.grading, chat=chat, cluster=how.cluster)
     for each in missing:
         write_scores(each.scores, _shares(problems, each.verdicts))
 
@@ -71,6 +72,6 @@ def _shares(problems: Sequence[Problem], verdicts: Path) -> list[Score]:
     judged: defaultdict[str, list[bool]] = defaultdict(list)
     for verdict in read_records(verdicts, Verdict):
         if verdict.outcome is not Outcome.HARNESS_ERROR:
-            judged[verdict.key.rpartition("/")[0]].append(verdict.passed)
+            judged[verdict.task_id].append(verdict.passed)
     shares = {task_id: sum(passed) / len(passed) for task_id, passed in judged.items()}
     return [Score(problem.task_id, shares.get(problem.task_id)) for problem in problems]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from selfdistill import embedded
+from selfdistill.embedded.corpus import held_out
 from selfdistill.errors import UserError
 from selfdistill.problems.sources import read_statements
 from selfdistill.recipe.prompts import Columns, PromptSettings
@@ -26,7 +26,7 @@ def task_documents(task: Task, most: int | None) -> list[tuple[str, str]]:
     """
     limit = most or DOCUMENTS
     if task.source == EMBEDDED_TEXT:
-        return [(f"document {number}", text) for number, text in enumerate(embedded.held_out(limit), start=1)]
+        return [(f"document {number}", text) for number, text in enumerate(held_out(limit), start=1)]
 
     rows = read_statements(PromptSettings(source=task.source, columns=Columns(statement="text")))
     texts = (row.statement for row in rows if row.statement.strip() and row.encodable)

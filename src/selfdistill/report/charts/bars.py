@@ -6,13 +6,15 @@ from typing import Any
 
 from selfdistill.measure.words import number, percent_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, OTHER, RULE, STUDENT, WIDTH, canvas, svg
+from selfdistill.report.estimated import in_percent
+from selfdistill.report.results import Estimated
 
 _BAR, _HEADING = 19, 34
 _RIGHT = 36
 _LEFT = 128
 
 
-def bars(groups: dict[str, list[tuple[str, str, dict[str, Any]]]], measure: str) -> str:
+def bars(groups: dict[str, list[tuple[str, str, Estimated]]], measure: str) -> str:
     """Horizontal bars, a block for each group of problems.
 
     Args:
@@ -41,13 +43,14 @@ def bars(groups: dict[str, list[tuple[str, str, dict[str, Any]]]], measure: str)
         return svg(figure, f"bars-{measure.replace('@', '-')}", label)
 
 
-def _bar(axes: Any, y: float, name: str, kind: str, score: dict[str, Any]) -> None:
+def _bar(axes: Any, y: float, name: str, kind: str, score: Estimated) -> None:
     colour = {"student": STUDENT, "base": BASE}.get(kind, OTHER)
     axes.text(-4, y, name, ha="right", va="center", color=INK if kind == "student" else MUTED, fontsize=10.5)
-    if score["value"] is None:
+    shown = in_percent(score)
+    if shown is None:
         axes.text(2, y, "not measured", va="center", color=MUTED, fontsize=10.5)
         return
-    value, low, high = (100 * score[key] for key in ("value", "low", "high"))
+    value, low, high = shown
     axes.barh(y, value, height=_BAR - 6, color=colour)
     axes.plot([low, high], [y, y], color=INK, linewidth=1.25)
     axes.text(1.02, y, number(value), transform=_left(axes), va="center", color=INK, fontsize=10.5)

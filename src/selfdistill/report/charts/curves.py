@@ -13,6 +13,8 @@ import numpy as np
 
 from selfdistill.measure.words import number
 from selfdistill.report.charts.style import BASE, MUTED, PAPER, STUDENT, canvas, round_ticks, svg, widen
+from selfdistill.report.estimated import in_percent
+from selfdistill.report.results import Estimated
 
 COLOUR = {"base": BASE, "preview": MUTED, "student": STUDENT}
 LINE = {"base": (0, (5, 2)), "preview": (0, (1, 1.5)), "student": "solid"}
@@ -30,7 +32,7 @@ class Point:
     temperature: float
     """T_eval; of the last stage."""
     greedy: bool
-    scores: dict[str, dict[str, Any]]
+    scores: dict[str, Estimated]
     """Measure -> estimate."""
 
 
@@ -55,7 +57,8 @@ def temperature_curve(curves: Curves, measure: str) -> str:
         for model, points in lines.items():
             x = [point.temperature for point in points]
             if model != "preview":  # two bands can be told apart, three cannot
-                low, high = ([100 * point.scores[measure][end] for point in points] for end in ("low", "high"))
+                bands = [_with_ends(point, measure) for point in points]
+                low, high = [band[1] for band in bands], [band[2] for band in bands]
                 axes.fill_between(x, low, high, color=COLOUR[model], alpha=0.15, linewidth=0)
             y = [_shown(point, measure) for point in points]
             axes.plot(x, y, color=COLOUR[model], linestyle=LINE[model], linewidth=2.25, **DOT[model])
@@ -156,4 +159,11 @@ def _usable(points: Sequence[Point], measure: str) -> list[Point]:
 
 
 def _shown(point: Point, measure: str) -> float:
-    return 100 * point.scores[measure]["value"]
+    return _with_ends(point, measure)[0]
+
+
+def _with_ends(point: Point, measure: str) -> tuple[float, float, float]:
+    """Value, low and high end of a usable point."""
+    shown = in_percent(point.scores[measure])
+    assert shown is not None
+    return shown

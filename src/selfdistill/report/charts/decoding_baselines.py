@@ -6,13 +6,15 @@ from typing import Any
 
 from selfdistill.measure.words import UNDEFINED, number, percent_interval
 from selfdistill.report.charts.style import BASE, INK, MUTED, PAPER, RULE, STUDENT, canvas, round_ticks, svg
+from selfdistill.report.estimated import in_percent
+from selfdistill.report.results import Estimated
 
 _ROW = 52
 _LINE = 0.24
 """Rows are 1 apart; the two models' lines lie this far under each other."""
 
 
-def decoding_baselines(rows: list[tuple[str, dict[str, Any], dict[str, Any]]], ssd: float | None, measure: str) -> str:
+def decoding_baselines(rows: list[tuple[str, Estimated, Estimated]], ssd: float | None, measure: str) -> str:
     """A dot plot.
 
     Args:
@@ -38,25 +40,25 @@ def decoding_baselines(rows: list[tuple[str, dict[str, Any], dict[str, Any]]], s
         return svg(figure, f"rivals-{measure.replace('@', '-')}", label)
 
 
-def _row(axes: Any, y: float, family: str, base: dict[str, Any], student: dict[str, Any]) -> None:
+def _row(axes: Any, y: float, family: str, base: Estimated, student: Estimated) -> None:
     place = {
         "transform": axes.get_yaxis_transform(),
         "va": "center",
         "bbox": {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
     }
     axes.text(0, y + 0.36, family, color=INK, **place)
-    values = " / ".join(
-        UNDEFINED if estimate["value"] is None else number(100 * estimate["value"]) for estimate in (base, student)
-    )
+    shown = in_percent(base), in_percent(student)
+    values = " / ".join(UNDEFINED if each is None else number(each[0]) for each in shown)
     axes.text(1, y + 0.36, values, ha="right", color=MUTED, **place)
-    for offset, colour, marker, estimate in ((0.06, BASE, "s", base), (0.06 - _LINE, STUDENT, "o", student)):
-        if estimate["value"] is None:
+    for offset, colour, marker, each in zip((0.06, 0.06 - _LINE), (BASE, STUDENT), "so", shown, strict=True):
+        if each is None:
             continue
-        axes.plot([100 * estimate["low"], 100 * estimate["high"]], [y + offset] * 2, color=colour, linewidth=2)
-        axes.plot(100 * estimate["value"], y + offset, marker, color=colour, markersize=6.5)
+        value, low, high = each
+        axes.plot([low, high], [y + offset] * 2, color=colour, linewidth=2)
+        axes.plot(value, y + offset, marker, color=colour, markersize=6.5)
 
 
-def _limits(shown: list[dict[str, Any]]) -> tuple[float, float]:
-    ends = [100 * estimate[end] for estimate in shown for end in ("low", "high") if estimate[end] is not None] or [0.0]
+def _limits(shown: list[Estimated]) -> tuple[float, float]:
+    ends = [end for estimate in shown if (found := in_percent(estimate)) for end in found[1:]] or [0.0]
     margin = max(1.0, 0.06 * (max(ends) - min(ends)))
     return min(ends) - margin, max(ends) + margin

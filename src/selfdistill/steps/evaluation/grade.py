@@ -76,11 +76,6 @@ def _grade(
     return grade_on_cluster(grade, cluster, submissions, **how)
 
 
-def verdict_key(sample: Sample) -> str:
-    """A verdict's key: `task_id/sample_index`."""
-    return f"{sample.prompt_id}/{sample.sample_index}"
-
-
 def _answers(
     systems: Sequence[tuple[str, Path, Path]],
     problems: dict[str, Problem],
@@ -91,12 +86,12 @@ def _answers(
 ) -> Iterator[Answer]:
     for name, samples, _ in systems:
         for sample in read_records(samples, Sample):
-            if verdict_key(sample) in done[name]:
+            if sample.key in done[name]:
                 continue
             yield answer_of(
                 problems[sample.prompt_id],
                 sample.text,
-                f"{name}|{verdict_key(sample)}",
+                f"{name}|{sample.key}",
                 chat=chat,
                 answers=settings.answers,
                 rules=settings.rules,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from selfdistill.engines.base import Engine
 from selfdistill.engines.on_demand import on_demand
 from selfdistill.engines.shared import shared_model
-from selfdistill.models.load import end_of_turn_ids, read_tokenizer
+from selfdistill.models.endings import end_of_turn_ids
+from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.records import Prompt
 from selfdistill.steps.sampling.mix import mixed
 

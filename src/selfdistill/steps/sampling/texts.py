@@ -18,7 +18,7 @@ from selfdistill.decoding.distribution import decode
 from selfdistill.engines.base import Completion, Progress, Request, SparseTargets
 from selfdistill.engines.sparse import Support, by_row, support
 from selfdistill.engines.stream import Contexts, stream_logits
-from selfdistill.models.load import context_length
+from selfdistill.models.configs import context_length
 
 CHUNK_LOGITS = 2**25  # 128 MB in float32
 

@@ -7,66 +7,51 @@ ends where the model goes on to an answer; what is no request is named with its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from selfdistill.engines.on_demand import on_demand
 from selfdistill.files import read_records
 from selfdistill.problems.requests import ANSWER_BEGINS, fault, trimmed
-from selfdistill.problems.user_turn import openings
 from selfdistill.progress import progress
-from selfdistill.records import Sample
+from selfdistill.records import Prompt, Sample
 from selfdistill.steps.sampling.generate import Job, generate_samples
 from selfdistill.steps.sampling.watch import Limit
 
 if TYPE_CHECKING:
-    from selfdistill.problems.render import Renderer
-    from selfdistill.recipe.engine import EngineSettings
-    from selfdistill.recipe.model import ModelSettings
+    from selfdistill.engines.base import Engine
+    from selfdistill.recipe.prompt_sources import SelfWritten
 
 _LIMIT = Limit("writing prompts", "prompts.self_written.max_new_tokens")
 
 
 def write_turns(
-    model: ModelSettings,
-    engine: EngineSettings,
-    renderer: Renderer,
+    prompts: Sequence[Prompt],
+    settings: SelfWritten,
     path: Path,
     *,
+    stop: tuple[str, ...],
+    engine: Callable[[], Engine],
+    tokenizer: Any,
     seed: int,
-    cluster: str | None = None,
+    shard_size: int,
 ) -> None:
     """Append what is missing of the turns that the recipe asks for.
 
     Args:
-        model: the recipe's model section.
-        engine: the recipe's engine section.
-        renderer: of the model, with the recipe's prompts section.
+        prompts: what the turns begin after, with their first words.
+        settings: the recipe's section.
         path: JSON Lines of `Sample`.
+        stop: strings that the template puts after a turn.
+        engine: loads what generates; it ends a turn at the template's tokens.
+        tokenizer: the model's.
         seed: the recipe's.
-        cluster: a Ray cluster's address, where engines run there.
-
-    Raises:
-        UserError: the model has no chat template, or it cannot be used.
+        shard_size: completions written together.
     """
-    settings = renderer.settings.self_written
-    prompts, opened = openings(renderer)
-    stop = (*opened.stop, *ANSWER_BEGINS)
-    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stop, _LIMIT)
-    ends = (*renderer.end_of_answer, *opened.ends)
-    with (
-        progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update,
-        on_demand(model, engine, None, cluster, tuple(sorted(set(ends)))) as load,
-    ):
-        generate_samples(
-            job,
-            path,
-            load_engine=load,
-            tokenizer=renderer.tokenizer,
-            shard_size=engine.shard_size,
-            progress=update,
-        )
+    stops = (*stop, *ANSWER_BEGINS)
+    job = Job(prompts, 1, (settings.decoding,), settings.max_new_tokens, (seed, "self-written"), stops, _LIMIT)
+    with progress("writing prompts", job.size, "prompts", settings.max_new_tokens) as update:
+        generate_samples(job, path, load_engine=engine, tokenizer=tokenizer, shard_size=shard_size, progress=update)
 
 
 def turns(path: Path, first: Callable[[list[str]], list[bool]]) -> Iterator[dict[str, str]]:

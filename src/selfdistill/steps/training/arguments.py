@@ -10,7 +10,7 @@ import torch
 from trl import SFTConfig
 
 from selfdistill.errors import UserError
-from selfdistill.models.load import resolve_device
+from selfdistill.models.devices import resolve_device
 from selfdistill.processes import process_count, weights_are_sharded
 from selfdistill.recipe.training import TrainingSettings
 from selfdistill.seeds import integer_seed

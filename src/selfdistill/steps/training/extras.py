@@ -6,7 +6,8 @@ from importlib import util
 from typing import TYPE_CHECKING
 
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.models.load import empty_model, load_config
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import empty_model
 from selfdistill.steps.training.whole import require_whole
 
 if TYPE_CHECKING:

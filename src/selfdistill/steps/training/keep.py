@@ -16,13 +16,13 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfdistill import embedded
+from selfdistill.embedded.problems import prompt_problems
 from selfdistill.errors import MissingExtraError, UserError
 from selfdistill.files import append_records, read_records
 from selfdistill.grading.checker import Checker
 from selfdistill.grading.checks import check_compiles
+from selfdistill.grading.ended import Result
 from selfdistill.grading.limits import Limits, Submission
-from selfdistill.grading.outcomes import Result
 from selfdistill.grading.pool import grade
 from selfdistill.grading.workers import tried
 from selfdistill.problems.benchmarks import load_benchmark
@@ -140,14 +140,14 @@ def _failing(
     verdicts = {verdict.key: verdict for verdict in read_records(path, Verdict)}
     if is_main_process():
         waiting: list[Verdict] = []
-        for verdict in _grade(tests, grading, [s for s in samples if _key(s) not in verdicts], chat=chat):
+        for verdict in _grade(tests, grading, [s for s in samples if s.key not in verdicts], chat=chat):
             verdicts[verdict.key] = verdict
             waiting.append(verdict)
             if len(waiting) >= APPEND_EVERY:
                 append_records(path, waiting)
                 waiting.clear()
         append_records(path, waiting)
-    found = ((index, verdicts[_key(sample)].outcome) for index, sample in enumerate(samples))
+    found = ((index, verdicts[sample.key].outcome) for index, sample in enumerate(samples))
     return {index: _reason(outcome) for index, outcome in found if outcome is not Outcome.PASSED}
 
 
@@ -174,7 +174,7 @@ def _grade(
         Submission(answer.key, answer.program, answer.tests)
         for s in samples
         for answer in [
-            answer_of(problems[s.prompt_id], s.text, _key(s), chat=chat, answers=settings.answers, rules=settings.rules)
+            answer_of(problems[s.prompt_id], s.text, s.key, chat=chat, answers=settings.answers, rules=settings.rules)
         ]
     )
     return grade(
@@ -185,8 +185,4 @@ def _grade(
 def _problems(training: TrainingSettings, source: str) -> Sequence[Problem]:
     if training.verifier is not None:
         return load_benchmark(training.verifier)
-    return tuple(embedded.prompt_problems()) if source.startswith("embedded") else ()
-
-
-def _key(sample: Sample) -> str:
-    return f"{sample.prompt_id}/{sample.sample_index}"
+    return tuple(prompt_problems()) if source.startswith("embedded") else ()

@@ -14,7 +14,8 @@ from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.models.load import load_config, resolve_device
+from selfdistill.models.configs import load_config
+from selfdistill.models.devices import resolve_device
 from selfdistill.recipe.model import ModelSettings
 
 

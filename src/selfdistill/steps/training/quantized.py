@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from selfdistill.errors import MissingExtraError, UserError
-from selfdistill.models.load import empty_model, load_config, load_model, resolve_device
+from selfdistill.models.configs import load_config
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.load import empty_model, load_model
 from selfdistill.processes import local_rank, weights_are_sharded
 from selfdistill.steps.training.adapters import stacked_experts
 

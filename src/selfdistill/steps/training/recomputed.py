@@ -14,7 +14,8 @@ from torch import Tensor
 
 from selfdistill.decoding.distribution import decode
 from selfdistill.errors import UserError
-from selfdistill.models.load import load_model, resolve_device
+from selfdistill.models.devices import resolve_device
+from selfdistill.models.load import load_model
 from selfdistill.processes import local_rank, weights_are_sharded
 from selfdistill.recipe.decoding import Decoding, Stages
 from selfdistill.recipe.model import ModelSettings

@@ -15,7 +15,8 @@ import torch
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from selfdistill.files import fsync_directory, write_text
-from selfdistill.models.load import load_config, load_model
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import load_model
 from selfdistill.models.weights import check_finite
 from selfdistill.steps.training.whole import copy_processor, with_the_rest
 

@@ -21,7 +21,8 @@ from trl import pack_dataset
 from selfdistill.errors import UserError
 from selfdistill.events import say, warn
 from selfdistill.files import read_records, write_records
-from selfdistill.models.load import load_model, load_tokenizer
+from selfdistill.models.load import load_model
+from selfdistill.models.tokenizers import load_tokenizer
 from selfdistill.processes import weights_are_sharded
 from selfdistill.recipe.decoding import Decoding
 from selfdistill.recipe.model import ModelSettings
@@ -95,7 +96,7 @@ def train_student(
     log: Path,
     card: str,
     progress: Callable[[int, int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> tuple[int, int] | None:
     """Train from the base, or from the last whole checkpoint, and put the student at `directory`.
 
     Args:
@@ -113,7 +114,7 @@ def train_student(
             attempt had done, which is told once, at the beginning.
 
     Returns:
-        With adapters `adapted_weights`, how many numbers they are on, and `weights`, how many there are; else nothing.
+        With adapters, on how many weights they are, and how many there are; else None.
 
     Raises:
         UserError: the model cannot be loaded, or what the recipe asks for does not go together.
@@ -125,9 +126,9 @@ def train_student(
     base = _base(model, settings).train()
     freeze_the_rest(base)
     adapted = lora_targets(base, settings.lora) if settings.method != "full" else None
-    facts = {"adapted_weights": adapted.adapted, "weights": adapted.total} if adapted else {}
     if adapted:
-        say("adapters", f"{settings.method}: {adapted}", **facts, left_out=adapted.left_out)
+        counts = {"adapted_weights": adapted.adapted, "weights": adapted.total}
+        say("adapters", f"{settings.method}: {adapted}", **counts, left_out=adapted.left_out)
     flat = _prepare(base, settings)
     args = training_arguments(settings, checkpoints, device=model.device, seed=seed, name=name)
     target.begin(base, model, settings, sampling)
@@ -142,7 +143,7 @@ def train_student(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save_student(trainer, tokenizer, model, directory, card, adapted=adapted is not None)
     _end(trainer, checkpoints)
-    return facts
+    return (adapted.adapted, adapted.total) if adapted else None
 
 
 def _end(trainer: SelfDistillationTrainer, checkpoints: Path) -> None:

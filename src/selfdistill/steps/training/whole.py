@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
-from selfdistill.models.load import empty_model, load_config, load_whole_model, resolve_path
+from selfdistill.models.configs import load_config
+from selfdistill.models.load import empty_model, load_whole_model
+from selfdistill.models.paths import resolve_path
 
 if TYPE_CHECKING:
     from selfdistill.recipe.model import ModelSettings

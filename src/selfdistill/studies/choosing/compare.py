@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from selfdistill.agreement.asked import Asked, asked_of
 from selfdistill.agreement.records import Agreement
@@ -21,20 +20,22 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import append_records, read_records, write_json
 from selfdistill.measure.evaluated import read_systems
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.programs.extract import answer_of
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
 from selfdistill.recipe.agreement import AgreementSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import AssertTests, CallTests, DoctestTests, PredictionTests, Problem, Sample, SchemaTests
+from selfdistill.report.compared import ChosenByAgreement
 from selfdistill.run import reporting
 from selfdistill.run.integrity import check, seal
-from selfdistill.run.manifest import finished, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import read_recipe
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.result import result
 
 
-def compare_agreement(root: Path) -> dict[str, Any]:
+def compare_agreement(root: Path) -> ChosenByAgreement:
     """Agreement of every system that drew several samples a problem; writes agreement.json, and the report anew.
 
     Args:

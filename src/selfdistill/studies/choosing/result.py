@@ -6,8 +6,6 @@ Scores are fractions. Runs no program and prints nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -17,15 +15,16 @@ from selfdistill.agreement.keep import has_group
 from selfdistill.agreement.records import Agreement
 from selfdistill.directory import RunDirectory
 from selfdistill.files import read_records
-from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, Estimate, intervals
-from selfdistill.recipe import Recipe
+from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, intervals
 from selfdistill.recipe.agreement import AgreementSettings
+from selfdistill.recipe.schema import Recipe
 from selfdistill.records import Outcome, Verdict
+from selfdistill.report.compared import AgreementRow, ChosenByAgreement
+from selfdistill.report.estimated import estimated, rounded
 from selfdistill.steps.evaluation.systems import System
 from selfdistill.studies.choosing.words import answers
 
 FORMAT = 1
-_DIGITS = 6
 
 
 def result(
@@ -35,7 +34,7 @@ def result(
     task_ids: Sequence[str],
     found: Mapping[str, Mapping[str, Agreement]],
     settings: AgreementSettings,
-) -> dict[str, Any]:
+) -> ChosenByAgreement:
     """Everything that the comparison says.
 
     Args:
@@ -56,7 +55,7 @@ def result(
             chosen = np.array([chosen_passes(record, own.get(record.key, {})) for record in records])
             rivals = {"one sample": alone[system.name], **{name: alone[each] for name, each in _rivals(systems)}}
             rows.append(_row(system, records, chosen, rivals, settings, recipe.seed))
-    compared = {
+    compared: ChosenByAgreement = {
         "format": FORMAT,
         "seed": recipe.seed,
         "samples": recipe.evaluation.samples_per_problem,
@@ -88,9 +87,8 @@ def _passed(directory: RunDirectory, system: System) -> dict[str, dict[int, bool
     """By problem and sample index, whether it passes; harness errors are left out."""
     found: dict[str, dict[int, bool]] = {}
     for verdict in read_records(directory.system_verdicts(system.name), Verdict):
-        task_id, _, index = verdict.key.rpartition("/")
         if verdict.outcome is not Outcome.HARNESS_ERROR:
-            found.setdefault(task_id, {})[int(index)] = verdict.passed
+            found.setdefault(verdict.task_id, {})[verdict.sample_index] = verdict.passed
     return found
 
 
@@ -113,11 +111,11 @@ def _row(
     rivals: Mapping[str, np.ndarray],
     settings: AgreementSettings,
     seed: int,
-) -> dict[str, Any]:
+) -> AgreementRow:
     columns = np.column_stack([chosen, *rivals.values(), *(chosen - rival for rival in rivals.values())])
     bounds = [SHARE] * (1 + len(rivals)) + [DIFFERENCE] * len(rivals)
     estimates = intervals(columns, seeds.generator(seed, "agreement", system.name), bounds)
-    plain = [_plain(estimate) for estimate in estimates]
+    plain = [rounded(estimated(estimate)) for estimate in estimates]
     sure = [score for record, score in zip(records, chosen, strict=True) if has_group(record, settings)]
     return {
         "system": system.name,
@@ -127,18 +125,7 @@ def _row(
         "rivals": dict(zip(rivals, plain[1 : 1 + len(rivals)], strict=True)),
         "differences": dict(zip(rivals, plain[1 + len(rivals) :], strict=True)),
         "with_inputs": sum(bool(record.inputs) for record in records),
-        "sure": {"problems": len(sure), "value": _rounded(float(np.nanmean(sure))) if sure else None},
+        "sure": {"problems": len(sure), "value": rounded(float(np.nanmean(sure))) if sure else None},
         "programs": sum(record.programs for record in records),
         "seconds": round(sum(record.seconds for record in records), 1),
     }
-
-
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    return {key: _rounded(value) for key, value in asdict(estimate).items()}
-
-
-def _rounded(value: Any) -> Any:
-    """Six digits, as in summary.json; undefined is null."""
-    if isinstance(value, float):
-        return None if value != value else round(value, _DIGITS)
-    return value

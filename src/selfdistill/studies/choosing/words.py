@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.measure.words import percent, percent_interval, point_interval
-
-Compared = dict[str, Any]
-"""agreement.json."""
+from selfdistill.report.compared import AgreementRow, ChosenByAgreement
 
 
-def answers(found: Compared) -> list[str]:
+def answers(found: ChosenByAgreement) -> list[str]:
     """What each system's agreement scores, what it gains, and what it costs."""
     return [_answer(found, row) for row in found["rows"]]
 
 
-def markdown(found: Compared) -> str:
+def markdown(found: ChosenByAgreement) -> str:
     """Answers and table, as the command prints them."""
     rivals = list(found["rows"][0]["rivals"]) if found["rows"] else []
     headings = ["system", f"agreement of {found['samples']}", "one sample", *(f"− {name}" for name in rivals)]
@@ -30,7 +26,7 @@ def markdown(found: Compared) -> str:
     return "\n".join([*found["answers"], "", *lines]) + "\n"
 
 
-def _answer(found: Compared, row: dict[str, Any]) -> str:
+def _answer(found: ChosenByAgreement, row: AgreementRow) -> str:
     count, differences = found["samples"], row["differences"]
     share, gain = percent(row["agreement"]["value"]), point_interval(differences["one sample"])
     text = (

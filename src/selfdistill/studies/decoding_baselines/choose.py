@@ -10,8 +10,8 @@ import numpy as np
 
 from selfdistill.decoding.families import Grid
 from selfdistill.directory import RunDirectory
-from selfdistill.measure.scores import Scores, ScoreTables, read_scores
-from selfdistill.measure.statistics import means
+from selfdistill.measure.scores import ScoreTables, read_scores
+from selfdistill.measure.statistics import Scores, means
 from selfdistill.recipe.decoding import Stages
 from selfdistill.steps.evaluation.systems import make_systems
 

@@ -18,20 +18,22 @@ from selfdistill.directory import RunDirectory, exclusive
 from selfdistill.errors import UserError
 from selfdistill.files import write_json
 from selfdistill.measure.evaluated import read_systems
-from selfdistill.problems.evaluation import load_problems
+from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
-from selfdistill.recipe import Recipe
+from selfdistill.recipe.schema import Recipe
+from selfdistill.report.compared import Baselines
 from selfdistill.run import evaluating, reporting
 from selfdistill.run.engine import settled
 from selfdistill.run.integrity import seal
-from selfdistill.run.manifest import finished, open_manifest, read_recipe
+from selfdistill.run.manifest import finished
+from selfdistill.run.own_recipe import open_manifest, read_recipe
 from selfdistill.steps.evaluation.systems import System, make_systems
 from selfdistill.studies.decoding_baselines.choose import MODELS, Choice, choose
 from selfdistill.studies.decoding_baselines.result import result
 from selfdistill.studies.share import take_system
 
 
-def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: int | None = None) -> dict[str, Any]:
+def compare(root: Path, grid: Grid, *, tune_on: str | None = None, tune_limit: int | None = None) -> Baselines:
     """The whole comparison of one run; writes decoding-baselines.json into it, and the report anew where there is one.
 
     Args:

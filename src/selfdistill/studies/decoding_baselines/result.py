@@ -7,8 +7,6 @@ problems as the rivals. Scores are fractions. Draws and prints nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +14,11 @@ from selfdistill import seeds
 from selfdistill.decoding.families import PLAIN
 from selfdistill.directory import RunDirectory
 from selfdistill.measure.scores import ScoreTables, read_scores
-from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, intervals, means
-from selfdistill.recipe import Recipe
+from selfdistill.measure.statistics import DIFFERENCE, HOW, SHARE, Estimate, intervals, means
 from selfdistill.recipe.decoding import label
+from selfdistill.recipe.schema import Recipe
+from selfdistill.report.compared import BaselineDifference, BaselineRow, Baselines, BaselineSide, BaselineSystem
+from selfdistill.report.estimated import estimated, rounded
 from selfdistill.studies.decoding_baselines.choose import Choice, Model, scores_of
 from selfdistill.studies.decoding_baselines.words import answers
 
@@ -27,7 +27,7 @@ DIFFERENCES = ("SSD - rival", "SSD + rival - SSD", "rival - base")
 """Of each family: what training does beyond it, what it adds to training, what it does for the base."""
 
 
-def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice], recipe: Recipe) -> dict[str, Any]:
+def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice], recipe: Recipe) -> Baselines:
     """Everything that the comparison says.
 
     Args:
@@ -38,7 +38,7 @@ def result(tuned: RunDirectory, tested: RunDirectory, choices: Sequence[Choice],
     """
     validation, test = (read_scores(place, sorted(recipe.evaluation.pass_at)) for place in (tuned, tested))
     measures = list(test.tables)
-    found = {
+    found: Baselines = {
         "format": FORMAT,
         "measures": measures,
         "families": list(dict.fromkeys(choice.family for choice in choices)),
@@ -66,7 +66,7 @@ def differences(scores: dict[tuple[Model, str], np.ndarray], family: str) -> lis
     return [ssd - rival, both - ssd, rival - scores["base", PLAIN]]
 
 
-def _rows(measure: str, choices: Sequence[Choice], test: ScoreTables, seed: int) -> list[dict[str, Any]]:
+def _rows(measure: str, choices: Sequence[Choice], test: ScoreTables, seed: int) -> list[BaselineRow]:
     """One a family: both models' chosen settings with their scores, and the differences."""
     scores = chosen_scores(choices, test, measure)
     settings = {(choice.model, choice.family): choice for choice in choices if choice.measure == measure}
@@ -75,12 +75,12 @@ def _rows(measure: str, choices: Sequence[Choice], test: ScoreTables, seed: int)
     columns = np.stack([*(scores[key] for key in settings), *gains], axis=1)
     bounds = [SHARE] * len(settings) + [DIFFERENCE] * len(gains)
     estimates = iter(intervals(columns, seeds.generator(seed, "rivals", measure), bounds))
-    by_key = {
+    by_key: dict[tuple[Model, str], BaselineSide] = {
         key: {
             "decoding": label(choice.stages),
             "stages": [stage.model_dump() for stage in choice.stages],
-            "validation": _rounded(choice.validation),
-            "test": _plain(next(estimates)),
+            "validation": rounded(choice.validation),
+            "test": rounded(estimated(next(estimates))),
         }
         for key, choice in settings.items()
     }
@@ -90,31 +90,25 @@ def _rows(measure: str, choices: Sequence[Choice], test: ScoreTables, seed: int)
             "family": family,
             "base": by_key["base", family],
             "student": by_key["student", family],
-            "differences": {name: _plain(next(estimates)) for name in DIFFERENCES},
+            "differences": {name: _difference(next(estimates)) for name in DIFFERENCES},
         }
         for family in families
     ]
 
 
-def _means(scored: ScoreTables) -> list[dict[str, Any]]:
+def _means(scored: ScoreTables) -> list[BaselineSystem]:
     """Every system's mean scores."""
     found = {name: means(table).tolist() for name, table in scored.tables.items()}
     return [
         {
             "name": system.name,
             "title": system.title,
-            "scores": {name: _rounded(values[i]) for name, values in found.items()},
+            "scores": {name: rounded(values[i]) for name, values in found.items()},
         }
         for i, system in enumerate(scored.systems)
     ]
 
 
-def _plain(estimate: Any) -> dict[str, Any]:
-    return {key: _rounded(value) for key, value in asdict(estimate).items()}
-
-
-def _rounded(value: Any) -> Any:
-    """Six digits, as in summary.json; undefined is null."""
-    if isinstance(value, float):
-        return None if value != value else round(value, 6)
-    return value
+def _difference(gain: Estimate) -> BaselineDifference:
+    each = rounded(estimated(gain))
+    return {"value": each["value"], "low": each["low"], "high": each["high"], "problems": each["problems"]}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfdistill.decoding.families import PLAIN
 from selfdistill.measure.words import listed, percent, percent_interval, point_interval
-
-Result = dict[str, Any]
-"""decoding-baselines.json, or several pooled."""
+from selfdistill.report.compared import BaselineDifference, BaselineRow, Baselines
 
 
-def answers(found: Result) -> list[str]:
+def answers(found: Baselines) -> list[str]:
     """One or two sentences a measure: does a rival reach SSD, does one add to it?"""
     return [sentence for measure in found["measures"] for sentence in _answer(found, measure)]
 
 
-def markdown(found: Result) -> str:
+def markdown(found: Baselines) -> str:
     """Answers and tables, as the command prints them and docs/LOG.md keeps them."""
     seeds = found.get("seeds", [found.get("seed", 0)])
     head = (
@@ -28,13 +24,13 @@ def markdown(found: Result) -> str:
     )
 
 
-def rows_of(found: Result, measure: str) -> list[dict[str, Any]]:
+def rows_of(found: Baselines, measure: str) -> list[BaselineRow]:
     """The rows of one measure, plain first."""
     rows = [row for row in found["rows"] if row["measure"] == measure]
     return sorted(rows, key=lambda row: row["family"] != PLAIN)
 
 
-def _answer(found: Result, measure: str) -> list[str]:
+def _answer(found: Baselines, measure: str) -> list[str]:
     plain, *rivals = rows_of(found, measure)
     ssd = plain["student"]["test"]["value"]
     gain = plain["differences"]["SSD - rival"]
@@ -44,8 +40,8 @@ def _answer(found: Result, measure: str) -> list[str]:
     ]
     if not rivals:
         return sentences
-    best = max(rivals, key=lambda row: row["base"]["test"]["value"])
-    beaten = [row for row in rivals if row["differences"]["SSD - rival"]["low"] > 0]
+    best = max(rivals, key=lambda row: row["base"]["test"]["value"] or 0.0)
+    beaten = [row for row in rivals if _shown(row["differences"]["SSD - rival"])]
     level = [row["family"] for row in rivals if row not in beaten]
     sentences.append(
         f"Best rival on the base: {best['family']} ({best['base']['decoding']}), "
@@ -53,13 +49,18 @@ def _answer(found: Result, measure: str) -> list[str]:
         f"SSD is better than {len(beaten)} of {len(rivals)} rivals"
         + (f"; not shown for {listed(level)}." if level else ".")
     )
-    helped = [row["family"] for row in rivals if row["differences"]["SSD + rival - SSD"]["low"] > 0]
+    helped = [row["family"] for row in rivals if _shown(row["differences"]["SSD + rival - SSD"])]
     add = "add" if len(helped) > 1 else "adds"
     sentences.append(f"On top of SSD, {listed(helped) if helped else 'no rival'} {add} to it clearly.")
     return sentences
 
 
-def _table(found: Result, measure: str) -> list[str]:
+def _shown(gain: BaselineDifference) -> bool:
+    """Whether the whole interval is above zero."""
+    return gain["low"] is not None and gain["low"] > 0
+
+
+def _table(found: Baselines, measure: str) -> list[str]:
     headings = ("decoding", f"base, {measure}", "its setting", f"SSD, {measure}", "its setting")
     names = ("SSD - rival", "SSD + rival - SSD", "rival - base")
     lines = ["", f"| {' | '.join((*headings, *names))} |", "|---" * (len(headings) + len(names)) + "|"]
@@ -72,6 +73,6 @@ def _table(found: Result, measure: str) -> list[str]:
     return lines
 
 
-def _difference(difference: dict[str, Any], found: Result) -> str:
+def _difference(difference: BaselineDifference, found: Baselines) -> str:
     text = point_interval(difference)
     return f"{text}, {difference['above_zero']} of {len(found['seeds'])} seeds" if "above_zero" in difference else text
