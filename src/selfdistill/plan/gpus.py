@@ -15,6 +15,8 @@ class Gpu:
     """Bytes a second from its memory."""
     memory: float
     """Bytes."""
+    training_flops: float | None = None
+    """In training, where that is in another number format, as on a CPU."""
 
 
 GPUS = {
