@@ -274,3 +274,15 @@ def test_the_file_is_read_once_and_again_when_it_changes(tmp_path, written):
     assert second != first
     weights = [load_file(Path(folder) / "model.safetensors") for folder in (first, second)]
     assert not torch.equal(*(each["model.embed_tokens.weight"] for each in weights))
+
+
+def test_only_a_gguf_file_is_replaced(tmp_path, written):
+    model = make_model(tmp_path / "model", "qwen2")
+    other = tmp_path / "thesis.tex"
+    other.write_text("do not touch")
+    with pytest.raises(UserError, match=r"thesis\.tex: is there already, and no GGUF file"):
+        export_gguf(model, other, "q8_0")
+    assert other.read_text() == "do not touch"
+    before = written.read_bytes()
+    export_gguf(model, written, "f16")
+    assert written.read_bytes() != before

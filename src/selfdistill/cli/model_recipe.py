@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from selfdistill.errors import UserError
 from selfdistill.events import warn
 from selfdistill.files import write_text
-from selfdistill.models.load import context_length, load_config, read_tokenizer
+from selfdistill.models.load import context_length, load_config, read_tokenizer, resolve_path
 from selfdistill.models.recommended import Recommended, recommended
 from selfdistill.plan.amount import AMOUNTS, HOURS, Amount
 from selfdistill.plan.cpu import sheet_of
@@ -23,10 +24,13 @@ from selfdistill.plan.recipe_text import Wanted, recipe_text
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload, mean_completion
 from selfdistill.problems.benchmarks import load_benchmark, names
 from selfdistill.problems.evaluation import FAMILIES
+from selfdistill.problems.repository import is_repository, repository_statements
+from selfdistill.problems.tables import table_kind, table_rows
 from selfdistill.recipe import Recipe, load_recipe, parse_recipe
 from selfdistill.recipe.model import ModelSettings
 from selfdistill.recipe.text import parse_yaml
 from selfdistill.steps.evaluation.evaluate import systems_of
+from selfdistill.urls import is_url
 
 PROMPT_TOKENS = {True: 100, False: 300}
 """Of a prompt on average: of those that a model writes itself, and of others."""
@@ -90,6 +94,7 @@ def write_recipe(
         UserError: the model cannot be found or does not fit, or nobody says where its prompts come from.
     """
     size = model_size(model)
+    _require_weights(model)
     machine = this_machine(ModelSettings(path=model), memory_gb and memory_gb * 1e9)
     device = device_name("cpu") if machine.kind == "cpu" else machine.name
     fitting = Fitting(
@@ -103,11 +108,11 @@ def write_recipe(
         sheet_of(device),
         all_measured(),
     )
+    for source in fitting.wanted.prompts:
+        _require_prompts(source)
     hours = hours or HOURS.get(machine.kind)
-    amount, made = _most(fitting, hours, path)
-    takes = (
-        "" if hours is None else f"Sized for about {_time(hours)}; it takes about {_time(made.gpu_hours)} (--hours)."
-    )
+    amount, made = most(fitting, hours, path)
+    takes = "" if hours is None else f"Sized for {_time(hours)} (--hours); it takes about {_time(made.gpu_hours)}."
     write_text(path, fitting.recipe(amount, takes))
     recipe = load_recipe(path)
     print(_takes(recipe, fitting, made))
@@ -116,7 +121,28 @@ def write_recipe(
     return recipe
 
 
-def _most(fitting: Fitting, hours: float | None, path: Path) -> tuple[Amount, Plan]:
+def _require_weights(model: str) -> None:
+    """A directory with a configuration alone can be counted, and not run."""
+    folder = Path(resolve_path(model))
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        raise UserError("has no weights: no safetensors file is there", where=model, fix="fetch the whole model")
+
+
+def _require_prompts(source: str) -> None:
+    """What is on this machine is opened now. Its columns' names are the recipe's to say; the hub is asked later."""
+    if is_repository(source):
+        found: Any = next(repository_statements(source), None)
+    elif table_kind(source) and not Path(source).is_dir() and not is_url(source):
+        if not Path(source).is_file():
+            raise UserError("no such file", where=source, fix="give --prompts a file, a directory or a hub id")
+        found = next(table_rows(source), None)
+    else:
+        return
+    if found is None:
+        raise UserError("holds no prompt", where=source, fix="give other --prompts")
+
+
+def most(fitting: Fitting, hours: float | None, path: Path) -> tuple[Amount, Plan]:
     """The largest amount whose plan is within the hours, else the smallest."""
     for amount in AMOUNTS:
         made = fitting.plan(parse_recipe(parse_yaml(fitting.recipe(amount), path)[0], path))

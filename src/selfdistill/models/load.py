@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from selfdistill.recipe.model import ModelSettings
 
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+"""Files of which a tokenizer has one."""
+
 
 def resolve_path(path: str) -> str:
     """A directory or hub id that transformers can load.
@@ -48,6 +51,11 @@ def resolve_path(path: str) -> str:
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise UserError("no such model directory", where=path, fix="set model.path to a directory or a hub id")
     return path
+
+
+def is_local(path: str) -> bool:
+    """Whether a model's path is not one of the hub's."""
+    return path == "embedded" or Path(path).expanduser().exists()
 
 
 def resolve_device(device: str) -> torch.device:
@@ -102,6 +110,13 @@ def load_tokenizer(path: str, revision: str | None = None) -> Any:
     try:
         return AutoTokenizer.from_pretrained(resolved, revision=revision, trust_remote_code=False)
     except Exception as error:  # the libraries underneath have errors of their own for a damaged file
+        local = Path(resolved)
+        if local.is_dir() and not any((local / name).is_file() for name in TOKENIZERS):
+            raise UserError(
+                f"has no tokenizer: none of {', '.join(TOKENIZERS)} is there",
+                where=path,
+                fix="fetch the whole model, or put the files of its tokenizer beside it",
+            ) from error
         raise _cannot_load(
             "tokenizer",
             path,

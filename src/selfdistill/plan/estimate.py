@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, SAMPLING_SHARE, TRAINING_SHARE, Gpu
+from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, Gpu
 from selfdistill.plan.measured import Measured, find
 from selfdistill.plan.memory import memory
 from selfdistill.plan.model import ModelSize
@@ -86,7 +86,7 @@ def estimate(
         device: the device's name in `known`.
     """
     sheet = gpu or ASSUMED_CPU
-    rooflines = f"{SAMPLING_SHARE:.0%} of the roofline{_of_this_cpu(sheet.flops, sheet)}"
+    rooflines = f"{sheet.sampling_share:.0%} of the roofline{_of_this_cpu(sheet.flops, sheet)}"
     roofline = (sampling_rate(size, sheet, recipe.engine.batch_size, work), rooflines)
     engine = _engine(recipe.engine, on_gpu=gpu in GPUS.values())
     given = (measured, "as measured (--tokens-per-second)") if measured else None
@@ -159,8 +159,9 @@ def _training_rate(
             return found[0], found[1] + other
     flops = sheet.training_flops or sheet.flops
     operations = _operations(settings)
-    why = f"{TRAINING_SHARE:.0%} of the device's peak{_of_this_cpu(flops, sheet)}, {operations} operations a parameter"
-    return flops * TRAINING_SHARE / (operations * size.active), f"{why} and token"
+    share = f"{sheet.training_share:.0%} of the device's peak{_of_this_cpu(flops, sheet)}"
+    why = f"{share}, {operations} operations a parameter and token"
+    return flops * sheet.training_share / (operations * size.active), why
 
 
 def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> float:
@@ -170,7 +171,7 @@ def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> floa
     rows = max(1.0, min(batch, room / (size.cache_bytes * context)))
     reading = (2 * size.parameters + rows * size.cache_bytes * context) / gpu.bandwidth
     computing = rows * 2 * size.active / gpu.flops
-    return SAMPLING_SHARE * rows / max(reading, computing)
+    return gpu.sampling_share * rows / max(reading, computing)
 
 
 def _disk(

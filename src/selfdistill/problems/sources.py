@@ -16,6 +16,7 @@ from selfdistill.problems.built_in import BUILT_IN, built_in_statements
 from selfdistill.problems.cells import name_of, statement_of, text_of
 from selfdistill.problems.mixture import parts
 from selfdistill.problems.repository import is_repository, repository_statements
+from selfdistill.problems.source_kinds import refuse_parts
 from selfdistill.problems.statement import Statement
 from selfdistill.problems.tables import KINDS, table_kind, table_rows
 from selfdistill.recipe.prompt_sources import MIXTURE, SELF
@@ -38,13 +39,14 @@ def read_statements(
     Raises:
         UserError: the source is missing, broken (file and line named), empty of the columns, or not a data set.
     """
-    if settings.source in BUILT_IN:
-        yield from built_in_statements(settings.source, texts=texts)
-        return
     source = settings.source
     if source == MIXTURE:
         for part, own in parts(settings):
             yield from (replace(row, origin=part.label) for row in read_statements(own, texts=texts, written=written))
+        return
+    refuse_parts(settings)
+    if source in BUILT_IN:
+        yield from built_in_statements(source, texts=texts)
         return
     if source == SELF:
         yield from _written(written)
