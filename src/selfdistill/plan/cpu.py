@@ -10,7 +10,7 @@ TRAINING_ROWS = 128
 """Tokens that a layer multiplies at once in training: more would not be faster, and take longer to time."""
 TRAINING_SHARE = 0.8
 """Of what a single product reaches, in training: SmolLM2-135M on one thread of a server reached 0.8 to 1."""
-SAMPLING_SHARE = 0.2
+SAMPLING_SHARE = 0.17
 """The same in generation, with 24 rows and the loading of the model: a step has many small products."""
 
 

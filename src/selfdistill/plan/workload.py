@@ -34,4 +34,4 @@ class Workload:
 
 def mean_completion(limit: int) -> float:
     """Tokens of an answer on average, where nobody has measured it: most of a short limit, and less of a long one."""
-    return min(0.7 * limit, max(600.0, min(4000.0, limit / 2)))
+    return min(0.9 * limit, 100 + 0.4 * limit, 4000.0)
