@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,15 @@ def test_a_model_of_which_a_part_is_missing_is_named(tmp_path):
     (other / "tokenizer.json").unlink()
     with pytest.raises(UserError, match=r"other: has no tokenizer: none of tokenizer\.json, .* is there"):
         write_recipe(str(other), tmp_path / "x.yaml", (), "humaneval", None)
+
+
+def test_a_disk_that_is_nearly_full_is_said_before_anything_runs(tmp_path, monkeypatch, capsys):
+    model = make_model(tmp_path / "model", chat=True)
+    usage = shutil.disk_usage(tmp_path)
+    for free, said in ((0, True), (1e12, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: usage._replace(free=int(free)))
+        write_recipe(str(model), tmp_path / f"{said}.yaml", (), "humaneval", None)
+        assert ("only 0.0 GB are free here" in capsys.readouterr().err) is said
 
 
 def test_ones_own_benchmark_is_read_before_a_recipe_is_written(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,9 @@ def write_recipe(
     write_text(path, fitting.recipe(amount, takes))
     recipe = load_recipe(path)
     print(_takes(recipe, fitting, made))
+    needed, free = sum(made.disk.values()), shutil.disk_usage(path.resolve().parent).free
+    if needed > free:
+        warn(f"only {free / 1e9:,.1f} GB are free here: give run an --out on another disk, or free some")
     if hours is not None and made.gpu_hours > hours:
         warn(f"that is the least that init writes, and more than {_time(hours)}: take a smaller model, or a GPU")
     return recipe
