@@ -268,6 +268,11 @@ def test_a_disk_that_is_nearly_full_is_said_before_anything_runs(tmp_path, monke
         assert ("only 0.0 GB are free here" in capsys.readouterr().err) is said
 
 
+def test_a_name_that_yaml_would_take_for_a_number_stays_a_name(tmp_path):
+    model = make_model(tmp_path / "2.0", chat=True)
+    assert write_recipe(str(model), tmp_path / f"{recipe_name(str(model))}.yaml", (), "humaneval", None).name == "2.0"
+
+
 def test_ones_own_benchmark_is_read_before_a_recipe_is_written(tmp_path):
     model = make_model(tmp_path / "model", chat=True)
     with pytest.raises(UserError, match=r"nosuch\.jsonl: no such benchmark or file"):

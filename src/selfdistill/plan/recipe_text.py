@@ -50,7 +50,7 @@ def recipe_text(
         f"# {wanted.model} on {machine.name} with {machine.memory / 1e9:,.0f} GB, fitted by selfdistill init.",
         f"# selfdistill run {wanted.name}.yaml runs it; selfdistill plan {wanted.name}.yaml says what it takes.",
         *([f"# {takes}"] if takes else []),
-        f"name: {wanted.name}",
+        f"name: {_text(wanted.name)}",
         f"description: {json.dumps(f'{wanted.model}, self-distilled on its own samples.', ensure_ascii=False)}",
         "model:",
         f"  path: {_text(wanted.model)}",
