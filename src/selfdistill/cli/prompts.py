@@ -71,9 +71,9 @@ def prompts(
     recipe = _recipe(sources, model, weights, limit, benchmark, seed, overrides or [])
     rows, counts = _select(recipe, out, model, benchmark)
     found = diversity([row["question"] for row in rows])
+    write_json(counted, _summary(counts, found, benchmark))  # first: it tells whose the file is
     write_bytes(out, b"".join(map(record_line, rows)))
     _print(rows, counts, found, benchmark, show)
-    write_json(counted, _summary(counts, found, benchmark))
     print(f"prompts: {out.resolve()}")
 
 
