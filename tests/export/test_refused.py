@@ -243,6 +243,28 @@ def test_two_processes_at_once(tmp_path, written):
     assert [path.name for path in directory.parent.iterdir()] == [directory.name]
 
 
+@pytest.mark.parametrize(
+    ("name", "damage", "expected"),
+    [
+        ("model.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1]), "its digest is another"),
+        ("tokenizer.json", lambda data: data.replace(b"vocab", b"Vocab"), "its digest is another"),
+        ("config.json", None, "is missing"),
+        ("gguf.json", lambda data: data.replace(b"Q8_0", b"Q4_K"), "its checksum does not fit"),
+        ("gguf.json", None, "no such file"),
+    ],
+)
+def test_what_is_damaged_in_the_cache_is_named_and_made_again_once_it_is_deleted(written, name, damage, expected):
+    folder = Path(resolve_path(str(written)))
+    before = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if damage is not None:
+        (folder / name).write_bytes(damage(before))
+    with pytest.raises(UserError, match=f"{name}: .*{expected}.*delete {folder}, and it is made again"):
+        resolve_path(str(written))
+    shutil.rmtree(folder)
+    assert (Path(resolve_path(str(written))) / name).read_bytes() == before
+
+
 def test_the_file_is_read_once_and_again_when_it_changes(tmp_path, written):
     first = resolve_path(str(written))
     stamp = (Path(first) / "config.json").stat().st_mtime_ns
@@ -253,3 +275,15 @@ def test_the_file_is_read_once_and_again_when_it_changes(tmp_path, written):
     assert second != first
     weights = [load_file(Path(folder) / "model.safetensors") for folder in (first, second)]
     assert not torch.equal(*(each["model.embed_tokens.weight"] for each in weights))
+
+
+def test_only_a_gguf_file_is_replaced(tmp_path, written):
+    model = make_model(tmp_path / "model", "qwen2")
+    other = tmp_path / "thesis.tex"
+    other.write_text("do not touch")
+    with pytest.raises(UserError, match=r"thesis\.tex: is there already, and no GGUF file"):
+        export_gguf(model, other, "q8_0")
+    assert other.read_text() == "do not touch"
+    before = written.read_bytes()
+    export_gguf(model, written, "f16")
+    assert written.read_bytes() != before

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from run.small import command, run
-from selfdistill.cli.model_recipe import write_recipe
+from selfdistill.cli.model_recipe import Fitting, most, write_recipe
 from selfdistill.cli.models import is_model, recipe_name
 from selfdistill.cli.run import recipe_for
 from selfdistill.errors import UserError
 from selfdistill.models.recommended import Recommended, recommended
+from selfdistill.plan.amount import AMOUNTS, HOURS
 from selfdistill.plan.fit import LONGEST, PROMPT, fit, sampling_bytes
+from selfdistill.plan.gpus import GPUS, Gpu
 from selfdistill.plan.machine import Machine
 from selfdistill.plan.memory import memory
 from selfdistill.plan.model import ModelSize, Shape
 from selfdistill.plan.recipe_text import Wanted, recipe_text
 from selfdistill.plan.workload import Workload
-from selfdistill.recipe import load_recipe
+from selfdistill.recipe import load_recipe, parse_recipe
 from selfdistill.recipe.decoding import Decoding
+from selfdistill.recipe.text import parse_yaml
 from tiny_models import make_model
 
 SIZES = {
@@ -51,7 +57,7 @@ def test_whatever_fits_is_within_the_memory_and_more_memory_never_gives_less(nam
         assert fitted.training_bytes < held
         assert fitted.sampling_bytes < held
         assert fitted.rows * fitted.max_length * size.cache_bytes + 2 * size.parameters < held
-        assert fitted.max_new_tokens <= LONGEST[kind]
+        assert fitted.max_new_tokens <= LONGEST
         assert 32 % fitted.micro_batch_size == 0
         if before is not None:
             assert fitted.max_new_tokens >= before.max_new_tokens
@@ -90,13 +96,15 @@ def test_a_short_context_is_kept_to():
     fitted = fit(SIZES["0.5b"], machine(80e9), context=512)
     assert fitted.max_length <= 512
     assert fitted.max_new_tokens == 256
+    assert fit(SIZES["0.5b"], machine(80e9), context=512, longest=128).max_new_tokens == 128
 
 
 def written(size: ModelSize, where: Machine, advice: Recommended = SILENT, **changes):
     wanted = Wanted(
         **{"name": "mine", "model": "./a: model's", "prompts": ("self",), "benchmark": "humaneval", **changes}
     )
-    return recipe_text(wanted, where, fit(size, where, context=32768), advice)
+    amount = AMOUNTS[-3 if where.kind == "cpu" else 0]
+    return recipe_text(wanted, where, fit(size, where, context=32768, longest=amount.tokens), advice, amount)
 
 
 @pytest.mark.parametrize("kind", ["cuda", "cpu", "mps"])
@@ -171,6 +179,107 @@ def test_a_model_is_told_from_a_recipe(tmp_path):
     assert recipe_for("demo", None) == "demo"
 
 
+def fitting(kind: str, sheet: Gpu, size: str = "0.5b") -> Fitting:
+    wanted = Wanted("mine", "./mine", ("self",), "humaneval")
+    where = machine(16e9, kind=kind)
+    return Fitting(wanted, SIZES[size], where, 32768, SILENT, 164, kind, sheet, [])
+
+
+HOURS_GIVEN = (2, 8, 50, 1000)
+SLOW = Gpu(0.1e12, 20e9, 16e9, 0.05e12)
+"""A laptop's CPU."""
+
+
+def test_the_most_that_fits_into_the_hours_is_taken_and_the_prediction_is_within_them():
+    found = [most(fitting("cpu", SLOW), hours, Path("mine.yaml")) for hours in HOURS_GIVEN]
+    for hours, (amount, made) in zip(HOURS_GIVEN, found, strict=True):
+        assert made.gpu_hours <= hours
+        larger = AMOUNTS[: AMOUNTS.index(amount)]
+        if larger:
+            recipe = parse_recipe(parse_yaml(fitting("cpu", SLOW).recipe(larger[-1]), Path("x.yaml"))[0], "x.yaml")
+            assert fitting("cpu", SLOW).plan(recipe).gpu_hours > hours
+    positions = [AMOUNTS.index(amount) for amount, _ in found]
+    assert positions == sorted(positions, reverse=True)
+    assert len(set(positions)) == 4
+
+
+def test_each_amount_takes_longer_than_the_next():
+    hours = []
+    for amount in AMOUNTS:
+        recipe = parse_recipe(parse_yaml(fitting("cpu", SLOW).recipe(amount), Path("x.yaml"))[0], "x.yaml")
+        hours.append(fitting("cpu", SLOW).plan(recipe).gpu_hours)
+    assert hours == sorted(hours, reverse=True)
+
+
+def test_without_hours_a_gpu_does_the_most_and_what_never_fits_is_the_least():
+    assert "cuda" not in HOURS
+    assert most(fitting("cuda", GPUS["rtx4090"]), None, Path("x.yaml"))[0] is AMOUNTS[0]
+    amount, made = most(fitting("cpu", SLOW), 0.001, Path("x.yaml"))
+    assert amount is AMOUNTS[-1]
+    assert made.gpu_hours > 0.001
+
+
+def test_the_file_says_for_which_time_it_was_sized_and_too_little_time_is_said(tmp_path, capsys):
+    model = make_model(tmp_path / "model", chat=True)
+    write_recipe(str(model), tmp_path / "an-hour.yaml", (), "humaneval", None)
+    text = (tmp_path / "an-hour.yaml").read_text()
+    assert re.search(r"^# Sized for 1 h \(--hours\); it takes about \d+ min\.$", text, re.MULTILINE)
+    write_recipe(str(model), tmp_path / "no-time.yaml", (), "humaneval", None, 1e-6)
+    assert "more than 1 min: take a smaller model" in capsys.readouterr().err
+    assert "prompts:\n" in (tmp_path / "no-time.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("none.jsonl", "none.jsonl: no such file"),
+        ("empty.jsonl", "empty.jsonl: holds no prompt"),
+        ("repository:.", "holds no Python file"),
+    ],
+)
+def test_prompts_of_this_machine_are_opened_before_a_recipe_is_written(tmp_path, monkeypatch, source, expected):
+    model = make_model(tmp_path / "model", chat=True)
+    (tmp_path / "empty.jsonl").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=expected):
+        write_recipe(str(model), Path("x.yaml"), (source,), "humaneval", None)
+    assert not Path("x.yaml").exists()
+    (tmp_path / "empty.jsonl").write_text('{"any column": "is the recipe\'s to name"}\n')
+    write_recipe(str(model), Path("x.yaml"), ("empty.jsonl",), "humaneval", None)
+
+
+def test_a_model_of_which_a_part_is_missing_is_named(tmp_path):
+    model = make_model(tmp_path / "model", chat=True)
+    (model / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model: has no weights: .*fetch the whole model"):
+        write_recipe(str(model), tmp_path / "x.yaml", (), "humaneval", None)
+    other = make_model(tmp_path / "other", chat=True)
+    (other / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"other: has no tokenizer: none of tokenizer\.json, .* is there"):
+        write_recipe(str(other), tmp_path / "x.yaml", (), "humaneval", None)
+
+
+def test_a_disk_that_is_nearly_full_is_said_before_anything_runs(tmp_path, monkeypatch, capsys):
+    model = make_model(tmp_path / "model", chat=True)
+    usage = shutil.disk_usage(tmp_path)
+    for free, said in ((0, True), (1e12, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: usage._replace(free=int(free)))
+        write_recipe(str(model), tmp_path / f"{said}.yaml", (), "humaneval", None)
+        assert ("only 0.0 GB are free here" in capsys.readouterr().err) is said
+
+
+def test_a_name_that_yaml_would_take_for_a_number_stays_a_name(tmp_path):
+    model = make_model(tmp_path / "2.0", chat=True)
+    assert write_recipe(str(model), tmp_path / f"{recipe_name(str(model))}.yaml", (), "humaneval", None).name == "2.0"
+
+
+def test_ones_own_benchmark_is_read_before_a_recipe_is_written(tmp_path):
+    model = make_model(tmp_path / "model", chat=True)
+    with pytest.raises(UserError, match=r"nosuch\.jsonl: no such benchmark or file"):
+        write_recipe(str(model), tmp_path / "x.yaml", (), str(tmp_path / "nosuch.jsonl"), None)
+    assert not (tmp_path / "x.yaml").exists()
+
+
 def test_run_keeps_the_recipe_that_it_wrote_so_that_the_same_command_resumes(tmp_path, capsys):
     model = make_model(tmp_path / "model", chat=True)
     path = recipe_for(str(model), tmp_path / "out")
@@ -190,8 +299,8 @@ def test_a_model_that_cannot_write_prompts_needs_some(tmp_path):
     with pytest.raises(UserError, match=r"has no chat template, .*give --prompts"):
         write_recipe(str(model), tmp_path / "x.yaml", (), "humaneval", None)
     assert not (tmp_path / "x.yaml").exists()
-    recipe = write_recipe(str(model), tmp_path / "x.yaml", ("mine.jsonl",), "humaneval", 1.0)
-    assert recipe.prompts.source == "mine.jsonl"
+    recipe = write_recipe(str(model), tmp_path / "x.yaml", ("mine/prompts",), "humaneval", 1.0)
+    assert recipe.prompts.source == "mine/prompts"
 
 
 @pytest.mark.slow

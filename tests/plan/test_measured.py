@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from run.small import command, run, run_command
-from selfdistill.files import read_json
+from selfdistill.directory import RunDirectory
+from selfdistill.files import read_json, write_json
 from selfdistill.plan.estimate import estimate
 from selfdistill.plan.gpus import GPUS, UNTESTED, gpu_named
 from selfdistill.plan.measured import COMING_ALONG, VARIABLE, Measured, all_measured, find, measured_file, remember
@@ -15,6 +18,7 @@ from selfdistill.plan.memory import TILE, activations
 from selfdistill.plan.model import ModelSize, Shape
 from selfdistill.plan.workload import Workload
 from selfdistill.recipe import load_recipe
+from selfdistill.run.outcome import note
 
 OLD = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 1e9, 100.0, "old")
 NEW = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 1e9, 300.0, "new")
@@ -49,7 +53,7 @@ def plan_of(*overrides: str, size: ModelSize | None = None, **given):
 
 
 def test_a_plan_takes_what_was_measured_and_says_so():
-    sample, train, evaluate = plan_of("engine.kind=transformers", known=COMING_ALONG, device="h100").stages
+    sample, train, evaluate, _ = plan_of("engine.kind=transformers", known=COMING_ALONG, device="h100").stages
     assert sample.gpu_hours == pytest.approx(1257 * 430 / 6600 / 3600)
     assert evaluate.gpu_hours == pytest.approx(evaluate.tokens / 6600 / 3600)
     assert train.gpu_hours == pytest.approx(train.tokens / 23000 / 3600)
@@ -100,6 +104,46 @@ def test_devices_by_the_names_that_torch_gives_them():
     assert gpu_named("cpu (some processor, 2 threads)") is None
 
 
+def test_a_rate_that_was_measured_beside_other_work_says_what_was_taken_off():
+    beside = Measured("cpu", "sampling transformers", 1e9, 50.0, "measured here", 0.4)
+    assert find([beside], "cpu", "sampling transformers", 1e9) == (
+        50.0,
+        "measured here, 40% of the time taken off, in which other work had the processor",
+    )
+    quiet = replace(beside, waited=0.01)
+    assert find([quiet], "cpu", "sampling transformers", 1e9) == (50.0, "measured here")
+
+
+def test_a_stage_that_waited_half_its_time_leaves_the_rate_of_the_machine_alone(tmp_path, monkeypatch):
+    """A run's own records, with seconds and waiting as its timing writes them."""
+    monkeypatch.setenv(VARIABLE, "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    directory = RunDirectory(tmp_path / "run")
+    record = {"seconds": 100.0, "waited_seconds": 60.0, "tokens": 4000, "engine": "transformers"}
+    plan = {"device": "cpu", "parameters": 1e9, "stages": {"sample": {"seconds": 50.0}}}
+    recipe = load_recipe("demo").model_dump(mode="json")
+    created = (datetime.now(UTC) - timedelta(seconds=100)).isoformat()
+    write_json(directory.manifest, {"created": created, "recipe": recipe, "plan": plan, "stages": {"sample": record}})
+    note(directory, "sample", record, first=True)
+    [kept] = read_lines(tmp_path / "selfdistill" / "measured.jsonl")
+    assert (kept["rate"], kept["waited"]) == (100.0, 0.6)
+    outcome = read_json(directory.manifest)["plan"]
+    assert outcome["actual"] == {"sample": 100.0}
+    assert outcome["waited"] == {"sample": 60.0}
+    assert outcome["error"] == {"sample": 0.25}
+
+
+def test_a_line_of_a_time_when_nobody_looked_at_waiting_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    remember(NEW)
+    path = tmp_path / "selfdistill" / "measured.jsonl"
+    [line] = read_lines(path)
+    del line["waited"]
+    path.write_text(json.dumps({**line, "rate": 1e9}) + "\n" + path.read_text())
+    assert all_measured() == [*COMING_ALONG, NEW]
+
+
 def test_a_broken_file_is_passed_over(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "on")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -132,7 +176,8 @@ def test_a_run_has_its_prediction_beside_what_it_took_and_the_next_plan_says_so(
     evaluated = [record["seconds"] for name, record in stages.items() if name.startswith("evaluate")]
     assert plan["actual"]["evaluate"] == pytest.approx(sum(evaluated), abs=0.01)
     predicted = plan["stages"]["train"]["seconds"]
-    assert plan["error"]["train"] == pytest.approx(predicted / stages["train"]["seconds"] - 1, abs=0.01)
+    own = stages["train"]["seconds"] - stages["train"]["waited_seconds"]
+    assert plan["error"]["train"] == pytest.approx(predicted / own - 1, abs=0.02 + 0.002 * predicted / own**2)
     [prediction] = read_lines(tmp_path / "cache" / "selfdistill" / "measured.jsonl")
     assert prediction["actual"] == plan["actual"]
     assert "the plan of the last run here (first," in " ".join(

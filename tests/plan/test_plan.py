@@ -6,7 +6,7 @@ import pytest
 from transformers import Qwen3MoeConfig
 
 from run.small import here
-from selfdistill.plan.estimate import estimate
+from selfdistill.plan.estimate import TURN, estimate
 from selfdistill.plan.gpus import GPUS, TRAINING_SHARE, Gpu
 from selfdistill.plan.model import PUBLISHED, ModelSize, count
 from selfdistill.plan.workload import Workload
@@ -55,11 +55,23 @@ def plan(recipe, gpus=1, measured=1000.0, **changes):
 
 def test_costs_are_those_worked_out_by_hand():
     recipe = load_recipe("demo", ["training.targets=hard"])
-    sample, train, evaluate = plan(recipe).stages
+    sample, train, evaluate, explain = plan(recipe, greedy=1).stages
     assert (sample.tokens, sample.gpu_hours) == (100 * 150, pytest.approx(15000 / 1000 / 3600))
     assert train.tokens == 100 * 200
     assert train.gpu_hours == pytest.approx(20000 * 6 * 1e9 / (1e14 * TRAINING_SHARE) / 3600)
-    assert evaluate.tokens == 10 * 4 * recipe.evaluation.samples_per_problem * 150
+    assert evaluate.tokens == 10 * (3 * recipe.evaluation.samples_per_problem + 1) * 150
+    assert explain.tokens == 100 * 200
+    assert explain.gpu_hours == pytest.approx(20000 * 4 * 1e9 / (1e14 * TRAINING_SHARE) / 3600), "two forward passes"
+
+
+def test_what_the_recipe_does_not_do_costs_nothing_and_prompts_that_the_model_writes_cost_theirs():
+    served = load_recipe("demo", ["engine.kind=openai", "engine.base_url=http://localhost:1/v1"])
+    assert [stage.name for stage in plan(served).stages] == ["sample", "train", "evaluate"]
+    written = load_recipe("demo", ["prompts.source=self", "prompts.self_written.count=500"])
+    first = plan(written).stages[0]
+    assert (first.name, first.tokens, first.gpu_hours) == ("prompts", 500 * TURN, pytest.approx(500 * TURN / 3.6e6))
+    few = load_recipe("demo", ["analysis.samples=10"])
+    assert plan(few).stages[-1].tokens == 10 * 200
 
 
 def test_more_of_anything_costs_more_and_more_gpus_share_the_memory():
@@ -103,8 +115,10 @@ def test_the_command_prints_tokens_hours_disk_and_what_it_assumes(monkeypatch):
     done = here("plan", "qwen3-30b-a3b-thinking", "--gpus", "8", "--completion-tokens", "12000")
     assert done.returncode == 0, done.stderr
     recipe = load_recipe("qwen3-30b-a3b-thinking")
+    systems = systems_of(recipe.evaluation, recipe.sampling.decoding)
+    answers = sum(1 if system.stages[-1].greedy else 10 for system in systems)
     assert f"{10168 * 12000:,}" in done.stdout
-    assert f"{131 * 10 * len(systems_of(recipe.evaluation, recipe.sampling.decoding)) * 12000:,}" in done.stdout
+    assert f"{131 * answers * 12000:,}" in done.stdout
     for part in ("8 x h100", "GPU hours", "disk", "assumed", "30.5B parameters"):
         assert part in done.stdout
 

@@ -104,3 +104,11 @@ def test_mistakes_in_a_mixture_are_one_line(parts, expected):
 def test_streams_are_taken_from_by_weight(weights, taken):
     assert "".join(interleaved([iter("a" * 9), iter("b" * 9)], weights))[:6].count("a") == taken.count("a")
     assert len(list(interleaved([iter("aa"), iter("b" * 9)], (1, 1)))) in (4, 5)
+
+
+def test_a_split_is_for_data_sets_alone(three):
+    """The section's split is for those parts that have splits; a part's own that has none is a mistake."""
+    prompts, _ = prepared(mixture(*three, limit=9, split="test"))
+    assert len(prompts) == 9
+    with pytest.raises(UserError, match=r"prompts\.split: .*a\.jsonl is read whole: it has no split test"):
+        prepared(mixture({**three[0], "split": "test"}, three[1]))

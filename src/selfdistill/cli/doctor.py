@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import metadata, util
 
 from rich.console import Console
 from rich.table import Table
 
-from selfdistill.grading.bubblewrap import bubblewrap_origin
+from selfdistill.grading.bubblewrap import PACKAGE, bubblewrap_origin, bubblewrap_path
 from selfdistill.grading.isolation import isolation_report
 from selfdistill.recipe.engine import ENGINES
 
@@ -43,6 +44,24 @@ def doctor() -> None:
     for name, available, note in (*_machine(), *_engines(), *_sandbox()):
         table.add_row(name, {True: "yes", False: "no", None: ""}[available], note)
     Console(markup=False).print(table)
+    for line in _installs():
+        print(line)  # not through the console, which would wrap what is to be copied
+
+
+def _installs() -> Iterator[str]:
+    """The commands that install what is missing, each on a line of its own."""
+    missing: dict[str, list[str]] = {}
+    for module, (extra, purpose) in {**_engines_own(), **EXTRAS}.items():
+        if util.find_spec(module) is None and purpose not in missing.setdefault(extra, []):
+            missing[extra].append(purpose)
+    commands = [(f"pip install 'selfdistill[{extra}]'", ", ".join(found)) for extra, found in missing.items()]
+    if sys.platform == "linux" and bubblewrap_path() is None:
+        commands.append((f"pip install {PACKAGE}", "the sandbox"))
+    if commands:
+        yield "\nto install what is missing:"
+    width = max((len(command) for command, _ in commands), default=0)
+    for command, purpose in commands:
+        yield f"  {command:{width}}  # {purpose}"
 
 
 def _machine() -> Iterator[Row]:
@@ -63,10 +82,9 @@ def _engines() -> Iterator[Row]:
     yield "engine auto", None, _auto()
     yield "engine transformers", True, _version("transformers")
     yield "training (TRL)", True, _version("trl")
-    for module, (extra, purpose) in {**_engines_own(), **EXTRAS}.items():
+    for module, (_, purpose) in {**_engines_own(), **EXTRAS}.items():
         available = util.find_spec(module) is not None
-        note = _version(module) if available else f"{purpose}: pip install 'selfdistill[{extra}]'"
-        yield module, available, note
+        yield module, available, _version(module) if available else purpose
 
 
 def _engines_own() -> dict[str, tuple[str, str]]:

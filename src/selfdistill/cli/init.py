@@ -29,6 +29,10 @@ def init(
     memory: Annotated[
         float | None, typer.Option("--memory-gb", min=0.1, help="Fit this much instead of what is here.")
     ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", min=0.01, help="That a run may take; 1 by default where there is no CUDA GPU."),
+    ] = None,
 ) -> None:
     """Write a recipe for a model that fits this machine, and say what a run of it will take. Runs nothing.
 
@@ -39,6 +43,8 @@ def init(
       selfdistill init Qwen/Qwen2.5-Coder-0.5B-Instruct
 
       selfdistill init ./my-model --prompts repository:src --prompts self --benchmark humaneval+ --out mine.yaml
+
+      selfdistill init ./my-model --hours 8
     """
     if model in known_models() and not Path(model).is_dir():
         model = known_models()[model].path
@@ -46,6 +52,6 @@ def init(
     if path.exists():
         raise UserError("is there already", where=path, fix="choose another --out, or remove it")
     quiet_libraries()
-    write_recipe(model, path, tuple(prompts or ()), benchmark, memory)
+    write_recipe(model, path, tuple(prompts or ()), benchmark, memory, hours)
     print(f"recipe: {path.resolve()}")
     print(f"next: selfdistill run {path}")

@@ -11,10 +11,11 @@ from rich.table import Table
 from selfdistill.cli.options import RecipeArgument, SetOption
 from selfdistill.errors import UserError
 from selfdistill.libraries import quiet_libraries
+from selfdistill.plan.cpu import this_cpu
 from selfdistill.plan.estimate import Plan, estimate
 from selfdistill.plan.gpus import GPUS, UNTESTED
 from selfdistill.plan.machine import device_name
-from selfdistill.plan.measured import all_measured, last_prediction
+from selfdistill.plan.measured import BUSY, all_measured, last_prediction
 from selfdistill.plan.model import model_size
 from selfdistill.plan.workload import BENCHMARK_SIZES, Workload
 from selfdistill.recipe.load import load_recipe
@@ -44,37 +45,22 @@ def plan(
       selfdistill plan my-recipe.yaml --gpus 64 --prompts 1000000 --completion-tokens 2500
     """
     loaded = load_recipe(recipe, overrides or ())
-    devices = {**GPUS, **UNTESTED, "cpu": None}
-    if gpu not in devices:
-        raise UserError(f"no data sheet of GPU {gpu}", where="--gpu", fix=f"known: {', '.join(devices)}")
+    sheets = {**GPUS, **UNTESTED}
+    if gpu not in (*sheets, "cpu"):
+        raise UserError(f"no data sheet of GPU {gpu}", where="--gpu", fix=f"known: {', '.join(sheets)}, cpu")
     work = Workload(
         prompts=_known(prompts or loaded.prompts.limit, "--prompts"),
         problems=_known(problems or loaded.evaluation.limit or _problems(loaded), "--problems"),
-        systems=len(systems_of(loaded.evaluation, loaded.sampling.decoding)),
+        systems=0,
         prompt_tokens=prompt_tokens,
         completion_tokens=min(completion_tokens, loaded.sampling.max_new_tokens),
-    )
+    ).of(systems_of(loaded.evaluation, loaded.sampling.decoding))
     quiet_libraries()
     size = model_size(loaded.model.path, loaded.model.revision)
     device = device_name(gpu) if gpu == "cpu" else gpu
     known = all_measured()
-    _print(
-        estimate(
-            loaded.engine,
-            loaded.sampling,
-            loaded.training,
-            loaded.evaluation,
-            size,
-            devices[gpu],
-            gpus,
-            work,
-            tokens_per_second,
-            known,
-            device,
-        ),
-        gpus,
-        gpu,
-    )
+    sheet = sheets.get(gpu) or this_cpu()
+    _print(estimate(loaded, size, sheet, gpus, work, tokens_per_second, known, device), gpus, gpu)
 
 
 def _known(value: int | None, option: str) -> int:
@@ -130,8 +116,16 @@ def _last_prediction() -> str:
     if last is None:
         return "no finished run on this machine has shown yet how far off such a plan is"
     stages = [
-        f"{name} {last['predicted'][name]:,.0f} s for {seconds:,.0f} s ({last['predicted'][name] / seconds - 1:+.0%})"
+        f"{name} {last['predicted'][name]:,.0f} s for {_spent(seconds, last['waited'].get(name, 0.0))}"
+        f" ({last['predicted'][name] / own - 1:+.0%})"
         for name, seconds in last["actual"].items()
-        if seconds
+        if (own := seconds - last["waited"].get(name, 0.0)) > 0
     ]
     return f"the plan of the last run here ({last['run']}, {last['device']}): {', '.join(stages)}"
+
+
+def _spent(seconds: float, waited: float) -> str:
+    """What a stage took; the part in which other work had the processor is not the plan's fault."""
+    if waited < BUSY * seconds:
+        return f"{seconds:,.0f} s"
+    return f"{seconds - waited:,.0f} s, and {waited:,.0f} s of waiting for other work on this machine"

@@ -64,21 +64,22 @@ def prompts(
       selfdistill prompts repository:src self --weights 1,3 --model ./my-model --limit 4000 --out prompts.jsonl
     """
     quiet_libraries()
-
+    counted = out.with_name(f"{out.name}.counts.json")
+    if out.exists() and not counted.exists():
+        raise UserError("is there already, and not by this command", where=out, fix="choose another --out")
     if held_out is not None:
         _write_held_out(sources, held_out)
     recipe = _recipe(sources, model, weights, limit, benchmark, seed, overrides or [])
     rows, counts = _select(recipe, out, model, benchmark)
     found = diversity([row["question"] for row in rows])
+    write_json(counted, _summary(counts, found, benchmark))  # first: it tells whose the file is
     write_bytes(out, b"".join(map(record_line, rows)))
     _print(rows, counts, found, benchmark, show)
-    write_json(out.with_name(f"{out.name}.counts.json"), _summary(counts, found, benchmark))
     print(f"prompts: {out.resolve()}")
 
 
 def _write_held_out(sources: list[str], path: Path) -> None:
     """The benchmark of the one code base among the sources, as a file: it stays the same when the code changes."""
-    from selfdistill.errors import UserError
     from selfdistill.files import record_line, write_bytes
     from selfdistill.problems.held_out import held_out
     from selfdistill.problems.repository import is_repository

@@ -7,25 +7,22 @@ half precision draws other tokens.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from selfdistill.engines.choose import is_small
+from selfdistill.engines.multiplying import operations_per_second
 from selfdistill.events import say
 from selfdistill.models.configs import load_config
 from selfdistill.models.devices import resolve_device
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from selfdistill.recipe.model import ModelSettings
 
 ENOUGH = 1.3
 """Times as fast as float32 that bfloat16 must be."""
-SHAPE = (32, 1024, 4096)
-"""Rows, inputs and outputs of the product that is timed: a step of 32 rows through a layer of a small model."""
-REPEATS = 7
+ROWS = 32
+"""Rows of the product that is timed: of a step of generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +59,4 @@ def speed_of_bfloat16() -> float:
     """How many times as fast as float32 this CPU multiplies matrices in it."""
     import torch
 
-    rows, inputs, outputs = SHAPE
-    times = {}
-    with torch.inference_mode():
-        for dtype in (torch.float32, torch.bfloat16):
-            left, right = torch.ones((rows, inputs), dtype=dtype), torch.ones((outputs, inputs), dtype=dtype)
-            times[dtype] = min(_seconds(left, right) for _ in range(REPEATS))
-    return times[torch.float32] / times[torch.bfloat16]
-
-
-def _seconds(left: Tensor, right: Tensor) -> float:
-    started = time.perf_counter()
-    _ = left @ right.T
-    return time.perf_counter() - started
+    return operations_per_second(torch.bfloat16, ROWS) / operations_per_second(torch.float32, ROWS)

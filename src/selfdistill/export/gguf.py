@@ -64,6 +64,7 @@ def write_gguf(directory: Path, out: Path, precision: Precision) -> None:
     """
     from gguf import GGUFWriter
 
+    _refuse_others(out)
     where = str(directory)
     config = load_config(where)
     family = family_of(config, where)
@@ -84,6 +85,15 @@ def write_gguf(directory: Path, out: Path, precision: Precision) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _refuse_others(out: Path) -> None:
+    """A GGUF file is replaced by the next; anything else that is there was not meant."""
+    if out.exists():
+        with out.open("rb") as file:
+            if file.read(4) == b"GGUF":
+                return
+        raise UserError("is there already, and no GGUF file", where=out, fix="choose another --out")
 
 
 def _load(where: str, config: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from selfdistill.errors import UserError
 from selfdistill.models.faults import cannot_load
-from selfdistill.models.paths import resolve_path
+from selfdistill.models.paths import is_local, resolve_path
 
 
 def load_config(path: str, revision: str | None = None) -> Any:
@@ -22,7 +22,9 @@ def load_config(path: str, revision: str | None = None) -> Any:
     except UserError:
         raise
     except Exception as error:  # a configuration may be wrong in many ways
-        fix = "check config.json, and whether the installed transformers knows this kind of model"
+        fix = "check the name and the network; some models ask for their licence and for hf auth login first"
+        if is_local(path):
+            fix = "check config.json, and whether the installed transformers knows this kind of model"
         raise cannot_load("model's configuration", path, error, fix=fix) from error
     _require_causal(config, path)
     return config

@@ -31,3 +31,8 @@ def resolve_path(path: str) -> str:
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise UserError("no such model directory", where=path, fix="set model.path to a directory or a hub id")
     return path
+
+
+def is_local(path: str) -> bool:
+    """Whether a model's path is not one of the hub's."""
+    return path == "embedded" or Path(path).expanduser().exists()

@@ -6,8 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from selfdistill.errors import UserError
 from selfdistill.models.faults import cannot_load
 from selfdistill.models.paths import resolve_path
+
+FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+"""Of which a tokenizer has one."""
 
 
 def load_tokenizer(path: str, revision: str | None = None) -> Any:
@@ -22,6 +26,13 @@ def load_tokenizer(path: str, revision: str | None = None) -> Any:
     try:
         return AutoTokenizer.from_pretrained(resolved, revision=revision, trust_remote_code=False)
     except Exception as error:  # the libraries underneath have errors of their own for a damaged file
+        local = Path(resolved)
+        if local.is_dir() and not any((local / name).is_file() for name in FILES):
+            raise UserError(
+                f"has no tokenizer: none of {', '.join(FILES)} is there",
+                where=path,
+                fix="fetch the whole model, or put the files of its tokenizer beside it",
+            ) from error
         raise cannot_load(
             "tokenizer",
             path,

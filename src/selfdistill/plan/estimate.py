@@ -12,22 +12,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, SAMPLING_SHARE, TRAINING_SHARE, Gpu
+from selfdistill.plan.gpus import ASSUMED_CPU, GPUS, Gpu
 from selfdistill.plan.measured import Measured, find
 from selfdistill.plan.memory import memory
 from selfdistill.plan.model import ModelSize
 from selfdistill.plan.workload import Workload
+from selfdistill.recipe.prompt_sources import SELF
 
 if TYPE_CHECKING:
     from selfdistill.recipe.engine import EngineSettings
-    from selfdistill.recipe.evaluation import EvaluationSettings
     from selfdistill.recipe.sampling import SamplingSettings
+    from selfdistill.recipe.schema import Recipe
     from selfdistill.recipe.training import TrainingSettings
 
 BYTES_A_TOKEN = 24
 """Of samples.jsonl: id, log-probability and text of one token; measured on the demo run."""
 BYTES_A_TARGET = 8
 """Of a stored soft target: int32 id and float32 probability."""
+TURN = 60
+"""Tokens of a user's turn that a model writes: of Qwen2.5-Coder-0.5B's 64, the mean (docs/prompts.md)."""
+EXPLAINING = 4
+"""Operations a parameter and token of reading a text with base and student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,7 @@ class Plan:
 
 
 def estimate(
-    engine: EngineSettings,
-    sampling: SamplingSettings,
-    training: TrainingSettings,
-    evaluation: EvaluationSettings,
+    recipe: Recipe,
     size: ModelSize,
     gpu: Gpu | None,
     gpus: int,
@@ -74,7 +76,7 @@ def estimate(
     """Estimate a run.
 
     Args:
-        engine, sampling, training, evaluation: the recipe's sections.
+        recipe: the run's.
         size: the model's.
         gpu: one device's data sheet; without one (a CPU) `ASSUMED_CPU` stands in.
         gpus: how many.
@@ -84,33 +86,62 @@ def estimate(
         device: the device's name in `known`.
     """
     sheet = gpu or ASSUMED_CPU
-    rooflines = f"{SAMPLING_SHARE:.0%} of the roofline"
-    roofline = (sampling_rate(size, sheet, engine.batch_size, work), rooflines)
-    kind = _engine(engine, on_gpu=gpu in GPUS.values())
+    rooflines = f"{sheet.sampling_share:.0%} of the roofline{_of_this_cpu(sheet.flops, sheet)}"
+    roofline = (sampling_rate(size, sheet, recipe.engine.batch_size, work), rooflines)
+    engine = _engine(recipe.engine, on_gpu=gpu in GPUS.values())
     given = (measured, "as measured (--tokens-per-second)") if measured else None
-    sampled_at = given or find(known, device, f"sampling {kind}", size.active) or roofline
-    evaluated_at = given or find(known, device, f"evaluation {kind}", size.active) or roofline
-    trained_at = _training_rate(training, size, sheet, known, device)
-    samples = work.prompts * sampling.samples_per_prompt
-    sampled = samples * work.completion_tokens
-    per_sequence = min(work.prompt_tokens + work.completion_tokens, training.max_length)
-    sequences = training.steps * training.batch_size if training.steps else None
-    trained = (sequences or samples * (training.epochs or 1)) * per_sequence
-    evaluated = work.problems * work.systems * evaluation.samples_per_problem * work.completion_tokens
+    sampling = given or find(known, device, f"sampling {engine}", size.active) or roofline
+    evaluation = given or find(known, device, f"evaluation {engine}", size.active) or roofline
+    training = _training_rate(recipe.training, size, sheet, known, device)
+    why = f"forward passes, where training is {training[1]}"
+    explaining = (training[0] * _operations(recipe.training) / EXPLAINING, why)
+    rates = {"train": training, "evaluate": evaluation, "explain": explaining}
+    tokens = _tokens(recipe, work)
     stages = tuple(
-        Stage(name, tokens, tokens / rate / 3600, f"{rate:,.0f} tokens/s: {source}")
-        for name, tokens, (rate, source) in (
-            ("sample", sampled, sampled_at),
-            ("train", trained, trained_at),
-            ("evaluate", evaluated, evaluated_at),
-        )
+        Stage(name, count, count / rate / 3600, f"{rate:,.0f} tokens/s: {source}")
+        for name, count in tokens.items()
+        for rate, source in (rates.get(name, sampling),)
+        if count
     )
+    sampled = tokens["sample"]
     return Plan(
         stages,
-        _disk(training, sampling, size, sampled + evaluated, sampled),
-        memory(training, size, gpus, work),
+        _disk(recipe.training, recipe.sampling, size, sampled + tokens["evaluate"], sampled),
+        memory(recipe.training, size, gpus, work),
         _assumptions(size, work, stages),
     )
+
+
+def _tokens(recipe: Recipe, work: Workload) -> dict[str, float]:
+    """By stage."""
+    samples = work.prompts * recipe.sampling.samples_per_prompt
+    per_sequence = min(work.prompt_tokens + work.completion_tokens, recipe.training.max_length)
+    sequences = recipe.training.steps * recipe.training.batch_size if recipe.training.steps else None
+    answers = (work.systems - work.greedy) * recipe.evaluation.samples_per_problem + work.greedy
+    explained = min(samples, recipe.analysis.samples) if recipe.engine.base_url is None else 0
+    return {
+        "prompts": _turns(recipe),
+        "sample": samples * work.completion_tokens,
+        "train": (sequences or samples * (recipe.training.epochs or 1)) * per_sequence,
+        "evaluate": work.problems * answers * work.completion_tokens,
+        "explain": explained * per_sequence,
+    }
+
+
+def _turns(recipe: Recipe) -> float:
+    """Tokens of the prompts that the model writes itself."""
+    sources = (recipe.prompts.source, *(part.source for part in recipe.prompts.mixture))
+    written = recipe.prompts.self_written
+    return written.count * min(TURN, written.max_new_tokens) if SELF in sources else 0
+
+
+def _operations(training: TrainingSettings) -> int:
+    """For each parameter and token: forward, backward, and forward again where activations are recomputed."""
+    return 8 if training.gradient_checkpointing else 6
+
+
+def _of_this_cpu(flops: float, sheet: Gpu) -> str:
+    return f", of {flops / 1e9:,.0f} GFLOP/s that this CPU was just seen to do" if sheet.training_flops else ""
 
 
 def _engine(engine: EngineSettings, *, on_gpu: bool) -> str:
@@ -126,9 +157,11 @@ def _training_rate(
         if found := find(known, device, f"training {settings.method} {targets}", size.active):
             other = "" if targets == settings.targets else f", with {targets} targets"
             return found[0], found[1] + other
-    operations = 8 if settings.gradient_checkpointing else 6
-    why = f"{TRAINING_SHARE:.0%} of the device's peak, {operations} operations a parameter and token"
-    return sheet.flops * TRAINING_SHARE / (operations * size.active), why
+    flops = sheet.training_flops or sheet.flops
+    operations = _operations(settings)
+    share = f"{sheet.training_share:.0%} of the device's peak{_of_this_cpu(flops, sheet)}"
+    why = f"{share}, {operations} operations a parameter and token"
+    return flops * sheet.training_share / (operations * size.active), why
 
 
 def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> float:
@@ -138,7 +171,7 @@ def sampling_rate(size: ModelSize, gpu: Gpu, batch: int, work: Workload) -> floa
     rows = max(1.0, min(batch, room / (size.cache_bytes * context)))
     reading = (2 * size.parameters + rows * size.cache_bytes * context) / gpu.bandwidth
     computing = rows * 2 * size.active / gpu.flops
-    return SAMPLING_SHARE * rows / max(reading, computing)
+    return gpu.sampling_share * rows / max(reading, computing)
 
 
 def _disk(

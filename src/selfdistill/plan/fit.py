@@ -26,7 +26,7 @@ BATCH = 32
 PROMPT = 1024
 """Tokens that are left for a prompt."""
 MOST_ROWS = {"cuda": 512, "cpu": 32, "mps": 64}
-LONGEST = {"cuda": 4096, "cpu": 256, "mps": 1024}
+LONGEST = 4096
 """Tokens of a completion where the memory allows them: a program with its explanation. Models that think need more."""
 SHORTEST = 128
 """Tokens of a completion below which a model is not worth fitting."""
@@ -49,19 +49,20 @@ class Fit:
     """Weights, and the cache of all rows at their full length."""
 
 
-def fit(size: ModelSize, machine: Machine, context: int) -> Fit:
+def fit(size: ModelSize, machine: Machine, context: int, longest: int = LONGEST) -> Fit:
     """The largest settings that fit.
 
     Args:
         size: the model's.
         machine: where it runs.
         context: the model's, in tokens.
+        longest: tokens of a completion, at most.
 
     Raises:
         UserError: nothing does.
     """
     room, on_cpu = USABLE * machine.memory, machine.kind == "cpu"
-    for limit in _limits(machine, context):
+    for limit in _limits(longest, context):
         length = min(context, limit + PROMPT)
         rows = _rows(size, room, length, machine)
         for method in _methods(size, machine):
@@ -103,9 +104,9 @@ def sampling_bytes(size: ModelSize, tokens: float, *, on_cpu: bool) -> float:
     return (2 if on_cpu else 1) * (2 * size.parameters + tokens * size.cache_bytes)
 
 
-def _limits(machine: Machine, context: int) -> Iterator[int]:
+def _limits(longest: int, context: int) -> Iterator[int]:
     """Lengths of completions to try, the longest first."""
-    limit = min(LONGEST.get(machine.kind, 256), max(context - PROMPT, context // 2))
+    limit = min(longest, max(context - PROMPT, context // 2))
     while limit >= min(SHORTEST, context // 2):
         yield limit
         limit //= 2

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRAINING_SHARE = 0.35
+"""Of the peak, in training: an assumption; well-tuned training of dense models reports 0.3 to 0.5."""
+SAMPLING_SHARE = 0.4
+"""Of the roofline, in generation: an assumption that a measured tokens/s should replace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
@@ -15,6 +20,10 @@ class Gpu:
     """Bytes a second from its memory."""
     memory: float
     """Bytes."""
+    training_flops: float | None = None
+    """In training, where that is in another number format, as on a CPU."""
+    training_share: float = TRAINING_SHARE
+    sampling_share: float = SAMPLING_SHARE
 
 
 GPUS = {
@@ -30,11 +39,6 @@ ASSUMED_CPU = Gpu(0.4e12, 20e9, 16e9)
 """A core of a server's processor with its share of the memory, where nothing was measured on a CPU: a rough guess."""
 UNTESTED = {"mps": Gpu(14e12, 0.4e12, 64e9)}
 """Devices on which the package was never run: an Apple M3 Max, by its data sheet."""
-
-TRAINING_SHARE = 0.35
-"""Of the peak, in training: an assumption; well-tuned training of dense models reports 0.3 to 0.5."""
-SAMPLING_SHARE = 0.4
-"""Of the roofline, in generation: an assumption that a measured tokens/s should replace."""
 
 
 def gpu_named(device: str) -> Gpu | None:

@@ -36,20 +36,29 @@ class Measured:
     """Tokens/s on one device."""
     source: str
     """Where the number is from: the command and the date."""
+    waited: float = 0.0
+    """The share of the time in which other work had the processor. It is taken off: `rate` is of the machine alone."""
 
+    @property
+    def told(self) -> str:
+        """The source, and what was taken off."""
+        busy = f", {self.waited:.0%} of the time taken off, in which other work had the processor"
+        return self.source + (busy if self.waited >= BUSY else "")
+
+
+BUSY = 0.1
+"""The share of waiting from which on it is worth a word."""
 
 _RUN = "by selfdistill run in 2026-11"
-_BENCHMARK = "one thread of a busy two-core server, float32, by benchmarks/real.py in 2026-11"
 COMING_ALONG = (
     Measured("h100", "sampling transformers", 0.494e9, 6600, f"an H100, 1,536 rows, {_RUN}"),
     Measured("h100", "training full soft", 0.494e9, 23000, f"an H100, 16 x 600 tokens, {_RUN}"),
     Measured("cpu", "sampling transformers", 0.886e6, 4900, f"one thread of a busy two-core server, demo, {_RUN}"),
     Measured("cpu", "training full soft", 0.886e6, 5900, f"one thread of a busy two-core server, demo, {_RUN}"),
-    Measured("cpu", "sampling transformers", 0.135e9, 20, _BENCHMARK),
-    Measured("cpu", "training full soft", 0.135e9, 62, _BENCHMARK),
 )
 """On GPUs Qwen2.5-Coder-0.5B in bfloat16, before the GPU's paths were made faster (`benchmarks/real.py` measures them
-anew); on CPUs the embedded model and SmolLM2-135M, orders of magnitude until a run of one's own has measured."""
+anew); on CPUs the embedded model. What larger models do on a CPU is reckoned from its own speed (`cpu.py`) until a run
+has measured it."""
 
 
 def find(known: Iterable[Measured], device: str, path: str, parameters: float) -> tuple[float, str] | None:
@@ -69,7 +78,7 @@ def find(known: Iterable[Measured], device: str, path: str, parameters: float) -
             nearest = min(reversed(found), key=lambda each: _distance(each.parameters, parameters))
             exact = _distance(nearest.parameters, parameters) < 1.02
             scaled = "" if exact else f", scaled from {nearest.parameters / 1e9:.3g}B parameters"
-            return nearest.rate * nearest.parameters / parameters, nearest.source + scaled
+            return nearest.rate * nearest.parameters / parameters, nearest.told + scaled
     return None
 
 
@@ -112,8 +121,9 @@ def all_measured() -> list[Measured]:
 
 
 def last_prediction() -> dict[str, Any] | None:
-    """Of the last finished run on this machine: `run`, `device`, and `predicted` and `actual` seconds by stage."""
-    wanted = {"run", "device", "predicted", "actual"}
+    """Of the last finished run on this machine: `run`, `device`, and seconds by stage: `predicted`, `actual`, and
+    those of the actual ones in which it `waited` for a processor."""
+    wanted = {"run", "device", "predicted", "actual", "waited"}
     return next((line for line in reversed(list(_lines())) if set(line) == wanted), None)
 
 

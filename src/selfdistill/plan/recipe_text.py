@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfdistill.models.recommended import Recommended
+from selfdistill.plan.amount import Amount
 from selfdistill.plan.fit import BATCH, PROMPT, Fit
 from selfdistill.plan.machine import Machine
 from selfdistill.recipe.decoding import Decoding
@@ -18,11 +19,6 @@ from selfdistill.recipe.prompt_sources import SELF
 
 DEFAULT = Decoding(temperature=1.0, top_k=20, top_p=0.8)
 """Of a model that recommends none."""
-PROMPTS = {"cuda": 4000, "cpu": 64, "mps": 500}
-PROBLEMS = {"cpu": 20, "mps": 80}
-"""Of the benchmark; all of them on a GPU."""
-SAMPLES = {"cpu": 2, "mps": 5}
-"""Programs drawn for each; ten on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,9 @@ class Wanted:
     benchmark: str
 
 
-def recipe_text(wanted: Wanted, machine: Machine, fitted: Fit, advice: Recommended) -> str:
+def recipe_text(
+    wanted: Wanted, machine: Machine, fitted: Fit, advice: Recommended, amount: Amount, takes: str = ""
+) -> str:
     """The YAML.
 
     Args:
@@ -43,41 +41,38 @@ def recipe_text(wanted: Wanted, machine: Machine, fitted: Fit, advice: Recommend
         machine: what it is fitted to.
         fitted: what fits.
         advice: the model's own decoding.
+        amount: how much is done.
+        takes: how long that is, in words.
     """
-    limit = PROMPTS.get(machine.kind, 64)
     base = advice.decoding or DEFAULT
     student = DEFAULT.model_copy(update={"temperature": 0.7 if base.greedy else base.temperature})
-    samples = SAMPLES.get(machine.kind, 10)
     lines = [
         f"# {wanted.model} on {machine.name} with {machine.memory / 1e9:,.0f} GB, fitted by selfdistill init.",
         f"# selfdistill run {wanted.name}.yaml runs it; selfdistill plan {wanted.name}.yaml says what it takes.",
-        f"name: {wanted.name}",
+        *([f"# {takes}"] if takes else []),
+        f"name: {_text(wanted.name)}",
         f"description: {json.dumps(f'{wanted.model}, self-distilled on its own samples.', ensure_ascii=False)}",
         "model:",
         f"  path: {_text(wanted.model)}",
         "engine:",
         *_engine(machine, fitted),
         "prompts:",
-        *_prompts(wanted.prompts, limit),
+        *_prompts(wanted.prompts, amount.prompts),
         "sampling:",
         "  # T_train and its truncation. Which is best differs from model to model: selfdistill preview, then advise.",
         f"  decoding: {_decoding(DEFAULT)}",
         f"  max_new_tokens: {fitted.max_new_tokens}  # longer completions are cut off; a model that thinks needs more",
         "training:",
-        *_training(machine, fitted, limit),
+        *_training(machine, fitted, amount.prompts),
         "evaluation:",
         f"  benchmark: {_text(wanted.benchmark)}",
-        *(
-            [f"  limit: {PROBLEMS[machine.kind]}  # a subset, for the time it takes; null is all"]
-            if machine.kind in PROBLEMS
-            else []
-        ),
+        *([f"  limit: {amount.problems}  # a subset, for the time it takes; null is all"] if amount.problems else []),
         f"  # {_advice(advice)}",
         f"  base: {_decoding(base)}",
         f"  student: {_decoding(student)}",
-        "  grid: {temperatures: [0.0, 0.7], top_k: 20, top_p: 0.8}  # how far either model gets by decoding alone",
-        f"  samples_per_problem: {samples}",
-        f"  pass_at: {[1] if samples < 5 else [1, 5]}",
+        f"  grid: {{temperatures: {list(amount.temperatures)}, top_k: 20, top_p: 0.8}}  # how far decoding alone gets",
+        f"  samples_per_problem: {amount.samples}",
+        f"  pass_at: {[1] if amount.samples < 5 else [1, 5]}",
         f"  max_new_tokens: {fitted.max_new_tokens}",
         "checks:",
         "  contamination: {drop: near}  # prompts that are near to a problem of the benchmark are left out",
@@ -117,7 +112,11 @@ def _prompts(sources: Sequence[str], limit: int) -> list[str]:
         )
     if any(each == SELF or each.startswith("repository:") for each in sources):
         lines.append("  template: function  # auto would ask for programs that read standard input")
-    return [*lines, f"  limit: {limit}", f"  max_tokens: {PROMPT}  # longer prompts are dropped, and counted"]
+    return [
+        *lines,
+        f"  limit: {limit}  # at most",
+        f"  max_tokens: {PROMPT}  # longer prompts are dropped, and counted",
+    ]
 
 
 def _training(machine: Machine, fitted: Fit, limit: int) -> list[str]:

@@ -16,20 +16,11 @@ from selfdistill.problems.statement import Statement
 if TYPE_CHECKING:
     from selfdistill.problems.statement import Statement
 
-BUILT_IN = (
-    "embedded",
-    "embedded-clean",
-    "embedded-buggy",
-    "embedded-strings",
-    "embedded-scalars",
-    "embedded-json",
-    "standard-library",
-)
 _OUTSIDE = ("site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip")
 
 
 def built_in_statements(source: str, *, texts: bool) -> Iterator[Statement]:
-    """Rows of one of `BUILT_IN`.
+    """Rows of one of `recipe.prompt_sources.BUILT_IN`.
 
     Args:
         source: its name. `embedded` texts are buggy in three of ten; `-clean` and `-buggy` in none and in all;

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from selfdistill.errors import UserError
+from selfdistill.problems.source_kinds import is_data_set
 from selfdistill.recipe.prompt_sources import MIXTURE
 
 if TYPE_CHECKING:
@@ -35,13 +36,15 @@ def parts(settings: PromptSettings) -> Iterator[tuple[MixturePart, PromptSetting
             raise UserError(
                 f"{part.source}: unknown column {min(unknown)}", where="prompts.mixture", fix=f"known: {known}"
             )
+        whole = not is_data_set(part.source)  # the section's split and subset are meant for the others
+        plain = type(settings).model_fields
         yield (
             part,
             settings.model_copy(
                 update={
                     "source": part.source,
-                    "subset": part.subset or settings.subset,
-                    "split": part.split or settings.split,
+                    "subset": part.subset or (plain["subset"].default if whole else settings.subset),
+                    "split": part.split or (plain["split"].default if whole else settings.split),
                     "columns": settings.columns.model_copy(update=part.columns),
                 }
             ),

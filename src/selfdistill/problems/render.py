@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
 from selfdistill.models.configs import context_length, load_config
+from selfdistill.models.paths import is_local
 from selfdistill.models.tokenizers import read_tokenizer
 from selfdistill.problems.chat import chat_text, end_of_answer
 from selfdistill.problems.programs.thoughts import opened_thought
@@ -30,6 +31,12 @@ def load_renderer(model: ModelSettings, settings: PromptSettings) -> tuple[Rende
         UserError: the model cannot be found or has no tokenizer, or one of another model; or the chat template cannot
             be used.
     """
+    if model.revision is not None and is_local(model.path):
+        raise UserError(
+            f"{model.path} is a directory or file here: it has no revision {model.revision}",
+            where="model.revision",
+            fix="leave it out; only models of the hub have revisions",
+        )
     tokenizer = read_tokenizer(model.path, model.revision)
     config = load_config(model.path, model.revision)
     renderer = Renderer(tokenizer, settings)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfdistill.errors import UserError
-from selfdistill.problems.built_in import BUILT_IN, built_in_statements
+from selfdistill.problems.built_in import built_in_statements
 from selfdistill.problems.cells import name_of, statement_of, text_of
 from selfdistill.problems.mixture import parts
 from selfdistill.problems.repository import is_repository, repository_statements
+from selfdistill.problems.source_kinds import is_data_set
 from selfdistill.problems.statement import Statement
 from selfdistill.problems.tables import KINDS, table_kind, table_rows
-from selfdistill.recipe.prompt_sources import MIXTURE, SELF
+from selfdistill.recipe.prompt_sources import BUILT_IN, MIXTURE, SELF
 from selfdistill.urls import is_url
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ def read_statements(
     Raises:
         UserError: the source is missing, broken (file and line named), empty of the columns, or not a data set.
     """
-    if settings.source in BUILT_IN:
-        yield from built_in_statements(settings.source, texts=texts)
-        return
     source = settings.source
     if source == MIXTURE:
         for part, own in parts(settings):
             yield from (replace(row, origin=part.label) for row in read_statements(own, texts=texts, written=written))
+        return
+    _refuse_parts(settings)
+    if source in BUILT_IN:
+        yield from built_in_statements(source, texts=texts)
         return
     if source == SELF:
         yield from _written(written)
@@ -61,6 +63,26 @@ def read_statements(
     else:
         rows = _dataset(settings)
     yield from _statements(rows, settings, texts=texts)
+
+
+def _refuse_parts(settings: PromptSettings) -> None:
+    """A split or subset that would change nothing is a mistake: the user believes that less is read.
+
+    Args:
+        settings: of one source, no mixture.
+
+    Raises:
+        UserError: the source has no such parts.
+    """
+    default = type(settings).model_fields["split"].default
+    named = ("split",) if settings.split != default else ("subset",) if settings.subset is not None else ()
+    for key in named:
+        if not is_data_set(settings.source):
+            raise UserError(
+                f"{settings.source} is read whole: it has no {key} {getattr(settings, key)}",
+                where=f"prompts.{key}",
+                fix="leave the key out; only directories and hub ids of data sets have splits and subsets",
+            )
 
 
 def _written(path: Path | None) -> Iterator[Statement]:

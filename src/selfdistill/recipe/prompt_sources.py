@@ -11,6 +11,16 @@ MIXTURE = "mixture"
 """The `prompts.source` that stands for `prompts.mixture`."""
 SELF = "self"
 """The source that the model itself writes."""
+BUILT_IN = (
+    "embedded",
+    "embedded-clean",
+    "embedded-buggy",
+    "embedded-strings",
+    "embedded-scalars",
+    "embedded-json",
+    "standard-library",
+)
+"""Sources that need no file."""
 
 
 class MixturePart(Section):

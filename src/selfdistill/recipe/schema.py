@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from selfdistill.recipe.checks import ChecksSettings
 from selfdistill.recipe.engine import ENGINES, EngineSettings
@@ -20,6 +20,9 @@ from selfdistill.recipe.rounds import RoundSettings
 from selfdistill.recipe.sampling import SamplingSettings
 from selfdistill.recipe.section import Section, a_name
 from selfdistill.recipe.training import TARGETS, TrainingSettings
+
+_WITHOUT_BUCKET = ("file", "local", "memory")
+"""Stores of fsspec's whose paths may begin with a slash."""
 
 
 class Recipe(Section):
@@ -46,6 +49,16 @@ class Recipe(Section):
     analysis: AnalysisSettings = AnalysisSettings()
     checks: ChecksSettings = ChecksSettings()
     rounds: RoundSettings = RoundSettings()
+
+    @field_validator("storage")
+    @classmethod
+    def _with_a_bucket(cls, url: str | None) -> str | None:
+        scheme, mark, rest = (url or "").partition("://")
+        if url is not None and (not rest.strip("/") if mark else not url):
+            raise ValueError("a folder, such as s3://bucket/runs")
+        if mark and scheme not in _WITHOUT_BUCKET and rest.startswith("/"):
+            raise ValueError(f"names no bucket: {scheme}://BUCKET{rest}")
+        return url
 
     @model_validator(mode="after")
     def _targets_can_be_had(self) -> Recipe:

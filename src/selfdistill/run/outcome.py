@@ -49,23 +49,32 @@ def _note(directory: RunDirectory, stage: str, record: StageRecord, first: bool)
     if path and first and record["seconds"] >= LONG_ENOUGH:
         tokens = _trained(directory, record, manifest["recipe"]) if kind == "train" else record["tokens"]
         source = f"measured here by a run, {date.today().isoformat()}"
-        rate = tokens / record["seconds"] / record.get("processes", 1)
-        remember(Measured(plan["device"], path, plan["parameters"], rate, source))
+        rate = tokens / _own_seconds(record) / record.get("processes", 1)
+        waited = round(record.get("waited_seconds", 0.0) / record["seconds"], 3)
+        remember(Measured(plan["device"], path, plan["parameters"], rate, source, waited))
     if stage == "grade" and plan.get("actual"):
         predicted = {name: each["seconds"] for name, each in plan["stages"].items()}
-        facts = {"device": plan["device"], "predicted": predicted, "actual": plan["actual"]}
+        facts = {"device": plan["device"], "predicted": predicted, "actual": plan["actual"], "waited": plan["waited"]}
         append({"run": directory.root.name, **facts})
 
 
 def _with_outcome(plan: PlanRecord, stages: dict[str, StageRecord]) -> PlanRecord:
-    """Actual seconds of the stages that are there, and the prediction's error as a share of them."""
-    predicted, actual = plan["stages"], dict[str, float]()
+    """The plan with what came of it, for the stages that are there: actual seconds, those of them that were spent
+    waiting for a processor, and the prediction's error as a share of the rest."""
+    predicted, actual, waited = plan["stages"], dict[str, float](), dict[str, float]()
     for name, record in stages.items():
         kind = name.partition(" ")[0]
         if kind in predicted:
             actual[kind] = round(actual.get(kind, 0.0) + record["seconds"], 3)
-    error = {name: round(predicted[name]["seconds"] / seconds - 1, 3) for name, seconds in actual.items() if seconds}
-    return {**plan, "actual": actual, "error": error}
+            waited[kind] = round(waited.get(kind, 0.0) + record.get("waited_seconds", 0.0), 3)
+    own = {name: seconds - waited[name] for name, seconds in actual.items()}
+    error = {name: round(predicted[name]["seconds"] / seconds - 1, 3) for name, seconds in own.items() if seconds > 0}
+    return {**plan, "actual": actual, "waited": waited, "error": error}
+
+
+def _own_seconds(record: StageRecord) -> float:
+    """Of a stage, without those in which other work had the processor."""
+    return max(record["seconds"] - record.get("waited_seconds", 0.0), 0.05 * record["seconds"])
 
 
 def _interrupted(manifest: Manifest) -> bool:

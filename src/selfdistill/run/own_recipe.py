@@ -52,6 +52,8 @@ def open_manifest(directory: RunDirectory, recipe: Recipe) -> None:
         if read_recipe(directory).evaluation.grid != recipe.evaluation.grid:  # so that the next stage knows it
             update_manifest(directory, "recipe", recipe.model_dump(mode="json"))
         return
+    if directory.root.exists() and not directory.root.is_dir():
+        raise UserError("is a file", where=directory.root, fix="choose another --out")
     if directory.root.is_dir() and any(directory.root.iterdir()):
         raise UserError(
             "is not empty and holds no run (it has no manifest.json)", where=directory.root, fix="choose another --out"

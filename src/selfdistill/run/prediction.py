@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from selfdistill.models.devices import resolve_device
+from selfdistill.plan.cpu import sheet_of
 from selfdistill.plan.estimate import estimate
-from selfdistill.plan.gpus import gpu_named
 from selfdistill.plan.machine import device_name
 from selfdistill.plan.measured import all_measured
 from selfdistill.plan.model import model_size
-from selfdistill.plan.workload import Workload
+from selfdistill.plan.workload import Workload, mean_completion
 from selfdistill.problems.benchmarks import load_problems
 from selfdistill.run.manifest import update_manifest
 from selfdistill.run.recorded import PlanRecord, Predicted
@@ -36,22 +36,11 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> PlanRecord:
     work = Workload(
         prompts=len(prompts),
         problems=len(load_problems(recipe.evaluation)),
-        systems=len(systems_of(recipe.evaluation, recipe.sampling.decoding)),
+        systems=0,
         prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts) / len(prompts),
-        completion_tokens=min(4000, recipe.sampling.max_new_tokens / 2),
-    )
-    made = estimate(
-        recipe.engine,
-        recipe.sampling,
-        recipe.training,
-        recipe.evaluation,
-        size,
-        gpu_named(device),
-        1,
-        work,
-        known=all_measured(),
-        device=device,
-    )
+        completion_tokens=mean_completion(recipe.sampling.max_new_tokens),
+    ).of(systems_of(recipe.evaluation, recipe.sampling.decoding))
+    made = estimate(recipe, size, sheet_of(device), 1, work, known=all_measured(), device=device)
     stages: dict[str, Predicted] = {
         stage.name: {"tokens": round(stage.tokens), "seconds": round(3600 * stage.gpu_hours, 1), "by": stage.source}
         for stage in made.stages

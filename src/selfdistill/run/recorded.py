@@ -9,6 +9,8 @@ class StageRecord(TypedDict, total=False):
     """One stage: what it took, and what else is known of it. A key is absent where it makes no sense."""
 
     seconds: float
+    waited_seconds: float
+    """Of these, those in which other work had the processor."""
     tokens: int
     engine: str
     steps: int
@@ -39,8 +41,10 @@ class PlanRecord(TypedDict):
     stages: dict[str, Predicted]
     actual: NotRequired[dict[str, float]]
     """Seconds by stage."""
+    waited: NotRequired[dict[str, float]]
+    """Of these, those that were spent waiting for a processor."""
     error: NotRequired[dict[str, float]]
-    """The prediction's, as a share of the actual seconds."""
+    """The prediction's, as a share of the others."""
 
 
 class Settled(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,9 +82,18 @@ def _check_models(recipe: Recipe, *, sampled: bool) -> None:
         check(other, "samples", "targets")
 
 
+def _require_short(out: Path) -> None:
+    """Before a directory above it is made, which would stay behind."""
+    longest = os.pathconf("/", "PC_NAME_MAX")
+    for name in out.parts:
+        if len(os.fsencode(name)) > longest:
+            raise UserError(f"{name[:20]}... is too long for a name: over {longest} bytes", where="--out")
+
+
 @checked
 def begin(recipe: Recipe, out: Path) -> RunDirectory:
     """Open or create a run directory, with prepared prompts in it; from the recipe's storage, if the run is there."""
+    _require_short(out)
     directory = RunDirectory(out)
     pull(recipe, directory)
     _check_models(recipe, sampled=finished(directory, "sample"))

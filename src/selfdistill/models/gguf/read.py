@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from selfdistill.digests import file_digest
 from selfdistill.errors import UserError, first_line
 from selfdistill.events import warn
+from selfdistill.files import read_sealed, write_sealed
 from selfdistill.models.gguf.families import gemma_scale
 from selfdistill.models.gguf.rope import rope_settings
 from selfdistill.models.gguf.vocabulary import BYTE_LEVEL, byte_level_tokenizer
@@ -35,10 +37,11 @@ from selfdistill.models.weights import check_finite, loading_report, names
 if TYPE_CHECKING:
     import torch
 
-FORMAT = 1
+FORMAT = 2
 """Of what is in the cache; a change of this file that changes what it writes raises it."""
-TYPES = "gguf-types.txt"
-"""In the directory beside the model: the kinds of numbers that the file had, to say so again."""
+SEAL = "gguf.json"
+"""In the directory beside the model: `kinds` of numbers that the file had, to say so again, and a digest of each of the
+other `files`."""
 _PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 
 
@@ -78,20 +81,44 @@ def named_file(path: Path) -> Path | None:
 
 
 def dequantised(path: Path) -> Path:
-    """The directory in the cache that holds this file's model, made now if it is not there.
+    """The directory in the cache that holds this file's model, made now if it is not there; says so.
 
     Raises:
-        UserError: transformers cannot read the file, or would leave a part of it out; or there is no room.
+        UserError: transformers cannot read the file, or would leave a part of it out; or there is no room; or what is
+            in the cache was damaged since.
     """
+    directory = made(path)
+    kinds = _kinds(directory)
+    warn(f"{path.name}: {kinds} dequantised by transformers, for sampling and for training; kept in {directory}")
+    return directory
+
+
+def made(path: Path) -> Path:
+    """`dequantised`, unchecked and without a word."""
     status = path.stat()
     key = f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}:{FORMAT}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "selfdistill" / "gguf"
     directory = cache / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if not directory.is_dir():
         _convert(_open(path), directory)
-    kinds = (directory / TYPES).read_text(encoding="utf-8")
-    warn(f"{path.name}: {kinds} dequantised by transformers, for sampling and for training; kept in {directory}")
     return directory
+
+
+def _kinds(directory: Path) -> str:
+    """Of numbers that the file had, where all is in the cache as it was written."""
+    fix = f"delete {directory}, and it is made again"
+    sealed = read_sealed(directory / SEAL, fix)
+    for name, digest in sealed["files"].items():
+        path = directory / name
+        if not path.is_file():
+            raise UserError("is missing", where=path, fix=fix)
+        if file_digest(path) != digest:
+            raise UserError("differs from what was written: its digest is another", where=path, fix=fix)
+    return str(sealed["kinds"])
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    return {path.name: file_digest(path) for path in sorted(directory.iterdir())}
 
 
 def _open(path: Path) -> _File:
@@ -123,10 +150,10 @@ def _convert(file: _File, directory: Path) -> None:
                 fix="free some, or set XDG_CACHE_HOME to another disk",
             )
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".partial-") as folder:
-            made = Path(folder) / "model"
-            _save(file, made, dtype)
+            partial = Path(folder) / "model"
+            _save(file, partial, dtype)
             try:
-                made.rename(directory)
+                partial.rename(directory)
             except OSError:
                 if not directory.is_dir():  # else the other process was first, with the same
                     raise
@@ -166,7 +193,7 @@ def _save(file: _File, directory: Path, dtype: torch.dtype) -> None:
     tokenizer.save_pretrained(directory)
     _check_tokenizer(directory, tokenizer, where)
     kinds = sorted({kind for _, kind in file.tensors.values()} - {"F32"}) or ["F32"]
-    (directory / TYPES).write_text(", ".join(kinds), encoding="utf-8")
+    write_sealed(directory / SEAL, {"kinds": ", ".join(kinds), "files": _digests(directory)})
 
 
 def _read(file: _File, config: Any, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
