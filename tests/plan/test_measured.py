@@ -49,7 +49,7 @@ def test_an_evaluation_is_sampling_until_one_was_measured():
 def plan_of(*overrides: str, size: ModelSize | None = None, **given):
     size = size or ModelSize(0.494e9, 0.494e9, 12288, 0.136e9, "made", Shape(24, 896, 4864, 151936))
     of = load_recipe("demo", list(overrides))
-    return estimate(of.engine, of.sampling, of.training, of.evaluation, size, GPUS["h100"], 1, WORK, **given)
+    return estimate(of, size, GPUS["h100"], 1, WORK, **given)
 
 
 def test_a_plan_takes_what_was_measured_and_says_so():

@@ -83,7 +83,7 @@ def test_a_plan_of_it_is_finite_and_its_training_fits(name, gpu):
     recipe = load_recipe(name)
     size = model_size(recipe.model.path)
     work = Workload(4000, 164, 6, PROMPT, recipe.training.max_length - PROMPT)
-    made = estimate(recipe.engine, recipe.sampling, recipe.training, recipe.evaluation, size, GPUS[gpu], 1, work)
+    made = estimate(recipe, size, GPUS[gpu], 1, work)
     assert 0 < made.gpu_hours < math.inf
     held = memory(recipe.training, size, 1, work)
     assert sum(n for what, n in held.items() if what.startswith("training")) < GPUS[gpu].memory

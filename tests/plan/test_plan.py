@@ -41,10 +41,7 @@ def test_counts_the_published_size_of_a_mixture_of_experts():
 def plan(recipe, gpus=1, measured=1000.0, **changes):
     work = {"prompts": 100, "problems": 10, "systems": 4, "prompt_tokens": 50.0, "completion_tokens": 150.0, **changes}
     return estimate(
-        recipe.engine,
-        recipe.sampling,
-        recipe.training,
-        recipe.evaluation,
+        recipe,
         ModelSize(1e9, 1e9, 1000, 1e8, "made"),
         Gpu(1e14, 1e12, 80e9),
         gpus,
@@ -101,12 +98,7 @@ def test_the_roofline_knows_what_binds():
     recipe = load_recipe("demo", ["engine.batch_size=64"])
     work = Workload(100, 10, 4, 500, 4000)
     size = ModelSize(8e9, 8e9, 131072, 1e9, "made")
-    hours = [
-        estimate(recipe.engine, recipe.sampling, recipe.training, recipe.evaluation, size, GPUS[name], 1, work)
-        .stages[0]
-        .gpu_hours
-        for name in ("h200", "h100", "a100")
-    ]
+    hours = [estimate(recipe, size, GPUS[name], 1, work).stages[0].gpu_hours for name in ("h200", "h100", "a100")]
     assert hours == sorted(hours), "more bandwidth and memory, less time"
 
 
