@@ -190,3 +190,13 @@ def test_from_a_pipe_and_without_a_student(run, tmp_path):
     said = CliRunner().invoke(app, ["try", str(bare)], input="")
     assert isinstance(said.exception, UserError)
     assert "there is no student to try" in str(said.exception)
+
+
+@pytest.mark.parametrize(("options", "tokens"), [((), 2), (("--max-new-tokens", "5"), 5)])
+def test_the_limit_is_the_evaluations_unless_one_is_given(tmp_path, options, tokens):
+    root = tmp_path / "run"
+    sd.begin(sd.load_recipe("demo", ["evaluation.limit=1", "evaluation.max_new_tokens=2", *GREEDY]), root)
+    shutil.copytree(embedded.model_dir(), root / "student")
+    done = CliRunner().invoke(app, ["try", str(root), *options], input="/problem\n")
+    assert done.exit_code == 0, done.output
+    assert done.output.count(f"({tokens} tokens)") == 2

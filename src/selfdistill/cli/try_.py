@@ -18,10 +18,16 @@ from selfdistill.problems.benchmarks import load_problems
 from selfdistill.problems.render import load_renderer
 from selfdistill.run.own_recipe import read_recipe
 
+LONGEST = 1024
+"""Tokens of an answer where nobody says how many: someone waits for it."""
+
 
 def try_(
     directory: DirectoryArgument,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="An answer is cut off here.")] = 1024,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option("--max-new-tokens", min=1, help="An answer is cut off here. By default as in the evaluation."),
+    ] = None,
 ) -> None:
     """Ask base and student the same thing, side by side, each at its own decoding; /run runs what they write.
 
@@ -43,7 +49,7 @@ def try_(
     recipe = read_recipe(run)
     renderer, _ = load_renderer(recipe.model, recipe.prompts)
     sides = open_sides(recipe.model, recipe.evaluation, run, renderer)
-    limit = min(max_new_tokens, recipe.evaluation.max_new_tokens)
+    limit = max_new_tokens or min(LONGEST, recipe.evaluation.max_new_tokens)
     problems = load_problems(recipe.evaluation)
     session = Session(recipe.evaluation.grading, renderer, sides, problems, limit=limit, seed=recipe.seed)
     if not sys.stdin.isatty():
