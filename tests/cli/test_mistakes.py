@@ -84,7 +84,7 @@ def no_tokenizer(tmp: Path) -> tuple[list[str], str]:
     model = make_model(tmp / "model")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (model / name).unlink()
-    return run_command(tmp / "out", f"model.path={model}"), "cannot load the tokenizer"
+    return run_command(tmp / "out", f"model.path={model}"), "has no tokenizer: none of tokenizer.json"
 
 
 def no_model(tmp: Path) -> tuple[list[str], str]:
