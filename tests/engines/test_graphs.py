@@ -112,5 +112,5 @@ def test_another_shape_drops_the_recording() -> None:
 
     steps = Graphs(record)
     for key in ("a", "a", "a", "b", "a", "a"):
-        steps.run(key, lambda: torch.arange(6.0))
+        steps.run(key, lambda: torch.arange(6.0)[None])
     assert len(made) == 2

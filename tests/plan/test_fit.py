@@ -121,7 +121,7 @@ def test_the_text_is_a_recipe_whose_own_plan_is_within_the_memory(tmp_path, kind
     assert recipe.prompts.template == ("auto" if prompts == ("mine.jsonl",) else "function")
     assert recipe.checks.contamination.drop == "near"
     length = recipe.training.max_length
-    planned = memory(recipe.training, size, 1, Workload(1, 1, 1, PROMPT, length - PROMPT))
+    planned = memory(recipe.training, size, 1, Workload(1, 1, PROMPT, length - PROMPT, systems=1))
     assert sum(held for name, held in planned.items() if name.startswith("training")) < where.memory
     assert sampling_bytes(size, recipe.engine.batch_size * length, on_cpu=kind == "cpu") < where.memory
     assert max(map(len, path.read_text().splitlines())) < 130

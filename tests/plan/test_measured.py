@@ -23,7 +23,7 @@ from selfdistill.run.outcome import note
 OLD = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 1e9, 100.0, "old")
 NEW = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 1e9, 300.0, "new")
 LARGER = Measured("NVIDIA H100 80GB HBM3", "sampling vllm", 2e9, 80.0, "larger")
-WORK = Workload(1257, 429, 8, 170, 430)
+WORK = Workload(1257, 429, 170, 430, systems=8)
 
 
 def test_the_newest_number_of_the_nearest_size_counts():

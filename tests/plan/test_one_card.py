@@ -82,7 +82,7 @@ def test_a_recipe_is_what_init_would_choose_for_24_gb(name):
 def test_a_plan_of_it_is_finite_and_its_training_fits(name, gpu):
     recipe = load_recipe(name)
     size = model_size(recipe.model.path)
-    work = Workload(4000, 164, 6, PROMPT, recipe.training.max_length - PROMPT)
+    work = Workload(4000, 164, PROMPT, recipe.training.max_length - PROMPT, systems=6)
     made = estimate(recipe, size, GPUS[gpu], 1, work)
     assert 0 < made.gpu_hours < math.inf
     held = memory(recipe.training, size, 1, work)

@@ -96,7 +96,7 @@ def test_memory_of_each_method():
 
 def test_the_roofline_knows_what_binds():
     recipe = load_recipe("demo", ["engine.batch_size=64"])
-    work = Workload(100, 10, 4, 500, 4000)
+    work = Workload(100, 10, 500, 4000, systems=4)
     size = ModelSize(8e9, 8e9, 131072, 1e9, "made")
     hours = [estimate(recipe, size, GPUS[name], 1, work).stages[0].gpu_hours for name in ("h200", "h100", "a100")]
     assert hours == sorted(hours), "more bandwidth and memory, less time"

@@ -69,7 +69,6 @@ class Fitting:
         work = Workload(
             prompts=recipe.prompts.limit or 1,
             problems=min(self.problems, recipe.evaluation.limit or self.problems),
-            systems=0,
             prompt_tokens=PROMPT_TOKENS[self.wanted.prompts == ("self",)],
             completion_tokens=min(USUAL, mean_completion(recipe.sampling.max_new_tokens)),
         ).of(systems_of(recipe.evaluation, recipe.sampling.decoding))

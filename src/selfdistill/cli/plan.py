@@ -51,7 +51,6 @@ def plan(
     work = Workload(
         prompts=_known(prompts or loaded.prompts.limit, "--prompts"),
         problems=_known(problems or loaded.evaluation.limit or _problems(loaded), "--problems"),
-        systems=0,
         prompt_tokens=prompt_tokens,
         completion_tokens=min(completion_tokens, loaded.sampling.max_new_tokens),
     ).of(systems_of(loaded.evaluation, loaded.sampling.decoding))

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from selfdistill.engines.differing import relative_errors
 from selfdistill.events import warn
 
 TOLERANCE = 2e-2
@@ -98,10 +99,7 @@ class _CudaRecording:
 
 
 def _difference(logits: Tensor, expected: Tensor) -> float:
-    """Root mean square of the difference, over the spread of what was expected; a token that is never said counts 0."""
-    finite = expected.isfinite()
-    if not torch.equal(logits.isfinite(), finite):
+    """Over all rows; infinite where one of the two never says a token that the other may say."""
+    if not torch.equal(logits.isfinite(), expected.isfinite()):
         return float("inf")
-    wanted = expected[finite].float()
-    error = (logits[finite].float() - wanted).square().mean().sqrt()
-    return float(error / wanted.std().clamp_min(1e-12))
+    return float(relative_errors(logits, expected).square().mean().sqrt())

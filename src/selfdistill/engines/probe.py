@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from selfdistill.engines.cache import ATTENTION_LAYERS, STATE_LAYERS, holds_states, make_cache
+from selfdistill.engines.differing import relative_errors
 from selfdistill.engines.slots import Prompt, slot_kinds
 from selfdistill.engines.steps import Mode, Slices, Steps, start
 from selfdistill.errors import NotNumbersError, UserError
@@ -217,17 +218,8 @@ def _begin_anew(steps: Steps, prompt: Prompt) -> Tensor:
 
 
 def _difference(logits: Tensor, expected: Tensor) -> float:
-    """Relative; the median over positions, as a mixture of experts may route a token otherwise after rounding.
-
-    Args:
-        logits, expected: (positions, V); where -inf is expected, a model never says that token.
-    """
-    finite = expected.isfinite()
-    count = finite.sum(-1)
-    error = torch.where(finite, logits.float() - expected, 0.0).square().sum(-1) / count
-    centred = torch.where(finite, expected - torch.where(finite, expected, 0.0).sum(-1, True) / count[:, None], 0.0)
-    relative = (error / (centred.square().sum(-1) / count)).sqrt().nan_to_num(nan=float("inf"))
-    return float(relative.masked_fill(error == 0, 0.0).median())
+    """The median over positions, as a mixture of experts may route a token otherwise after rounding."""
+    return float(relative_errors(logits, expected).median())
 
 
 def _tolerance(model: Any) -> float:

@@ -19,11 +19,11 @@ class Workload:
 
     prompts: int
     problems: int
-    systems: int
-    """That are put side by side."""
     prompt_tokens: float
     completion_tokens: float
     """The mean; the largest unknown of all."""
+    systems: int = 0
+    """That are put side by side."""
     greedy: int = 0
     """Of the systems: they answer each problem once."""
 

@@ -36,7 +36,6 @@ def _prediction(recipe: Recipe, prompts: Sequence[Prompt]) -> PlanRecord:
     work = Workload(
         prompts=len(prompts),
         problems=len(load_problems(recipe.evaluation)),
-        systems=0,
         prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts) / len(prompts),
         completion_tokens=mean_completion(recipe.sampling.max_new_tokens),
     ).of(systems_of(recipe.evaluation, recipe.sampling.decoding))

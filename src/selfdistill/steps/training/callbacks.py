@@ -21,7 +21,11 @@ COMPLETE = "complete"
 
 
 class TrainingLog(TrainerCallback):
-    """Appends loss and learning rate of every step to a JSON Lines file, and reports progress."""
+    """Appends loss and learning rate of every step to a JSON Lines file, and reports progress.
+
+    That is called with the numbers of finished and of planned steps, and how many of the finished ones an earlier
+    attempt had done, which is told once, at the beginning.
+    """
 
     def __init__(self, path: Path, progress: Callable[[int, int, int], None] | None) -> None:
         self._path = path

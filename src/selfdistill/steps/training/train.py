@@ -110,8 +110,7 @@ def train_student(
         name: the run's, for trackers.
         log: JSON Lines of steps.
         card: the model card's text.
-        progress: called with the numbers of finished and planned steps, and how many of the finished ones an earlier
-            attempt had done, which is told once, at the beginning.
+        progress: told of steps, as `TrainingLog` does.
 
     Returns:
         With adapters, on how many weights they are, and how many there are; else None.
