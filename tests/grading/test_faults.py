@@ -311,18 +311,18 @@ def test_a_killed_grader_leaves_no_process_and_its_groups_are_removed(command: s
     killed = subprocess.Popen([sys.executable, "-c", LOOPS])
     groups: list[Path] = []
     with killed:
-        while not (groups and all((group / "cgroup.procs").read_text().count("\n") >= 4 for group in groups)):
+        while not (groups and all(_processes(group) >= 4 for group in groups)):
             assert killed.poll() is None
             time.sleep(0.05)
             groups = _groups(killed.pid)
         killed.kill()
     end = time.monotonic() + 10
-    while any((group / "cgroup.procs").read_text() for group in groups):
+    while any(_processes(group) for group in groups):
         assert time.monotonic() < end, "its programs live on"
         time.sleep(0.05)
     for orphan in {child for thread in Path("/proc/self/task").iterdir() for child in _children(int(thread.name))}:
         os.waitpid(orphan, 0)  # dead: they came to this process when their parent was killed
-    assert _groups(killed.pid)
+    # Another grader of this machine may have removed them by now: then it was the one that "grades next".
     if command == "doctor":
         subprocess.run([sys.executable, "-m", "selfdistill", "doctor"], check=True, stdout=subprocess.DEVNULL)
     else:
@@ -339,6 +339,14 @@ def _groups(grader: int) -> list[Path]:
         for name in names
         if name.startswith(prefix)
     ]
+
+
+def _processes(group: Path) -> int:
+    """How many processes are in a group; none in one that is gone, as that of a probe is after a moment."""
+    try:
+        return (group / "cgroup.procs").read_text().count("\n")
+    except OSError:
+        return 0
 
 
 @pytest.mark.skipif(not cgroups.available(), reason="no control groups here")
