@@ -137,7 +137,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     """Bubblewrap, or the zygote itself."""
     zygote: int
-    """The zygote's process id as seen from here."""
+    """A descriptor of the zygote's process: its id could be another's by the time that it is killed."""
     jobs: socket.socket
     events: socket.socket
     log: IO[bytes]
@@ -181,13 +181,13 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
         their_events.close()
         os.close(their_information)
         os.close(gate)
-    group = None
+    group, zygote_pid = None, process.pid
     try:
         with os.fdopen(information, "rb") as file, os.fdopen(our_gate, "wb"):  # closing the gate opens it
-            words = json.loads(file.read() or b"{}") if isolation == "full" else {}
-            found = words.get("child-pid", process.pid)
-            group = _group(found, limits) if isolation == "full" else None
-        running = _Running(process, found, jobs, events, log, group)
+            if isolation == "full":
+                zygote_pid = json.loads(file.read() or b"{}").get("child-pid", process.pid)
+                group = _group(zygote_pid, limits)
+            running = _Running(process, _descriptor(zygote_pid, process), jobs, events, log, group)
         ready = _receive(events, START_SECONDS) == protocol.READY
     except BaseException:  # Ctrl-C
         process.kill()
@@ -203,11 +203,19 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
     return running
 
 
+def _descriptor(pid: int, process: subprocess.Popen[bytes]) -> int:
+    """A descriptor of the zygote's process, or of bubblewrap's if that has died already; ours to close."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return os.pidfd_open(process.pid)
+
+
 def _kill(running: _Running) -> None:
     """Kill the zygote: as process 1 it takes its PID namespace with it, and bubblewrap ends when it is gone."""
-    if running.process.poll() is None:
-        with suppress(OSError):
-            os.kill(running.zygote, signal.SIGKILL)
+    with suppress(OSError):  # it has died already
+        signal.pidfd_send_signal(running.zygote, signal.SIGKILL)
+    os.close(running.zygote)
     for end in (running.jobs, running.events, running.log):
         end.close()
 
