@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from selfdistill.decoding.distribution import decode, dense, draw, drawn, further, logprob_of
+from selfdistill.decoding import distribution
+from selfdistill.decoding.distribution import HEAD, decode, dense, draw, draw_from, drawn, further, logprob_of
+from selfdistill.errors import UserError
 from selfdistill.recipe.decoding import Decoding, label
 from selfdistill.seeds import UniformRows, generator
 
@@ -260,6 +262,54 @@ def test_a_uniform_that_was_rounded_to_one_draws_the_last_retained_token():
     tokens, logprobs = drawn(ranked, torch.ones(50))
     assert tokens.tolist() == ranked.token_ids.gather(-1, ranked.support_sizes[:, None] - 1).squeeze(-1).tolist()
     assert torch.isfinite(logprobs).all()
+
+
+def peaked(rows: int, vocabulary: int) -> torch.Tensor:
+    """Logits (rows, V) with a few probable tokens each, as a language model's: some rows nearly flat, some certain."""
+    noise = torch.Generator().manual_seed(0)
+    logits = torch.randn(rows, vocabulary, generator=noise, dtype=torch.float64)
+    height = torch.linspace(0, 20, rows, dtype=torch.float64).unsqueeze(-1)
+    return logits + height * (torch.rand(rows, vocabulary, generator=noise, dtype=torch.float64) > 0.99)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "wholly_ranked"),
+    [
+        (Decoding(temperature=0.8), range(1, 100)),
+        (Decoding(temperature=0.7, top_p=0.8), range(1, 100)),
+        (Decoding(temperature=3), range(150, 400)),
+        (Decoding(temperature=1, top_k=20, top_p=0.9), [400]),
+        (Decoding(temperature=0), [400]),
+    ],
+    ids=lambda value: getattr(value, "label", ""),
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_draw_from_the_head_is_the_draw_from_the_whole_ranking(monkeypatch, decoding, wholly_ranked, dtype):
+    """In bfloat16 many tokens tie, also with the last of the head."""
+    logits = peaked(400, 6 * HEAD).to(dtype)
+    logits[::7, HEAD // 3 :] = -math.inf  # as under a constraint: fewer tokens than the head has places
+    uniforms = torch.tensor(generator(0, "head").random(400))
+    rows = []
+
+    def counted(logits, stages):
+        rows.append(len(logits))
+        return decode(logits, stages)
+
+    monkeypatch.setattr(distribution, "decode", counted)
+    tokens, logprobs = draw_from(logits, (decoding,), uniforms)
+    expected_tokens, expected_logprobs = drawn(decode(logits, (decoding,)), uniforms)
+    assert torch.equal(tokens, expected_tokens)
+    torch.testing.assert_close(logprobs, expected_logprobs, rtol=1e-5, atol=1e-5)
+    assert sum(rows) in wholly_ranked
+
+
+@pytest.mark.parametrize("decoding", [Decoding(temperature=1), Decoding(temperature=1, top_p=0.8)])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_draw_refuses_logits_that_are_no_numbers(decoding, value):
+    logits = peaked(4, 6 * HEAD)
+    logits[2, 5] = value
+    with pytest.raises(UserError, match="the model's logits are nan or infinite"):
+        draw_from(logits, (decoding,), torch.rand(4))
 
 
 @settings(max_examples=20)

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selfdistill.decoding.rules import apply
+from selfdistill.decoding.ranking import head, rank, single
+from selfdistill.decoding.rules import apply, nucleus
 from selfdistill.errors import NotNumbersError, WrongValueError
 from selfdistill.recipe.decoding import Decoding, Stage
 
-SPARE = 12
-"""Tokens ranked beyond top-k: in bfloat16 some often tie with the k-th."""
+HEAD = 256
+"""Most probable tokens that are ranked where nothing but a draw is wanted; in text nearly all draws are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def decode(logits: Tensor, stages: Sequence[Stage]) -> Ranked:
     if not stages or not logits.shape[-1:].numel():
         raise WrongValueError("at least one stage and one token are needed", where="decode()")
     first, *later = stages
-    token_ids, values = _rank(logits, first)
+    token_ids, values = rank(logits, first)
     ranked = Ranked(token_ids, apply(first, values))
     for stage in later:
         ranked = Ranked(ranked.token_ids, apply(stage, ranked.logprobs))
@@ -118,68 +119,70 @@ def draw(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
 
 def drawn(ranked: Ranked, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """`draw` for numbers that are known to be right: looks at none of them, so that a GPU need not be waited for."""
+    cumulative = _cumulative(ranked)
+    passed = _passed(cumulative, uniforms.to(cumulative).unsqueeze(-1) * cumulative[..., -1:])
+    last = (ranked.support_sizes - 1).clamp(min=0)  # of nan nothing is retained
+    return _at(ranked, passed.to(last.device).clamp(max=last))
+
+
+def draw_from(logits: Tensor, stages: Sequence[Stage], uniforms: Tensor) -> tuple[Tensor, Tensor]:
+    """`drawn(decode(logits, stages), uniforms)` but for rounding, and faster where a large vocabulary has no top-k.
+
+    Args:
+        logits: (rows, V).
+        stages: as in `decode`.
+        uniforms: (rows,) numbers in [0, 1).
+
+    Raises:
+        NotNumbersError: logits of a row are nan or +inf.
+    """
+    match stages:
+        case [Decoding(top_k=0, greedy=False) as stage] if logits.shape[-1] > 4 * HEAD:
+            token_ids, logprobs, inside = _drawn_from_head(logits, stage, uniforms)
+        case _:
+            return drawn(decode(logits, stages), uniforms)
+    outside = (~inside).nonzero().squeeze(-1)
+    if len(outside):
+        rest = drawn(decode(logits[outside], stages), uniforms[outside.to(uniforms.device)])
+        token_ids[outside], logprobs[outside] = rest
+    return token_ids, logprobs
+
+
+def _drawn_from_head(logits: Tensor, stage: Decoding, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids and log-probabilities (rows,) of what is drawn, and whether it is among the ranked head.
+
+    Where top-p ends within the head, that is the whole distribution; else the draw has to end within it.
+    """
+    ids, values, certain = head(logits, HEAD)
+    normaliser = (single(logits) / stage.temperature).logsumexp(-1, keepdim=True)
+    ranked = Ranked(ids, values / stage.temperature - normaliser)
+    if stage.top_p < 1:
+        kept = nucleus(ranked.logprobs, stage.top_p)
+        ends = ((kept == -math.inf) & certain).any(-1)
+        return *drawn(Ranked(ids, kept), uniforms), ends & normaliser.isfinite().squeeze(-1)
+    cumulative = _cumulative(ranked)
+    passed = _passed(cumulative, uniforms.to(cumulative).unsqueeze(-1)).to(ids.device)
+    inside = (passed < certain.sum(-1)) & normaliser.isfinite().squeeze(-1)
+    return *_at(ranked, passed.clamp(max=HEAD - 1)), inside
+
+
+def _cumulative(ranked: Ranked) -> Tensor:
+    """(..., K) float64 sums of the probabilities, in the order of the ranking."""
     probabilities = ranked.probabilities
     if probabilities.device.type == "mps":  # which has no float64
         probabilities = probabilities.cpu()
-    cumulative = probabilities.double().cumsum(-1)
-    target = uniforms.to(cumulative).unsqueeze(-1) * cumulative[..., -1:]
-    passed = (cumulative <= target).sum(-1).to(ranked.token_ids.device)
-    rank = passed.clamp(max=ranked.support_sizes - 1).unsqueeze(-1)
-    return ranked.token_ids.gather(-1, rank).squeeze(-1), ranked.logprobs.gather(-1, rank).squeeze(-1)
+    return probabilities.double().cumsum(-1)
 
 
-def _rank(logits: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
-    """Token ids and logits by falling logit: all of them, or as many as top-k (ties with the k-th included) retains.
-
-    Half precision becomes float32 once it is ranked, which changes no order and spares a copy of the vocabulary.
-    """
-    if not isinstance(stage, Decoding):  # the other rules look at the whole vocabulary
-        return _sorted(_single(logits))
-    if stage.greedy:
-        values, token_ids = logits.max(-1, keepdim=True)
-        return token_ids, _single(values)
-    if 0 < stage.top_k < logits.shape[-1] and logits.numel():
-        token_ids, values = _top(logits, stage.top_k)
-        return _ties_by_id(token_ids, _single(values))
-    return _sorted(_single(logits))
+def _passed(cumulative: Tensor, target: Tensor) -> Tensor:
+    """(...) how many tokens' sums a target (..., 1) reaches: the rank of the token that is drawn."""
+    return (cumulative <= target).sum(-1)
 
 
-def _top(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Ids and logits of the k largest, and of those that tie with the k-th: as many as the row with most of them has.
-
-    A few more than k are listed, so that nearly always all ties are among them: one look at the vocabulary is enough.
-    """
-    listed = min(k + SPARE, logits.shape[-1])
-    values, token_ids = logits.topk(listed, dim=-1)
-    kth = values[..., k - 1 : k]
-    more = (values[..., -1:] == kth).any() & (listed < logits.shape[-1])
-    unlisted, retained = torch.stack([more.long(), (values >= kth).sum(-1).max()]).tolist()
-    if unlisted:
-        retained = int((logits >= kth).sum(-1).max())
-        values, token_ids = logits.topk(retained, dim=-1)
-    retained = max(retained, k)  # of nan nothing is at least the k-th; `_trimmed` finds it
-    return token_ids[..., :retained], values[..., :retained]
-
-
-def _single(values: Tensor) -> Tensor:
-    """Half precision as float32."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
-
-
-def _ties_by_id(token_ids: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """The ranking that a stable sort of the whole vocabulary gives.
-
-    `topk` leaves the order of equal values open, and on a GPU it changes from call to call; in bfloat16 some of the k
-    are nearly always equal, and a draw inverts the cumulative distribution along the ranking.
-    """
-    token_ids, order = token_ids.sort(dim=-1)
-    values, ranking = values.gather(-1, order).sort(dim=-1, descending=True, stable=True)
-    return token_ids.gather(-1, ranking), values
-
-
-def _sorted(logits: Tensor) -> tuple[Tensor, Tensor]:
-    values, token_ids = logits.sort(dim=-1, descending=True, stable=True)
-    return token_ids, values
+def _at(ranked: Ranked, rank: Tensor) -> tuple[Tensor, Tensor]:
+    """The token (...) at this rank (...), and its log-probability."""
+    place = rank.unsqueeze(-1)
+    return ranked.token_ids.gather(-1, place).squeeze(-1), ranked.logprobs.gather(-1, place).squeeze(-1)
 
 
 def _trimmed(ranked: Ranked) -> Ranked:

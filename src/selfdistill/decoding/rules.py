@@ -66,11 +66,14 @@ def _cut(tempered: Tensor, top_k: int, top_p: float) -> Tensor:
         kth = tempered[..., top_k - 1 : top_k]
         tempered = tempered.masked_fill(tempered < kth, -math.inf)
     logprobs = tempered.log_softmax(-1)
-    if top_p < 1:
-        probabilities = logprobs.exp()
-        mass_before = probabilities.cumsum(-1) - probabilities
-        logprobs = _without(logprobs, mass_before >= top_p)
-    return logprobs
+    return nucleus(logprobs, top_p) if top_p < 1 else logprobs
+
+
+def nucleus(logprobs: Tensor, top_p: float) -> Tensor:
+    """The smallest prefix of ranked log-probabilities (..., K) whose mass reaches top-p, renormalised."""
+    probabilities = logprobs.exp()
+    mass_before = probabilities.cumsum(-1) - probabilities
+    return _without(logprobs, mass_before >= top_p)
 
 
 def _without(logprobs: Tensor, cut: Tensor) -> Tensor:

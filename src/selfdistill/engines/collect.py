@@ -53,7 +53,7 @@ class Collector:
         rows: np.ndarray,
         tokens: np.ndarray,
         logprobs: np.ndarray,
-        ranked: Ranked,
+        ranked: Ranked | None,
         stopped: np.ndarray,
         at_limit: np.ndarray,
         completed: np.ndarray | None = None,
@@ -63,14 +63,14 @@ class Collector:
         Args:
             rows: (n,) their indices in the batch.
             tokens, logprobs: (n,) what was drawn.
-            ranked: (n, K) what it was drawn from.
+            ranked: (n, K) what it was drawn from; None where targets are not kept.
             stopped: (n,) whether the token ends the turn.
             at_limit: (n,) whether the token is the last that the row may have.
             completed: (n,) whether the token completes a stop string.
         """
         live = np.flatnonzero(~self._finished[rows])
         chosen = rows[live]
-        kept = support(ranked, live) if self.keep_targets else None
+        kept = support(ranked, live) if self.keep_targets and ranked else None
         self._steps.append(_Step(chosen, tokens[live], logprobs[live], kept))
         self._stopped[chosen] = stopped[live]
         self._finished[chosen] = (stopped | at_limit)[live]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfdistill.decoding.distribution import Ranked, decode, drawn
+from selfdistill.decoding.distribution import Ranked, decode, draw_from, drawn
 from selfdistill.engines.base import Request
 from selfdistill.errors import MissingExtraError
 from selfdistill.recipe.decoding import Stages, split_syntax
@@ -28,14 +28,16 @@ class Drawn:
     """(rows,) int64."""
     logprobs: Tensor
     """(rows,)"""
-    ranked: Ranked
-    """What they were drawn from."""
+    ranked: Ranked | None
+    """What they were drawn from, if that was asked for."""
 
 
 class Drawing:
     """The decodings of a batch's requests."""
 
-    def __init__(self, requests: Sequence[Request], tokenizer: Any, end_of_turn: tuple[int, ...]) -> None:
+    def __init__(
+        self, requests: Sequence[Request], tokenizer: Any, end_of_turn: tuple[int, ...], *, ranked: bool
+    ) -> None:
         kinds = list(dict.fromkeys(request.stages for request in requests))
         self._stages: list[Stages] = kinds
         self._kind = np.array([kinds.index(request.stages) for request in requests])
@@ -43,6 +45,7 @@ class Drawing:
         self._requests = requests
         self._tokenizer = tokenizer
         self._end_of_turn = end_of_turn
+        self._ranked = ranked
         self._masks: dict[int, SyntaxMasks] = {}
 
     def draw(self, logits: Tensor, rows: np.ndarray, uniforms: np.ndarray) -> Iterator[tuple[np.ndarray, Drawn]]:
@@ -65,8 +68,9 @@ class Drawing:
     def _draw(self, kind: int, logits: Tensor, rows: np.ndarray, uniforms: Tensor) -> Drawn:
         syntax, on_logits = split_syntax(self._stages[kind])
         masks = self._syntax(kind, syntax, logits.shape[-1]) if syntax else None
-        ranked = decode(masks.apply(logits, rows) if masks else logits, on_logits)
-        tokens, logprobs = drawn(ranked, uniforms)
+        logits = masks.apply(logits, rows) if masks else logits
+        ranked = decode(logits, on_logits) if self._ranked else None
+        tokens, logprobs = drawn(ranked, uniforms) if ranked else draw_from(logits, on_logits, uniforms)
         if masks:
             masks.advance(rows, tokens)
         return Drawn(tokens, logprobs, ranked)

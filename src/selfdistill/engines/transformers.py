@@ -126,7 +126,7 @@ class _Batch:
         graphs = Graphs() if engine.cuda_graphs else None
         steps = start(engine.mode, engine.model, prompts, engine.context, self._comes_again, graphs)
         uniforms = UniformRows([_stream(requests[row]) for row in rows])
-        drawing = Drawing(requests, engine.tokenizer, engine.end_of_turn)
+        drawing = Drawing(requests, engine.tokenizer, engine.end_of_turn, ranked=self._collector.keep_targets)
         active = len(rows)
         while True:
             tokens = self._draw(drawing, steps.logits, rows, uniforms.next())

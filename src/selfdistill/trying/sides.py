@@ -123,7 +123,7 @@ def _tokens(side: Side, prompt: tuple[int, ...], stream: tuple[str | int, ...]) 
     engine = side.engine
     with torch.inference_mode():
         steps = start(engine.mode, engine.model, [prompt], engine.context)
-    drawing = Drawing([Request(prompt, stream, side.stages)], engine.tokenizer, engine.end_of_turn)
+    drawing = Drawing([Request(prompt, stream, side.stages)], engine.tokenizer, engine.end_of_turn, ranked=False)
     seed, *key = stream
     uniforms = UniformRows([generator(int(seed), *key)])
     while True:
