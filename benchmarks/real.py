@@ -52,6 +52,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--side-seconds", type=float, default=300, help="a side that takes longer is stopped")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--dtypes", help="float32,bfloat16 on a CPU, bfloat16 on a GPU")
+    parser.add_argument("--decoding", type=_decoding, default="0.7,20,0.8", help="temperature, top-k, top-p")
     parser.add_argument("--lengths", default="fixed,natural")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--benchmark", dest="benchmarks", action="append", default=[], metavar="NAME-OR-FILE")
@@ -66,6 +67,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--vllm-python", default=_beside(".venv-vllm"))
     parser.add_argument("--gguf", help="the model as GGUF, for llama.cpp (llama-cpp-python, gguf)")
     return parser.parse_args()
+
+
+def _decoding(text: str) -> tuple[float, float, float]:
+    temperature, top_k, top_p = map(float, text.split(","))
+    return temperature, top_k, top_p
 
 
 def _beside(environment: str) -> str:
@@ -165,6 +171,7 @@ def main() -> None:
         scratch=str((arguments.scratch or arguments.out / "scratch").resolve()),
         overrides=tuple(arguments.overrides),
         device=here["device"],
+        decoding=arguments.decoding,
         rows=size["rows"],
         batch=min(size["batch"], size["rows"]),
         new=size["new"],

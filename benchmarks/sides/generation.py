@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sides.inputs import DECODING, complete, endless, prompts_of, recipe_of, requests
+from sides.inputs import complete, decoding_of, endless, prompts_of, recipe_of, requests
 from sides.spec import Side, SkipSide, Spec, cpu_seconds, peak_bytes, record
 
 Prompts = list[tuple[int, ...]]
@@ -72,10 +72,10 @@ def load_in_process(spec: Spec, dtype: str, model: str) -> Any:
     return load_engine(recipe.model, recipe.engine, model)
 
 
-def _package(engine: Any) -> dict[str, Generate]:
+def _package(spec: Spec, engine: Any) -> dict[str, Generate]:
     def run(targets: bool) -> Generate:
         def generate(prompts: Prompts, new: int) -> int:
-            return sum(map(len, complete(engine, requests(prompts), new, targets=targets)))
+            return sum(map(len, complete(engine, requests(spec, prompts), new, targets=targets)))
 
         return generate
 
@@ -83,11 +83,11 @@ def _package(engine: Any) -> dict[str, Generate]:
 
 
 def _package_vllm(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
-    return _package(load_package_vllm(spec, side.dtype, model))
+    return _package(spec, load_package_vllm(spec, side.dtype, model))
 
 
 def _in_process(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
-    return _package(load_in_process(spec, side.dtype, model))
+    return _package(spec, load_in_process(spec, side.dtype, model))
 
 
 def _raw_vllm(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
@@ -101,7 +101,7 @@ def _raw_vllm(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
     except ModuleNotFoundError as error:
         raise SkipSide("vllm is not installed") from error
     llm = LLM(model=model, dtype=side.dtype, max_num_seqs=spec.batch, disable_log_stats=True, **options)
-    decoding = {"temperature": DECODING.temperature, "top_k": DECODING.top_k, "top_p": DECODING.top_p}
+    decoding = decoding_of(spec).model_dump()
 
     def run(parameters: Callable[[int, int], Any]) -> Generate:
         def generate(prompts: Prompts, new: int) -> int:
@@ -137,9 +137,7 @@ def _generate(spec: Spec, side: Side, model: str) -> dict[str, Generate]:
             attention_mask=torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device),
             max_new_tokens=new,
             do_sample=True,
-            temperature=DECODING.temperature,
-            top_k=DECODING.top_k,
-            top_p=DECODING.top_p,
+            **decoding_of(spec).model_dump(),
             eos_token_id=list(ends),
             pad_token_id=pad,
         )[:, width:]

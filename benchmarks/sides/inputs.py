@@ -20,7 +20,6 @@ from selfdistill.records import Prompt, Sample
 from selfdistill.run.start import read_prompts
 from sides.spec import Spec
 
-DECODING = Decoding(temperature=0.7, top_k=20, top_p=0.8)
 SUPPORT = 8
 """Most entries of a made soft target; real ones at these settings have 1 to 20, 2 to 4 on average."""
 
@@ -45,8 +44,14 @@ def prompts_of(spec: Spec) -> list[tuple[int, ...]]:
     return [found[row % len(found)] for row in range(spec.rows)]
 
 
-def requests(prompts: Sequence[tuple[int, ...]]) -> list[Request]:
-    return [Request(ids, (0, "benchmark", row), stages=(DECODING,)) for row, ids in enumerate(prompts)]
+def decoding_of(spec: Spec) -> Decoding:
+    temperature, top_k, top_p = spec.decoding
+    return Decoding(temperature=temperature, top_k=int(top_k), top_p=top_p)
+
+
+def requests(spec: Spec, prompts: Sequence[tuple[int, ...]]) -> list[Request]:
+    stages = (decoding_of(spec),)
+    return [Request(ids, (0, "benchmark", row), stages) for row, ids in enumerate(prompts)]
 
 
 def complete(engine: Any, asked: Sequence[Request], new: int, *, targets: bool = False) -> list[tuple[int, ...]]:

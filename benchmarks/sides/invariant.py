@@ -22,7 +22,7 @@ def measure(spec: Spec, side: Side) -> None:
         os.environ["VLLM_BATCH_INVARIANT"] = "1"
     load = load_in_process if side.name.endswith("process") else load_package_vllm
     engine = load(spec, side.dtype, spec.model)
-    asked = requests(prompts_of(spec))
+    asked = requests(spec, prompts_of(spec))
     complete(engine, asked, 8)
     started = time.perf_counter()
     first = complete(engine, asked, spec.new)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sides.inputs import DECODING
+from selfdistill.recipe.decoding import Decoding
+from sides.inputs import decoding_of
 from sides.spec import Side, SkipSide, Spec
 
 
@@ -34,12 +35,12 @@ def load(spec: Spec, side: Side, model: str) -> dict[str, Callable[[list[tuple[i
     def generate(prompts: list[tuple[int, ...]], new: int) -> int:
         order = sorted(prompts, key=len)
         groups = [order[start : start + spec.batch] for start in range(0, len(order), spec.batch)]
-        return sum(_batch(llama_cpp, weights, group, new, ends) for group in groups)
+        return sum(_batch(llama_cpp, weights, group, new, ends, decoding_of(spec)) for group in groups)
 
     return {"plain": generate}
 
 
-def _batch(lib: Any, weights: Any, prompts: list[tuple[int, ...]], new: int, ends: set[int]) -> int:
+def _batch(lib: Any, weights: Any, prompts: list[tuple[int, ...]], new: int, ends: set[int], decoding: Decoding) -> int:
     """Tokens of one batch; a sequence that has ended leaves it."""
     rows = len(prompts)
     settings = lib.llama_context_default_params()
@@ -49,7 +50,7 @@ def _batch(lib: Any, weights: Any, prompts: list[tuple[int, ...]], new: int, end
     settings.kv_unified = True
     context = lib.llama_init_from_model(weights, settings)
     batch = lib.llama_batch_init(max(512, rows), 0, 1)
-    samplers = [_sampler(lib, row) for row in range(rows)]
+    samplers = [_sampler(lib, decoding, row) for row in range(rows)]
     tokens = [0] * rows
     position = [len(prompt) for prompt in prompts]
     for row, prompt in enumerate(prompts):  # a prompt at a time: its last position gives the first token
@@ -75,12 +76,12 @@ def _batch(lib: Any, weights: Any, prompts: list[tuple[int, ...]], new: int, end
     return generated
 
 
-def _sampler(lib: Any, seed: int) -> Any:
+def _sampler(lib: Any, decoding: Decoding, seed: int) -> Any:
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     for part in (
-        lib.llama_sampler_init_temp(DECODING.temperature),
-        lib.llama_sampler_init_top_k(DECODING.top_k),
-        lib.llama_sampler_init_top_p(DECODING.top_p, 1),
+        lib.llama_sampler_init_temp(decoding.temperature),
+        lib.llama_sampler_init_top_k(decoding.top_k),
+        lib.llama_sampler_init_top_p(decoding.top_p, 1),
         lib.llama_sampler_init_dist(seed),
     ):
         lib.llama_sampler_chain_add(chain, part)

@@ -26,6 +26,8 @@ class Spec:
     overrides: tuple[str, ...]
     """Keys of the recipe, e.g. where the prompts are."""
     device: str
+    decoding: tuple[float, float, float]
+    """Temperature, top-k (0: off) and top-p (1: off)."""
     rows: int
     batch: int
     """Completions at a time."""
@@ -85,7 +87,7 @@ def to_json(spec: Spec, side: Side) -> str:
 
 def from_json(text: str) -> tuple[Spec, Side]:
     found = json.loads(text)
-    lists = ("overrides", "benchmarks")
+    lists = ("overrides", "benchmarks", "decoding")
     spec = {key: tuple(value) if key in lists else value for key, value in found["spec"].items()}
     return Spec(**spec), Side(**found["side"])
 
