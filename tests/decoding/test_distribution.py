@@ -269,7 +269,7 @@ def peaked(rows: int, vocabulary: int) -> torch.Tensor:
     noise = torch.Generator().manual_seed(0)
     logits = torch.randn(rows, vocabulary, generator=noise, dtype=torch.float64)
     height = torch.linspace(0, 20, rows, dtype=torch.float64).unsqueeze(-1)
-    return logits + height * (torch.rand(rows, vocabulary, generator=noise, dtype=torch.float64) > 0.99)
+    return logits + height * (torch.rand(rows, vocabulary, generator=noise, dtype=torch.float64) < 15 / vocabulary)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +301,20 @@ def test_a_draw_from_the_head_is_the_draw_from_the_whole_ranking(monkeypatch, de
     assert torch.equal(tokens, expected_tokens)
     torch.testing.assert_close(logprobs, expected_logprobs, rtol=1e-5, atol=1e-5)
     assert sum(rows) in wholly_ranked
+
+
+def test_the_head_has_the_normaliser_of_the_whole_vocabulary():
+    """In float32 too: a sum over 152,000 sorted numbers loses digits, which the whole ranking's does."""
+    logits, uniforms = peaked(64, 152_000)[32:].float(), torch.tensor(generator(0, "head").random(32))
+    stages = (Decoding(temperature=0.8),)
+    exact_tokens, exact = drawn(decode(logits.double(), stages), uniforms)
+    tokens, logprobs = draw_from(logits, stages, uniforms)
+    _, from_whole = drawn(decode(logits, stages), uniforms)
+    same = tokens == exact_tokens
+    assert same.sum() >= 31
+    error, error_of_whole = ((found - exact)[same].abs().max() for found in (logprobs, from_whole))
+    print(f"largest error of a log-probability: {error:.1e}; of the whole ranking {error_of_whole:.1e}")
+    assert error < 5e-6
 
 
 @pytest.mark.parametrize("decoding", [Decoding(temperature=1), Decoding(temperature=1, top_p=0.8)])
