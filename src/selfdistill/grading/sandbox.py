@@ -151,31 +151,15 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
     gate, our_gate = os.pipe()
     log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the sandbox
     sockets = (their_jobs.fileno(), their_events.fileno())
-    if isolation == "full":
-        wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, their_information, gate)
-        zygote = namespaces.zygote_command(
-            namespaces.HARNESS, sockets, role, limits, wrapper.uid, memory_counted=cgroups.available()
-        )
-        command, inherited = [*wrapper.command, *zygote], (*sockets, *wrapper.descriptors)
-    else:
-        command, inherited = namespaces.zygote_command(_INSIDE.parent, sockets, role, limits), sockets
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            pass_fds=inherited,
-            env=namespaces.ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
-    except OSError as error:
+        command, inherited = _command(isolation, limits, role, sockets, (their_information, gate))
+        process = _process(command, inherited, log)
+    except BaseException:
         for end in (jobs, events, log):
             end.close()
         os.close(information)
         os.close(our_gate)
-        raise HarnessError(f"cannot start {command[0]}: {error}") from error
+        raise
     finally:
         their_jobs.close()
         their_events.close()
@@ -201,6 +185,34 @@ def _start(isolation: Isolation, limits: Limits, role: Role) -> _Running:
         _buried(running, END_SECONDS)
         raise HarnessError(f"the sandbox did not start{words}")
     return running
+
+
+def _command(
+    isolation: Isolation, limits: Limits, role: Role, sockets: tuple[int, int], bubblewraps: tuple[int, int]
+) -> tuple[list[str], tuple[int, ...]]:
+    """What starts the zygote, and the descriptors that it inherits; bubblewrap's are its information and its gate."""
+    if isolation != "full":
+        return namespaces.zygote_command(_INSIDE.parent, sockets, role, limits), sockets
+    wrapper = namespaces.wrapper(next(_numbers), limits, _INSIDE, *bubblewraps)
+    counted = cgroups.available()
+    zygote = namespaces.zygote_command(namespaces.HARNESS, sockets, role, limits, wrapper.uid, memory_counted=counted)
+    return [*wrapper.command, *zygote], (*sockets, *wrapper.descriptors)
+
+
+def _process(command: list[str], inherited: tuple[int, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            pass_fds=inherited,
+            env=namespaces.ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise HarnessError(f"cannot start {command[0]}: {error}") from error
 
 
 def _descriptor(pid: int, process: subprocess.Popen[bytes]) -> int:
