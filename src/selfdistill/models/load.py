@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from selfdistill.models.allocator import keep_freed_memory
 from selfdistill.models.devices import resolve_device, resolve_dtype
 from selfdistill.models.faults import cannot_load
 from selfdistill.models.paths import resolve_path
@@ -35,8 +34,6 @@ def load_model(
         UserError: it cannot be found or read, or its weights are not all there, or are no numbers.
     """
     device = resolve_device(settings.device)
-    if device.type == "cpu":
-        keep_freed_memory()
     source, revision = path or settings.path, None if path else settings.revision
     model = _read(
         source,
