@@ -273,18 +273,22 @@ def peaked(rows: int, vocabulary: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("decoding", "wholly_ranked"),
+    ("stages", "wholly_ranked"),
     [
-        (Decoding(temperature=0.8), range(1, 100)),
-        (Decoding(temperature=0.7, top_p=0.8), range(1, 100)),
-        (Decoding(temperature=3), range(150, 400)),
-        (Decoding(temperature=1, top_k=20, top_p=0.9), [400]),
-        (Decoding(temperature=0), [400]),
+        ((Decoding(temperature=0.8),), range(1, 100)),
+        ((Decoding(temperature=0.7, top_p=0.8),), range(1, 100)),
+        ((Decoding(temperature=3),), range(150, 400)),
+        ((Decoding(temperature=1, top_k=20, top_p=0.9),), [400]),
+        ((Decoding(temperature=0),), [400]),
+        ((Decoding(temperature=1.6), Decoding(temperature=0.5)), range(1, 100)),
+        ((Decoding(temperature=1.6), Decoding(temperature=0.5, top_k=20)), [400]),
+        ((Decoding(temperature=1.6), Decoding(temperature=0)), [400]),
+        ((Decoding(temperature=1.6, top_p=0.9), Decoding(temperature=0.5)), [400]),
     ],
-    ids=lambda value: getattr(value, "label", ""),
+    ids=lambda value: label(value) if isinstance(value, tuple) else "",
 )
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_a_draw_from_the_head_is_the_draw_from_the_whole_ranking(monkeypatch, decoding, wholly_ranked, dtype):
+def test_a_draw_from_the_head_is_the_draw_from_the_whole_ranking(monkeypatch, stages, wholly_ranked, dtype):
     """In bfloat16 many tokens tie, also with the last of the head."""
     logits = peaked(400, 6 * HEAD).to(dtype)
     logits[::7, HEAD // 3 :] = -math.inf  # as under a constraint: fewer tokens than the head has places
@@ -296,8 +300,8 @@ def test_a_draw_from_the_head_is_the_draw_from_the_whole_ranking(monkeypatch, de
         return decode(logits, stages)
 
     monkeypatch.setattr(distribution, "decode", counted)
-    tokens, logprobs = draw_from(logits, (decoding,), uniforms)
-    expected_tokens, expected_logprobs = drawn(decode(logits, (decoding,)), uniforms)
+    tokens, logprobs = draw_from(logits, stages, uniforms)
+    expected_tokens, expected_logprobs = drawn(decode(logits, stages), uniforms)
     assert torch.equal(tokens, expected_tokens)
     torch.testing.assert_close(logprobs, expected_logprobs, rtol=1e-5, atol=1e-5)
     assert sum(rows) in wholly_ranked

@@ -136,6 +136,8 @@ def draw_from(logits: Tensor, stages: Sequence[Stage], uniforms: Tensor) -> tupl
     Raises:
         NotNumbersError: logits of a row are nan or +inf.
     """
+    if logits.shape[-1] > 4 * HEAD:
+        stages = _joined(stages)
     match stages:
         case [Decoding(top_k=0, greedy=False) as stage] if logits.shape[-1] > 4 * HEAD:
             token_ids, logprobs, inside = _drawn_from_head(logits, stage, uniforms)
@@ -146,6 +148,15 @@ def draw_from(logits: Tensor, stages: Sequence[Stage], uniforms: Tensor) -> tupl
         rest = drawn(decode(logits[outside], stages), uniforms[outside.to(uniforms.device)])
         token_ids[outside], logprobs[outside] = rest
     return token_ids, logprobs
+
+
+def _joined(stages: Sequence[Stage]) -> Sequence[Stage]:
+    """A mere temperature and the stage after it as one, which spares the first its ranking of all tokens."""
+    match stages:
+        case [Decoding(top_k=0, top_p=1.0, greedy=False) as first, Decoding() as second, *others]:
+            temperature = first.temperature * second.temperature
+            return _joined((second.model_copy(update={"temperature": temperature}), *others))
+    return stages
 
 
 def _drawn_from_head(logits: Tensor, stage: Decoding, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
