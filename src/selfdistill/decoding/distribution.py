@@ -136,16 +136,16 @@ def draw_from(logits: Tensor, stages: Sequence[Stage], uniforms: Tensor) -> tupl
     Raises:
         NotNumbersError: logits of a row are nan or +inf.
     """
-    if logits.shape[-1] > 4 * HEAD:
-        stages = _joined(stages)
-    match stages:
-        case [Decoding(top_k=0, greedy=False) as stage] if logits.shape[-1] > 4 * HEAD:
+    if logits.shape[-1] <= 4 * HEAD:
+        return drawn(decode(logits, stages), uniforms)
+    match _joined(stages):
+        case [Decoding(top_k=0, greedy=False) as stage]:
             token_ids, logprobs, inside = _drawn_from_head(logits, stage, uniforms)
-        case _:
-            return drawn(decode(logits, stages), uniforms)
+        case joined:
+            return drawn(decode(logits, joined), uniforms)
     outside = (~inside).nonzero().squeeze(-1)
     if len(outside):
-        rest = drawn(decode(logits[outside], stages), uniforms[outside.to(uniforms.device)])
+        rest = drawn(decode(logits[outside], (stage,)), uniforms[outside.to(uniforms.device)])
         token_ids[outside], logprobs[outside] = rest
     return token_ids, logprobs
 
@@ -166,15 +166,15 @@ def _drawn_from_head(logits: Tensor, stage: Decoding, uniforms: Tensor) -> tuple
     """
     ids, values, certain = head(logits, HEAD)
     normaliser = (single(logits) / stage.temperature).logsumexp(-1, keepdim=True)
+    finite = normaliser.isfinite().squeeze(-1)  # of nan and infinity the whole ranking tells the user
     ranked = Ranked(ids, values / stage.temperature - normaliser)
     if stage.top_p < 1:
         kept = nucleus(ranked.logprobs, stage.top_p)
         ends = ((kept == -math.inf) & certain).any(-1)
-        return *drawn(Ranked(ids, kept), uniforms), ends & normaliser.isfinite().squeeze(-1)
+        return *drawn(Ranked(ids, kept), uniforms), ends & finite
     cumulative = _cumulative(ranked)
     passed = _passed(cumulative, uniforms.to(cumulative).unsqueeze(-1)).to(ids.device)
-    inside = (passed < certain.sum(-1)) & normaliser.isfinite().squeeze(-1)
-    return *_at(ranked, passed.clamp(max=HEAD - 1)), inside
+    return *_at(ranked, passed.clamp(max=HEAD - 1)), (passed < certain.sum(-1)) & finite
 
 
 def _cumulative(ranked: Ranked) -> Tensor:

@@ -70,7 +70,10 @@ class Collector:
         """
         live = np.flatnonzero(~self._finished[rows])
         chosen = rows[live]
-        kept = support(ranked, live) if self.keep_targets and ranked else None
+        kept = None
+        if self.keep_targets:
+            assert ranked is not None, "a target is the distribution that was drawn from"
+            kept = support(ranked, live)
         self._steps.append(_Step(chosen, tokens[live], logprobs[live], kept))
         self._stopped[chosen] = stopped[live]
         self._finished[chosen] = (stopped | at_limit)[live]
